@@ -1,0 +1,235 @@
+"""The events that leads publish, typed. Old and new values are kept by name as well as by id, so
+that a timeline reads the same after a stage was renamed or a colleague has left."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from events import EventType, Payload
+
+if TYPE_CHECKING:
+    from events.publishing import Changes
+
+    from leads.models import Lead, Note
+
+
+# The fields whose edits are worth an entry in a lead's history.
+EDITED_FIELDS = (
+    "name",
+    "company",
+    "title",
+    "source",
+    "value",
+    "currency",
+    "tags",
+    "custom_fields",
+    "external_id",
+)
+
+
+class FieldChange(BaseModel):
+    """What a field held before and after an edit, as JSON values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    old: JsonValue = None
+    new: JsonValue = None
+
+
+class LeadCreated(Payload, type=EventType.LEAD_CREATED, subject="lead"):
+    """A lead came in, by hand, by API, by import or by capture."""
+
+    lead_id: UUID
+    source: str
+    name: str = ""
+    company: str = ""
+    pipeline_id: UUID | None = None
+    stage_id: UUID | None = None
+    stage: str = ""
+    outcome: str = "open"
+    owner_id: int | None = None
+    owner: str = ""
+    value: Decimal | None = None
+    currency: str = ""
+
+    @classmethod
+    def of(cls, instance: Lead, changes: Changes) -> Self:
+        """The lead as it was created."""
+        return cls(
+            lead_id=instance.id,
+            source=instance.source,
+            name=instance.name,
+            company=instance.company,
+            pipeline_id=instance.stage.pipeline_id,
+            stage_id=instance.stage_id,
+            stage=instance.stage.name,
+            outcome=instance.outcome,
+            owner_id=instance.owner_id,
+            owner=str(instance.owner) if instance.owner else "",
+            value=instance.value,
+            currency=instance.currency,
+        )
+
+
+class LeadUpdated(Payload, type=EventType.LEAD_UPDATED, subject="lead"):
+    """Somebody edited what is known about a lead."""
+
+    lead_id: UUID
+    changes: dict[str, FieldChange]
+
+    @classmethod
+    def of(cls, instance: Lead, changes: Changes) -> Self:
+        """The edited fields, each with its old and new value."""
+        edited = {
+            field: FieldChange(old=_as_json(old), new=_as_json(new))
+            for field, (old, new) in changes.items()
+            if field in EDITED_FIELDS
+        }
+        return cls(lead_id=instance.id, changes=edited)
+
+
+class LeadStageChanged(Payload, type=EventType.LEAD_STAGE_CHANGED, subject="lead"):
+    """A lead moved to another stage of a pipeline."""
+
+    lead_id: UUID
+    pipeline_id: UUID
+    from_stage_id: UUID | None
+    from_stage: str
+    stage_id: UUID
+    stage: str
+    outcome: str
+    value: Decimal | None = None
+    currency: str = ""
+
+    @classmethod
+    def of(cls, instance: Lead, changes: Changes) -> Self:
+        """The stages left and entered."""
+        before = instance.stage.sibling(changes["stage"][0])
+        return cls(
+            lead_id=instance.id,
+            pipeline_id=instance.stage.pipeline_id,
+            from_stage_id=before.id if before else None,
+            from_stage=before.name if before else "",
+            stage_id=instance.stage_id,
+            stage=instance.stage.name,
+            outcome=instance.outcome,
+            value=instance.value,
+            currency=instance.currency,
+        )
+
+
+class LeadAssigned(Payload, type=EventType.LEAD_ASSIGNED, subject="lead"):
+    """A lead went to another colleague, or to nobody."""
+
+    lead_id: UUID
+    from_owner_id: int | None
+    owner_id: int | None
+    owner: str = ""
+
+    @classmethod
+    def of(cls, instance: Lead, changes: Changes) -> Self:
+        """The owners before and after."""
+        return cls(
+            lead_id=instance.id,
+            from_owner_id=changes["owner"][0],
+            owner_id=instance.owner_id,
+            owner=str(instance.owner) if instance.owner else "",
+        )
+
+
+class LeadWon(Payload, type=EventType.LEAD_WON, subject="lead"):
+    """A deal was closed with success."""
+
+    lead_id: UUID
+    stage_id: UUID
+    stage: str
+    owner_id: int | None = None
+    value: Decimal | None = None
+    currency: str = ""
+
+    @classmethod
+    def of(cls, instance: Lead, changes: Changes) -> Self:
+        """The deal as it was won."""
+        return cls(
+            lead_id=instance.id,
+            stage_id=instance.stage_id,
+            stage=instance.stage.name,
+            owner_id=instance.owner_id,
+            value=instance.value,
+            currency=instance.currency,
+        )
+
+
+class LeadLost(Payload, type=EventType.LEAD_LOST, subject="lead"):
+    """A deal was closed without success."""
+
+    lead_id: UUID
+    stage_id: UUID
+    stage: str
+    reason: str
+    owner_id: int | None = None
+    value: Decimal | None = None
+    currency: str = ""
+
+    @classmethod
+    def of(cls, instance: Lead, changes: Changes) -> Self:
+        """The deal as it was lost, and why."""
+        return cls(
+            lead_id=instance.id,
+            stage_id=instance.stage_id,
+            stage=instance.stage.name,
+            reason=instance.lost_reason,
+            owner_id=instance.owner_id,
+            value=instance.value,
+            currency=instance.currency,
+        )
+
+
+class LeadMerged(Payload, type=EventType.LEAD_MERGED, subject="lead"):
+    """Another lead turned out to be this one and went into it."""
+
+    lead_id: UUID
+    merged_lead_id: UUID
+    merged_name: str
+
+
+class LeadDeleted(Payload, type=EventType.LEAD_DELETED, subject="lead"):
+    """A lead was deleted with everything that belonged to it."""
+
+    lead_id: UUID
+    source: str
+    outcome: str
+
+
+class NoteAdded(Payload, type=EventType.NOTE_ADDED, subject="lead"):
+    """Somebody wrote a note on a lead."""
+
+    lead_id: UUID
+    note_id: UUID
+    author_id: int | None
+    body: str
+
+    @classmethod
+    def of(cls, instance: Note, changes: Changes) -> Self:
+        """The note as it was written."""
+        return cls(
+            lead_id=instance.lead_id,
+            note_id=instance.id,
+            author_id=instance.author_id,
+            body=instance.body,
+        )
+
+
+def _as_json(value: Any) -> JsonValue:
+    """A field's value as the JSON that an event keeps."""
+    if isinstance(value, (Decimal, UUID)):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    kept: JsonValue = value
+    return kept
