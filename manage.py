@@ -8,12 +8,16 @@ import sys
 def main() -> None:
     """Run the management command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "salesflow.settings")
-    from salesflow.postgres import attached_database
-
     from django.core.management import execute_from_command_line
 
-    with attached_database():
-        execute_from_command_line(sys.argv)
+    from salesflow.home import HomeError
+    from salesflow.postgres import attached_database
+
+    try:
+        with attached_database():
+            execute_from_command_line(sys.argv)
+    except HomeError as error:
+        sys.exit(f"{error}")
 
 
 if __name__ == "__main__":

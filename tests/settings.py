@@ -1,0 +1,12 @@
+"""The project's settings, on a home and a database cluster that belong to this test session."""
+
+import os
+
+from tests.cluster import claim_home
+
+claim_home()
+
+from salesflow.settings import *  # noqa: E402, F403
+
+# Processes that a test starts are real ones: they use the project's settings.
+os.environ["DJANGO_SETTINGS_MODULE"] = "salesflow.settings"
