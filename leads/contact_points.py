@@ -46,12 +46,18 @@ def normalise_phone(value: str, *, language: str) -> str:
         number = phonenumbers.parse(value, "DE" if language == "de" else "US")
     except phonenumbers.NumberParseException:
         number = None
-    if number is None or not phonenumbers.is_possible_number(number):
+    if number is None or not _is_dialled_from_abroad(number):
         raise ValidationError(
             _("“%(value)s” is no phone number."), code="invalid", params={"value": value}
         )
     formatted: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return formatted
+
+
+def _is_dialled_from_abroad(number: phonenumbers.PhoneNumber) -> bool:
+    # Stricter than is_possible_number, which takes a number without its area code.
+    possible: int = phonenumbers.is_possible_number_with_reason(number)
+    return possible == phonenumbers.ValidationResult.IS_POSSIBLE
 
 
 def normalise(kind: str, values: Iterable[str]) -> list[str]:

@@ -127,7 +127,7 @@ class Stage(TenantScoped):
     when=lambda lead: lead.outcome == Outcome.LOST,
     occurred="closed_at",
 )
-class Lead(Publisher, TenantScoped):
+class Lead(Publisher):
     """A person or company that might buy, and the deal with them.
 
     `outcome` follows the stage's kind; the services keep the two together. `created_at`,
@@ -311,7 +311,7 @@ class ContactPoint(TenantScoped):
 
 
 @publishes(NoteAdded, on="create", occurred="created_at")
-class Note(Publisher, TenantScoped):
+class Note(Publisher):
     """What somebody wrote down about a lead."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
