@@ -57,7 +57,7 @@ class LeadCreated(Payload, type=EventType.LEAD_CREATED, subject="lead"):
     currency: str = ""
 
     @classmethod
-    def of(cls, instance: Lead, changes: Changes) -> Self:  # noqa: ARG003
+    def of(cls, instance: Lead, changes: Changes) -> Self:
         """The lead as it was created."""
         return cls(
             lead_id=instance.id,
@@ -152,7 +152,7 @@ class LeadWon(Payload, type=EventType.LEAD_WON, subject="lead"):
     currency: str = ""
 
     @classmethod
-    def of(cls, instance: Lead, changes: Changes) -> Self:  # noqa: ARG003
+    def of(cls, instance: Lead, changes: Changes) -> Self:
         """The deal as it was won."""
         return cls(
             lead_id=instance.id,
@@ -176,7 +176,7 @@ class LeadLost(Payload, type=EventType.LEAD_LOST, subject="lead"):
     currency: str = ""
 
     @classmethod
-    def of(cls, instance: Lead, changes: Changes) -> Self:  # noqa: ARG003
+    def of(cls, instance: Lead, changes: Changes) -> Self:
         """The deal as it was lost, and why."""
         return cls(
             lead_id=instance.id,
@@ -214,7 +214,7 @@ class NoteAdded(Payload, type=EventType.NOTE_ADDED, subject="lead"):
     body: str
 
     @classmethod
-    def of(cls, instance: Note, changes: Changes) -> Self:  # noqa: ARG003
+    def of(cls, instance: Note, changes: Changes) -> Self:
         """The note as it was written."""
         return cls(
             lead_id=instance.lead_id,
