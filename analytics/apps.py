@@ -1,0 +1,11 @@
+"""Configuration of the analytics app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AnalyticsConfig(AppConfig):
+    """See `analytics.models`."""
+
+    name = "analytics"
+    verbose_name = _("Analytics")

@@ -1,0 +1,51 @@
+"""The event backbone: publish, handle, retry, replay.
+
+from events import EventType, publish, publishes, register_event_handler, replay_event
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from events.payloads import Changes, Payload
+    from events.publishing import Draft, Publisher, publish, publish_many, publishes
+    from events.registry import Permanent, Retry, register_event_handler
+    from events.replaying import replay_event
+    from events.types import EventType
+
+__all__ = [
+    "Changes",
+    "Draft",
+    "EventType",
+    "Payload",
+    "Permanent",
+    "Publisher",
+    "Retry",
+    "publish",
+    "publish_many",
+    "publishes",
+    "register_event_handler",
+    "replay_event",
+]
+
+_homes = {
+    "Changes": "events.payloads",
+    "Draft": "events.publishing",
+    "EventType": "events.types",
+    "Payload": "events.payloads",
+    "Permanent": "events.registry",
+    "Publisher": "events.publishing",
+    "Retry": "events.registry",
+    "publish": "events.publishing",
+    "publish_many": "events.publishing",
+    "publishes": "events.publishing",
+    "register_event_handler": "events.registry",
+    "replay_event": "events.replaying",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Models cannot be imported while Django still loads its apps, and this package is one.
+    if name in _homes:
+        return getattr(import_module(_homes[name]), name)
+    raise AttributeError(f"module 'events' has no attribute {name!r}")

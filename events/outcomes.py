@@ -1,0 +1,171 @@
+"""What came of deliveries: recorded on the rows, aggregated on the event, written in bulk."""
+
+import os
+import socket
+import time
+import traceback
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import connection
+
+from events import registry
+from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus, ReplayItem
+from events.retry import RetryPolicy
+from events.states import aggregate_status
+
+log = structlog.get_logger(__name__)
+
+# An external delivery that was nudged is looked for again after this time.
+EXTERNAL_GRACE = timedelta(seconds=30)
+
+
+def worker_name() -> str:
+    """Host and process that does the work, for the record."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def milliseconds_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
+
+
+def record_success(delivery: Delivery, now: datetime, duration_ms: float) -> Attempt | None:
+    """Mark a delivery as succeeded; its attempt is kept where something preceded it."""
+    delivery.status = DeliveryStatus.SUCCEEDED
+    delivery.failures = 0
+    delivery.error = ""
+    _finish(delivery, now, duration_ms)
+    if delivery.attempts == 1 and delivery.replay_id is None:
+        return None
+    return _attempt(delivery, Attempt.Status.SUCCEEDED, now, duration_ms)
+
+
+def record_failure(
+    delivery: Delivery, now: datetime, duration_ms: float, error: Exception
+) -> Attempt:
+    """Mark a delivery as failed, or as waiting for its next try."""
+    handler = registry.get_handler(delivery.handler)
+    delivery.failures += 1
+    delivery.error = _sentence(error)
+    delay = (handler.retry if handler else RetryPolicy()).delay(delivery.failures, error)
+    delivery.status = DeliveryStatus.FAILED if delay is None else DeliveryStatus.PENDING
+    _finish(delivery, now, duration_ms)
+    delivery.next_attempt_at = None if delay is None else now + timedelta(seconds=delay)
+    log.warning("handler_failed", error=delivery.error, retry_in_seconds=delay)
+    attempt = _attempt(delivery, Attempt.Status.FAILED, now, duration_ms)
+    attempt.error_type = type(error).__name__
+    attempt.error = delivery.error
+    attempt.traceback = "".join(traceback.format_exception(error)).replace("\x00", "�")
+    return attempt
+
+
+def _sentence(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\x00", "�")[:2000]
+
+
+def _finish(delivery: Delivery, now: datetime, duration_ms: float) -> None:
+    delivery.duration_ms = duration_ms
+    delivery.worker = worker_name()
+    delivery.finished_at = now
+    delivery.next_attempt_at = None
+    delivery.lease_expires_at = None
+
+
+def _attempt(delivery: Delivery, status: str, now: datetime, duration_ms: float) -> Attempt:
+    return Attempt(
+        delivery=delivery,
+        number=delivery.attempts,
+        status=status,
+        started_at=now - timedelta(milliseconds=duration_ms),
+        duration_ms=duration_ms,
+        worker=worker_name(),
+        replay_id=delivery.replay_id,
+    )
+
+
+def aggregate(event: Event, deliveries: Iterable[Delivery], now: datetime) -> Event:
+    """Give the event the status, error and due time that follow from its deliveries."""
+    deliveries = list(deliveries)
+    event.status = aggregate_status(delivery.status for delivery in deliveries)
+    event.error_message = next(
+        (f"{delivery.handler}: {delivery.error}" for delivery in deliveries if delivery.error), ""
+    )
+    if event.status == EventStatus.PENDING:
+        event.due_at = min(_look_again_at(delivery, now) for delivery in deliveries)
+        event.processed_at = None
+    else:
+        event.processed_at = now
+    return event
+
+
+def _look_again_at(delivery: Delivery, now: datetime) -> datetime:
+    if delivery.status == DeliveryStatus.RUNNING and delivery.lease_expires_at:
+        return delivery.lease_expires_at
+    if delivery.status != DeliveryStatus.PENDING:
+        return datetime.max.replace(tzinfo=now.tzinfo)
+    if delivery.next_attempt_at is None or delivery.next_attempt_at <= now:
+        return now + EXTERNAL_GRACE
+    return delivery.next_attempt_at
+
+
+DELIVERY_OUTCOME = [
+    "status",
+    "attempts",
+    "failures",
+    "next_attempt_at",
+    "lease_expires_at",
+    "worker",
+    "duration_ms",
+    "error",
+    "replay_id",
+    "finished_at",
+]
+
+
+def save_deliveries(deliveries: list[Delivery]) -> None:
+    """Insert new deliveries and update known ones, in one statement."""
+    if deliveries:
+        Delivery.objects.bulk_create(
+            deliveries,
+            update_conflicts=True,
+            unique_fields=["event", "handler"],
+            update_fields=DELIVERY_OUTCOME,
+        )
+
+
+def save_events(events: list[Event]) -> None:
+    """Write status, error, due and settling time of many events in one statement."""
+    columns: list[list[Any]] = [
+        [event.id for event in events],
+        [str(event.status) for event in events],
+        [event.error_message for event in events],
+        [event.due_at for event in events],
+        [event.processed_at for event in events],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE events SET status = settled.status, error_message = settled.error_message,
+                              due_at = settled.due_at, processed_at = settled.processed_at
+            FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+                 AS settled (id, status, error_message, due_at, processed_at)
+            WHERE events.id = settled.id
+            """,
+            columns,
+        )
+
+
+def answer_replays(events: list[Event], deliveries: Iterable[Delivery]) -> None:
+    """Tell the replays that released these events what came of them."""
+    replayed = {delivery.event_id for delivery in deliveries if delivery.replay_id}
+    for status, outcome in (
+        (EventStatus.PROCESSED, ReplayItem.Status.SUCCEEDED),
+        (EventStatus.FAILED, ReplayItem.Status.FAILED),
+    ):
+        ids = [event.id for event in events if event.status == status and event.id in replayed]
+        if ids:
+            ReplayItem.objects.filter(event_id__in=ids, status=ReplayItem.Status.RELEASED).update(
+                status=outcome
+            )

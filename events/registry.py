@@ -1,0 +1,147 @@
+"""The handlers that installed apps declare, found at start-up."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+from events.payloads import payload_types
+from events.retry import Permanent, Retry, RetryPolicy
+
+__all__ = ["Handler", "Permanent", "Retry", "register_event_handler"]
+
+Effects = Literal["database", "external"]
+OnReplay = Literal["run", "skip"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A reaction to events, and what it declares about itself.
+
+    Attributes:
+        effects: "database" runs in the settling transaction, "external" in none.
+        batch: called with a list of events of one tenant instead of with one event.
+        on_replay: "skip" leaves it out of replays that do not ask for external effects.
+        timeout: seconds an external handler may take before its lease counts as lost.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    types: frozenset[str]
+    effects: Effects = "database"
+    batch: bool = False
+    on_replay: OnReplay = "run"
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout: float = 30.0
+
+    @property
+    def module(self) -> str:
+        """The dotted module that declares it."""
+        return self.function.__module__
+
+    @property
+    def is_external(self) -> bool:
+        """Whether its effects leave the database."""
+        return self.effects == "external"
+
+
+_handlers: dict[str, Handler] = {}
+
+
+def register_event_handler(
+    *types: str,
+    name: str = "",
+    effects: Effects = "database",
+    batch: bool = False,
+    on_replay: OnReplay | None = None,
+    max_attempts: int | None = None,
+    timeout: float = 30.0,
+) -> Callable[[F], F]:
+    """Declare the decorated function a handler of events of `types`.
+
+    Args:
+        types: event types, such as `EventType.LEAD_CREATED`.
+        name: its name in deliveries, for ever; by default the function's.
+        effects: see `Handler`; so are `batch`, `on_replay` and `timeout`.
+        on_replay: by default "run" for database effects, "skip" for external ones.
+        max_attempts: tries in all; by default 3 for database effects, 8 for external ones.
+
+    Raises:
+        ImproperlyConfigured: the name is taken, no type is given, or the options contradict
+            each other. An unknown type is found when all apps are loaded.
+    """
+
+    def register(function: F) -> F:
+        external = effects == "external"
+        add_handler(
+            Handler(
+                name=name or function.__name__,
+                function=function,
+                types=frozenset(map(str, types)),
+                effects=effects,
+                batch=batch,
+                on_replay=on_replay or ("skip" if external else "run"),
+                retry=RetryPolicy(max_attempts=max_attempts or (8 if external else 3)),
+                timeout=timeout,
+            )
+        )
+        return function
+
+    return register
+
+
+def add_handler(handler: Handler) -> None:
+    """Add a handler; see `register_event_handler` for what it refuses."""
+    if not handler.types:
+        raise ImproperlyConfigured(f"Handler “{handler.name}” names no event type.")
+    if handler.is_external and handler.batch:
+        raise ImproperlyConfigured(
+            f"Handler “{handler.name}” is external: it cannot take batches, "
+            "since each of its calls is leased and retried by itself."
+        )
+    known = _handlers.setdefault(handler.name, handler)
+    if known is not handler:
+        raise ImproperlyConfigured(
+            f"Two handlers are called “{handler.name}”: one in {known.module}, "
+            f"one in {handler.module}. Rename one, or give it a name=…."
+        )
+
+
+def remove_handler(name: str) -> None:
+    """Forget a handler (tests register handlers of their own)."""
+    _handlers.pop(name, None)
+
+
+def get_handler(name: str) -> Handler | None:
+    """The handler called `name`, if an installed app declares it."""
+    return _handlers.get(name)
+
+
+def all_handlers() -> list[Handler]:
+    """All handlers by name."""
+    return [_handlers[name] for name in sorted(_handlers)]
+
+
+def handlers_of(event_type: str) -> list[Handler]:
+    """The handlers of an event type, in the order of their declaration."""
+    return [handler for handler in _handlers.values() if event_type in handler.types]
+
+
+def check_event_types(handlers: Iterable[Handler] | None = None) -> None:
+    """Refuse handlers of event types that no app declares.
+
+    Raises:
+        ImproperlyConfigured: with the handler, the type and the nearest known one.
+    """
+    known = payload_types()
+    for handler in handlers or all_handlers():
+        for event_type in sorted(handler.types - known.keys()):
+            close = difflib.get_close_matches(event_type, known, n=1)
+            hint = f"Did you mean “{close[0]}”?" if close else "Declare a payload for it."
+            raise ImproperlyConfigured(
+                f"Handler “{handler.name}” in {handler.module} listens to the unknown "
+                f"event type “{event_type}”. {hint}"
+            )

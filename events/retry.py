@@ -1,0 +1,49 @@
+"""Whether and when a failed delivery is tried again: a pure decision."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class Retry(Exception):
+    """Raised by a handler: try again, `after` so many seconds."""
+
+    def __init__(self, after: float, reason: str = "") -> None:
+        super().__init__(reason or f"asked to be tried again after {after:g} s")
+        self.after = after
+
+
+class Permanent(Exception):
+    """Raised by a handler: trying again cannot help."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Capped exponential backoff with full jitter.
+
+    Attributes:
+        max_attempts: tries in all, the first included.
+        base: seconds, the longest wait before the second try.
+        cap: seconds, the longest wait at all.
+    """
+
+    max_attempts: int = 3
+    base: float = 1.0
+    cap: float = 3600.0
+
+    def delay(
+        self,
+        failures: int,
+        error: BaseException | None = None,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> float | None:
+        """Seconds until the next try after so many failures in a row, or None to give up.
+
+        Source: "Exponential Backoff and Jitter", AWS Architecture Blog, 2015 ("full jitter").
+        """
+        if isinstance(error, Permanent) or failures >= self.max_attempts:
+            return None
+        if isinstance(error, Retry):
+            return max(0.0, error.after)
+        # The exponent is bounded so that a large number of failures cannot overflow.
+        return uniform(0, min(self.cap, self.base * 2 ** min(failures - 1, 60)))

@@ -1,0 +1,222 @@
+"""Settling: run the database handlers of due events and write what came of it, in one transaction.
+
+The transaction holds the events with FOR UPDATE SKIP LOCKED, so two workers never settle one
+event at once, and the locks of a worker that died vanish with its connection.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+from structlog.contextvars import bound_contextvars
+
+from events import registry
+from events.context import event_context
+from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus, tenants_of
+from events.nudging import after_commit, nudge_deliveries
+from events.outcomes import (
+    aggregate,
+    answer_replays,
+    milliseconds_since,
+    record_failure,
+    record_success,
+    save_deliveries,
+    save_events,
+)
+from events.registry import Handler
+from salesflow.accounts.context import tenant_context
+from salesflow.accounts.models import Tenant
+
+
+def settle(event_ids: Sequence[UUID]) -> int:
+    """Settle those of the events that are pending and that no other worker holds.
+
+    Returns:
+        How many events it took.
+    """
+    with transaction.atomic():
+        batch = Batch.take(event_ids)
+        if batch.events:
+            batch.run_handlers()
+            batch.save()
+    return len(batch.events)
+
+
+class LeaseLost(Exception):
+    """The worker that ran an external handler did not report in time."""
+
+    def __init__(self) -> None:
+        super().__init__("worker lost: it did not report what came of the call")
+
+
+@dataclass
+class Work:
+    """One event at one handler, in this batch."""
+
+    event: Event
+    delivery: Delivery
+
+
+@dataclass
+class Batch:
+    """The events of one settling transaction, and what becomes of them."""
+
+    now: datetime
+    events: list[Event]
+    tenants: dict[UUID, Tenant] = field(default_factory=dict)
+    deliveries: dict[UUID, dict[str, Delivery]] = field(default_factory=dict)
+    touched: list[Delivery] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @classmethod
+    def take(cls, event_ids: Sequence[UUID]) -> "Batch":
+        """Lock the events, in the order in which they were published."""
+        events = list(
+            Event.unscoped.filter(id__in=event_ids, status=EventStatus.PENDING)
+            .select_for_update(skip_locked=True, no_key=True)
+            # The database's clock decides what is due: workers' clocks may differ.
+            .annotate(read_at=Now())
+            .order_by("position")
+        )
+        batch = cls(now=events[0].read_at if events else datetime.min, events=events)  # type: ignore[attr-defined] # noqa: DTZ901
+        if events:
+            batch.tenants = tenants_of(events)
+            batch.deliveries = _deliveries_of(events)
+        return batch
+
+    # --- Handlers -------------------------------------------------------------------------------
+
+    def run_handlers(self) -> None:
+        """Run what is due, handler by handler and tenant by tenant."""
+        groups: dict[tuple[str, UUID], list[Work]] = defaultdict(list)
+        for event in self.events:
+            for delivery in self._due_deliveries(event):
+                groups[delivery.handler, event.tenant_id].append(Work(event, delivery))
+        for (name, tenant_id), works in groups.items():
+            handler = registry.get_handler(name)
+            if handler is None:
+                self._fail(works, LookupError(f"No installed app has a handler “{name}”."))
+            elif handler.is_external:
+                self._hand_over(works)
+            else:
+                with tenant_context(self.tenants[tenant_id]):
+                    self._run(handler, works)
+
+    def _due_deliveries(self, event: Event) -> list[Delivery]:
+        """The event's deliveries that may run now, those of new handlers among them."""
+        known = self.deliveries.setdefault(event.id, {})
+        fresh = not known
+        for handler in registry.handlers_of(event.type) if fresh else ():
+            known[handler.name] = Delivery(event=event, handler=handler.name)
+        return [delivery for delivery in known.values() if self._is_due(delivery)]
+
+    def _is_due(self, delivery: Delivery) -> bool:
+        if delivery.status == DeliveryStatus.RUNNING:
+            return bool(delivery.lease_expires_at and delivery.lease_expires_at <= self.now)
+        if delivery.status != DeliveryStatus.PENDING:
+            return False
+        return delivery.next_attempt_at is None or delivery.next_attempt_at <= self.now
+
+    def _run(self, handler: Handler, works: list[Work]) -> None:
+        """Run one handler for events of one tenant; one that raises is isolated by halving."""
+        started = time.perf_counter()
+        try:
+            with transaction.atomic():
+                call_handler(handler, [work.event for work in works])
+        except Exception as error:  # a handler may raise anything
+            if len(works) > 1:
+                middle = len(works) // 2
+                self._run(handler, works[:middle])
+                self._run(handler, works[middle:])
+            else:
+                self._fail(works, error, milliseconds_since(started))
+        else:
+            self._succeed(works, milliseconds_since(started) / len(works))
+
+    def _hand_over(self, works: list[Work]) -> None:
+        """Leave external deliveries to the tasks that lease them, after the commit."""
+        for work in works:
+            if work.delivery.status == DeliveryStatus.RUNNING:
+                self._keep(work.delivery, record_failure(work.delivery, self.now, 0, LeaseLost()))
+            else:
+                work.delivery.next_attempt_at = self.now
+                self.touched.append(work.delivery)
+
+    # --- Outcomes -------------------------------------------------------------------------------
+
+    def _succeed(self, works: list[Work], duration_ms: float) -> None:
+        for work in works:
+            work.delivery.attempts += 1
+            attempt = record_success(work.delivery, self.now, duration_ms)
+            self._keep(work.delivery, attempt)
+
+    def _fail(self, works: list[Work], error: Exception, duration_ms: float = 0.0) -> None:
+        for work in works:
+            work.delivery.attempts += 1
+            with bound_contextvars(event_id=str(work.event.id), handler=work.delivery.handler):
+                attempt = record_failure(work.delivery, self.now, duration_ms, error)
+            self._keep(work.delivery, attempt)
+
+    def _keep(self, delivery: Delivery, attempt: Attempt | None) -> None:
+        self.touched.append(delivery)
+        if attempt:
+            self.attempts.append(attempt)
+
+    # --- Writing --------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write deliveries, attempts and the events' aggregate, one statement a table."""
+        save_deliveries(self.touched)
+        Attempt.objects.bulk_create(self.attempts)
+        settled = [self._settle(event) for event in self.events]
+        save_events(settled)
+        answer_replays(settled, (d for known in self.deliveries.values() for d in known.values()))
+        due = [d.pk for d in self.touched if self._waits_for_a_lease(d)]
+        if due:
+            after_commit(nudge_deliveries, due)
+
+    def _settle(self, event: Event) -> Event:
+        deliveries = self.deliveries.get(event.id, {}).values()
+        return aggregate(event, deliveries, self.now)
+
+    def _waits_for_a_lease(self, delivery: Delivery) -> bool:
+        handler = registry.get_handler(delivery.handler)
+        return (
+            delivery.status == DeliveryStatus.PENDING
+            and delivery.next_attempt_at == self.now
+            and handler is not None
+            and handler.is_external
+        )
+
+
+def call_handler(handler: Handler, events: list[Event]) -> None:
+    """Call a handler, in the tenant's context, with what it publishes traced to its cause."""
+    if handler.batch:
+        with event_context(source="handler"), bound_contextvars(handler=handler.name):
+            handler.function(events)
+        return
+    for event in events:
+        with (
+            event_context(
+                source="handler",
+                request_id=event.request_id,
+                actor_id=event.actor_id,
+                cause_id=event.id,
+            ),
+            bound_contextvars(
+                handler=handler.name, event_id=str(event.id), request_id=event.request_id
+            ),
+        ):
+            handler.function(event)
+
+
+def _deliveries_of(events: Iterable[Event]) -> dict[UUID, dict[str, Delivery]]:
+    found: dict[UUID, dict[str, Delivery]] = defaultdict(dict)
+    for delivery in Delivery.objects.filter(event_id__in=[event.id for event in events]):
+        found[delivery.event_id][delivery.handler] = delivery
+    return found

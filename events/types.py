@@ -1,0 +1,30 @@
+"""The names of the event types that SalesFlow itself publishes."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class EventType(models.TextChoices):
+    """Past tense, `noun.verb`. Other apps add types of their own by declaring a payload."""
+
+    LEAD_CREATED = "lead.created", _("Lead created")
+    LEAD_UPDATED = "lead.updated", _("Lead edited")
+    LEAD_STAGE_CHANGED = "lead.stage_changed", _("Stage changed")
+    LEAD_ASSIGNED = "lead.assigned", _("Lead assigned")
+    LEAD_WON = "lead.won", _("Lead won")
+    LEAD_LOST = "lead.lost", _("Lead lost")
+    LEAD_MERGED = "lead.merged", _("Leads merged")
+    LEAD_DELETED = "lead.deleted", _("Lead deleted")
+    NOTE_ADDED = "note.added", _("Note added")
+    MESSAGE_QUEUED = "message.queued", _("Message queued")
+    MESSAGE_RECEIVED = "message.received", _("Message received")
+    MESSAGE_SENT = "message.sent", _("Message sent")
+    MESSAGE_DELIVERED = "message.delivered", _("Message delivered")
+    MESSAGE_READ = "message.read", _("Message read")
+    MESSAGE_FAILED = "message.failed", _("Message failed")
+    CONTACT_OPTED_OUT = "contact.opted_out", _("Contact opted out")
+    SEQUENCE_ENROLLED = "sequence.enrolled", _("Enrolled in a sequence")
+    SEQUENCE_STEP_EXECUTED = "sequence.step_executed", _("Sequence step executed")
+    SEQUENCE_FINISHED = "sequence.finished", _("Sequence finished")
+    AUTOPILOT_DRAFT_CREATED = "autopilot.draft_created", _("Draft created by the autopilot")
+    AUTOPILOT_ACTION_EXECUTED = "autopilot.action_executed", _("Autopilot action executed")

@@ -1,0 +1,32 @@
+"""Time-ordered identifiers."""
+
+import os
+import threading
+import time
+from uuid import UUID
+
+_lock = threading.Lock()
+_last = 0
+
+
+def uuid7() -> UUID:
+    """A version 7 UUID: 48 bits of Unix milliseconds, 12 bits of their fraction, 62 random bits.
+
+    Ids made by one process rise strictly, so that they sort as they were made and land side by
+    side in an index.
+
+    Source: RFC 9562, section 5.7 and method 3 of section 6.2 (sub-millisecond clock in rand_a).
+    """
+    random_bits = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
+    stamp = _next_stamp()
+    milliseconds, fraction = stamp >> 12, stamp & 0xFFF
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random_bits)
+
+
+def _next_stamp() -> int:
+    """Milliseconds and 12 bits of their fraction as one number that never repeats here."""
+    global _last  # noqa: PLW0603
+    now = time.time_ns() * 4096 // 1_000_000
+    with _lock:
+        _last = max(now, _last + 1)
+        return _last

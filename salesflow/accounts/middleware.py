@@ -1,0 +1,94 @@
+"""What every request gets: an id, a tenant, a language, a content security policy."""
+
+import re
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+
+from salesflow.accounts import context
+from salesflow.accounts.ids import uuid7
+from salesflow.accounts.queries import membership_of
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
+TENANT_SESSION_KEY = "tenant"
+
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+# The admin's theme runs Alpine.js, which evaluates expressions, and sets styles from scripts.
+ADMIN_POLICY = (
+    POLICY + "; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
+)
+
+
+class RequestIdMiddleware:
+    """Takes over a caller's `X-Request-ID` or makes one; logs and the answer carry it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = acceptable_request_id(request.headers.get("X-Request-ID"))  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+def acceptable_request_id(given: str | None) -> str:
+    """The caller's id when it is short and plain, else a new one."""
+    if given and ACCEPTABLE_REQUEST_ID.fullmatch(given):
+        return given
+    return str(uuid7())
+
+
+class ContentSecurityPolicyMiddleware:
+    """Allows scripts and styles from this server alone."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        in_admin = request.path_info.startswith("/admin/")
+        response.setdefault("Content-Security-Policy", ADMIN_POLICY if in_admin else POLICY)
+        return response
+
+
+class TenantMiddleware:
+    """Sets the tenant of a logged-in user, with their language and its time zone.
+
+    An API key names its tenant later, in the view's authentication; the context it sets ends
+    here too, since worker threads outlive requests.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        membership = membership_of(request.user, request.session.get(TENANT_SESSION_KEY))
+        tenant = membership.tenant if membership else None
+        request.membership, request.tenant = membership, tenant  # type: ignore[attr-defined]
+        token = context._current_tenant.set(tenant)
+        try:
+            if tenant:
+                structlog.contextvars.bind_contextvars(tenant=tenant.slug)
+                timezone.activate(ZoneInfo(tenant.time_zone))
+            _activate_language(request)
+            return self.get_response(request)
+        finally:
+            timezone.deactivate()
+            context._current_tenant.reset(token)
+
+
+def _activate_language(request: HttpRequest) -> None:
+    if request.user.is_authenticated and request.user.language:
+        translation.activate(request.user.language)
+        request.LANGUAGE_CODE = request.user.language

@@ -1,0 +1,75 @@
+"""Rows that belong to a tenant, and managers that never forget it."""
+
+from collections.abc import Iterable
+from typing import Any, Self, TypeVar
+
+from django.db import models
+
+from salesflow.accounts.context import WrongTenant, current_tenant
+
+M = TypeVar("M", bound=models.Model)
+
+
+class TenantQuerySet(models.QuerySet[M]):
+    """Fills in the tenant on bulk writes."""
+
+    def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
+        """As Django's, for rows of the current tenant alone."""
+        objs = list(objs)
+        for obj in objs:
+            adopt_tenant(obj)
+        return super().bulk_create(objs, *args, **kwargs)
+
+
+class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: ignore[misc]
+    """Rows of the current tenant; without one it raises `TenantNotSet`."""
+
+    def get_queryset(self) -> TenantQuerySet[Any]:
+        queryset: TenantQuerySet[Any] = super().get_queryset()
+        return queryset.filter(tenant_id=current_tenant().id)
+
+
+class TenantScoped(models.Model):
+    """A row of one tenant.
+
+    `objects` sees the current tenant's rows; `unscoped` sees all and belongs in the engine,
+    in migrations and in the staff admin only.
+    """
+
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+
+    objects = TenantManager()
+    unscoped = models.Manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save under the current tenant.
+
+        Raises:
+            TenantNotSet: a new row without a tenant, and none is current.
+            WrongTenant: the row belongs to another tenant than the current one.
+        """
+        adopt_tenant(self)
+        super().save(*args, **kwargs)
+
+    @classmethod
+    def scoped(cls) -> "models.QuerySet[Self]":
+        """The rows of the current tenant."""
+        queryset: models.QuerySet[Self] = cls._default_manager.all()
+        return queryset
+
+
+def adopt_tenant(row: Any) -> None:
+    """Give a new row the current tenant, refuse a row of another one.
+
+    A row whose tenant is set may be written without a context (the staff admin, fixtures).
+    """
+    from salesflow.accounts.context import _current_tenant
+
+    current = _current_tenant.get()
+    if row.tenant_id is None:
+        row.tenant = current_tenant()
+    elif current is not None and row.tenant_id != current.id:
+        raise WrongTenant(f"{type(row).__name__} belongs to another tenant than {current.slug}.")
