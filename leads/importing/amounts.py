@@ -23,10 +23,12 @@ class AmountColumn:
 
     Args:
         decimal_comma: what to assume when no value tells.
+        mark: "," or "." decides instead of the values.
     """
 
-    def __init__(self, name: str, *, decimal_comma: bool) -> None:
+    def __init__(self, name: str, *, decimal_comma: bool, mark: str = "") -> None:
         self.name = name
+        self._mark = mark
         self._decimal_comma = decimal_comma
         self._votes: Counter[str] = Counter()
 
@@ -49,6 +51,8 @@ class AmountColumn:
     @property
     def mark(self) -> str:
         """The decimal mark."""
+        if self._mark:
+            return self._mark
         if self._votes[","] == self._votes["."]:
             return "," if self._decimal_comma else "."
         return "," if self._votes[","] > self._votes["."] else "."
@@ -56,7 +60,8 @@ class AmountColumn:
     @property
     def is_ambiguous(self) -> bool:
         """Whether no value tells the decimal mark, though some have one or a grouping."""
-        return bool(self._votes["unclear"]) and not (self._votes[","] or self._votes["."])
+        told = self._mark or self._votes[","] or self._votes["."]
+        return bool(self._votes["unclear"]) and not told
 
     @property
     def ambiguity(self) -> str:

@@ -88,7 +88,7 @@ class DateColumn:
         """Whether day and month could be swapped in every value."""
         fits = self._fits
         told = fits["day first"] != fits["month first"] or fits["day first"] <= fits["either"]
-        return not (told or self._dotted)
+        return not (told or self._dotted or self.order == "year first")
 
     @property
     def order(self) -> str:

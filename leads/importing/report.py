@@ -37,11 +37,13 @@ class ImportReport:
     """What an import did, or would do when it is a dry run.
 
     Attributes:
+        request_id: is on every event of the import.
         rejected: rows left out; each has a problem that is not imported.
         won_value: the won deals' value by currency.
         notes: sentences about the file as a whole, such as which stages were added.
     """
 
+    request_id: str = ""
     encoding: str = ""
     delimiter: str = ""
     rows: int = 0
@@ -77,6 +79,7 @@ class ImportReport:
     def as_json(self) -> dict[str, Any]:
         """The summary without the problems, for programs."""
         return {
+            "request_id": self.request_id,
             "dry_run": self.dry_run,
             "encoding": self.encoding,
             "delimiter": self.delimiter,
