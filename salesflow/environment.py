@@ -9,8 +9,8 @@ from typing import Any
 import environ
 
 PREFIX = "SALESFLOW_"
-# Read before or outside the settings.
-READ_ELSEWHERE = ("HOME", "DEMO")
+# Read before the settings are.
+READ_ELSEWHERE = ("HOME",)
 KINDS = {
     int: "a whole number",
     float: "a number",

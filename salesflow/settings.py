@@ -12,6 +12,7 @@ env = ENVIRONMENT = Environment()
 
 DEBUG = env.bool("DEBUG", default=False)
 HOME = home.directory()
+DEMO = env.bool("DEMO", default=True)
 SECRET_KEY = env.str("SECRET_KEY", default="") or home.secret_key(HOME)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 PORT = env.int("PORT", default=8000)
@@ -144,7 +145,7 @@ USE_TZ = True
 
 # --- Web ----------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = HOME / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
