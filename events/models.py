@@ -105,8 +105,13 @@ class Event(models.Model):
             models.Index(
                 models.F("created_at").desc(), condition=Q(status="failed"), name="events_failed"
             ),
-            # A timeline: WHERE subject_id = … ORDER BY position DESC
-            models.Index("subject_id", models.F("position").desc(), name="events_by_subject"),
+            # A timeline: WHERE subject_id = … ORDER BY occurred_at DESC, position DESC
+            models.Index(
+                "subject_id",
+                models.F("occurred_at").desc(),
+                models.F("position").desc(),
+                name="events_by_subject",
+            ),
             # What one request caused: WHERE request_id = …
             models.Index(
                 fields=["request_id"], condition=~Q(request_id=""), name="events_by_request"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
@@ -10,7 +11,7 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower, Upper
+from django.db.models.functions import Coalesce, Lower, Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +28,10 @@ from leads.payloads import (
 )
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import TenantScoped, User
+
+
+# What leads are sorted by: an unknown value counts as less than nothing.
+LEAD_VALUE = Coalesce(F("value"), Decimal(-1), output_field=models.DecimalField())
 
 
 class Outcome(models.TextChoices):
@@ -217,7 +222,9 @@ class Lead(Publisher):
             models.Index(fields=["tenant", "-created_at", "-id"], name="lead_by_age"),
             models.Index(fields=["tenant", "name", "id"], name="lead_by_name"),
             models.Index(fields=["tenant", "company", "id"], name="lead_by_company"),
-            models.Index(fields=["tenant", "-value", "-id"], name="lead_by_value"),
+            models.Index("tenant", LEAD_VALUE.desc(), F("id").desc(), name="lead_by_value"),
+            # The lead list filtered by source, and the list of all sources (queries.lead_sources).
+            models.Index(fields=["tenant", "source", "-updated_at", "-id"], name="lead_by_source"),
             # Search: a part of the name or of the company (queries.search_leads).
             GinIndex(
                 F("tenant"),

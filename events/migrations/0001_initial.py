@@ -156,7 +156,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='event',
-            index=models.Index(models.F('subject_id'), models.OrderBy(models.F('position'), descending=True), name='events_by_subject'),
+            index=models.Index(models.F('subject_id'), models.OrderBy(models.F('occurred_at'), descending=True), models.OrderBy(models.F('position'), descending=True), name='events_by_subject'),
         ),
         migrations.AddIndex(
             model_name='event',

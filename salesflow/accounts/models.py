@@ -17,6 +17,7 @@ from salesflow.accounts.scoping import TenantManager, TenantQuerySet, TenantScop
 __all__ = [
     "ApiKey",
     "IdempotentResponse",
+    "LoginBackoff",
     "Membership",
     "Tenant",
     "TenantManager",
@@ -85,6 +86,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         choices=LANGUAGES,
         blank=True,
         help_text=_("Empty: the language of the browser."),
+    )
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        validators=[validate_time_zone],
+        help_text=_("Empty: the time zone of the team."),
     )
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("may enter the admin"), default=False)
@@ -199,3 +207,24 @@ class IdempotentResponse(TenantScoped):
 
     def __str__(self) -> str:
         return self.key
+
+
+class LoginBackoff(models.Model):
+    """How often somebody failed to log in, and how long they have to wait before the next try.
+
+    `key` is a hash of who tried: people type passwords into the wrong field.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    failures = models.PositiveIntegerField(default=0)
+    last_failed_at = models.DateTimeField()
+    blocked_until = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            # Pruning: rows that nobody has failed at for a day.
+            models.Index(fields=["last_failed_at"], name="login_backoff_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.failures} until {self.blocked_until}"

@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail address')),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('language', models.CharField(blank=True, choices=[('en', 'English'), ('de', 'German')], help_text='Empty: the language of the browser.', max_length=5, verbose_name='language')),
+                ('time_zone', models.CharField(blank=True, help_text='Empty: the time zone of the team.', max_length=64, validators=[salesflow.accounts.models.validate_time_zone], verbose_name='time zone')),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),
                 ('is_staff', models.BooleanField(default=False, verbose_name='may enter the admin')),
                 ('date_joined', models.DateTimeField(auto_now_add=True, verbose_name='joined')),
@@ -105,6 +106,18 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['created_at'], name='idempotent_response_age')],
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'key'), name='idempotency_key_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='LoginBackoff',
+            fields=[
+                ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('failures', models.PositiveIntegerField(default=0)),
+                ('last_failed_at', models.DateTimeField()),
+                ('blocked_until', models.DateTimeField()),
+            ],
+            options={
+                'indexes': [models.Index(fields=['last_failed_at'], name='login_backoff_age')],
             },
         ),
     ]
