@@ -54,10 +54,13 @@ def nudge_after_commit(event_ids: Sequence[UUID]) -> None:
 
 
 def _registered_nudge() -> Nudge | None:
-    """The nudge of this transaction, unless a rolled back savepoint would take it away."""
-    alive = set(connection.savepoint_ids)
-    for savepoints, callback, _robust in reversed(connection.run_on_commit):
-        if isinstance(callback, Nudge) and savepoints <= alive:
+    """The nudge of this transaction, if it has one that was not rolled back.
+
+    A savepoint that could still take it away encloses this call too, and would take what is
+    added to the nudge with it.
+    """
+    for _savepoints, callback, _robust in reversed(connection.run_on_commit):
+        if isinstance(callback, Nudge):
             return callback
     return None
 

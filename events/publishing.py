@@ -64,7 +64,7 @@ def publish_many(
     """Write many events in few statements; see `publish`."""
     events = [_event_of(draft, source, request_id) for draft in drafts]
     if events:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             Event.unscoped.bulk_create(events, batch_size=2000)
             nudge_after_commit([event.id for event in events])
     return events
@@ -160,7 +160,7 @@ class PublisherQuerySet(TenantQuerySet[M]):
         """
         if kwargs.get("ignore_conflicts") or kwargs.get("update_conflicts"):
             raise SilentChange("bulk_create cannot publish while it swallows conflicts.")
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             created = super().bulk_create(objs, *args, **kwargs)
             publish_many(draft for row in created for draft in drafts_of(row, None))
         for row in created:
@@ -176,7 +176,7 @@ class PublisherQuerySet(TenantQuerySet[M]):
         plain = models.QuerySet[M](self.model, using=self.db).filter(
             pk__in=[row.pk for row in rows]
         )
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             updated = plain.bulk_update(rows, list(names), *args, **kwargs)
             publish_many(
                 draft
@@ -246,7 +246,7 @@ class Publisher(TenantScoped):
         """Save the row and write its events in one transaction."""
         # In autocommit post_save runs after the row was committed: a crash between the two
         # would lose the event.
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             if not self._state.adding:
                 self._read_deferred()
             super().save(*args, **kwargs)

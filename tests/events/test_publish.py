@@ -1,0 +1,104 @@
+"""What publishing writes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from pydantic import ValidationError
+
+from events import publish
+from events.context import event_context
+from events.models import Event
+from events.nudging import Nudge
+from salesflow.accounts.context import TenantNotSet, tenant_context
+from salesflow.accounts.ids import uuid7
+from salesflow.accounts.models import Tenant
+from tests.events.factories import make_event, make_events
+from tests.events.payloads import OtherHappened, ThingHappened
+from tests.factories import make_tenant
+
+
+@pytest.mark.django_db
+def test_event_needs_a_tenant() -> None:
+    with pytest.raises(TenantNotSet):
+        publish(OtherHappened())
+
+
+def test_event_is_of_the_current_tenant(tenant: Tenant) -> None:
+    assert publish(OtherHappened()).tenant == tenant
+
+
+def test_event_is_invisible_to_another_tenant(tenant: Tenant) -> None:
+    make_event()
+    with tenant_context(make_tenant()):
+        assert not Event.objects.exists()
+
+
+@pytest.mark.django_db
+def test_reading_events_without_a_tenant_raises() -> None:
+    with pytest.raises(TenantNotSet):
+        Event.objects.count()
+
+
+def test_event_carries_its_subject_and_typed_payload(tenant: Tenant) -> None:
+    thing_id = uuid7()
+    event = publish(ThingHappened(thing_id=thing_id, number=7))
+    event.refresh_from_db()
+    assert (event.subject_type, event.subject_id) == ("thing", thing_id)
+    assert event.data == ThingHappened(thing_id=thing_id, number=7)
+
+
+def test_unknown_payload_key_is_refused() -> None:
+    unknown: dict[str, Any] = {"colour": "red"}
+    with pytest.raises(ValidationError, match="colour"):
+        OtherHappened(**unknown)
+
+
+def test_event_takes_source_and_request_from_the_context(tenant: Tenant) -> None:
+    with event_context(source="import", request_id="r-1"):
+        event = publish(OtherHappened())
+    assert (event.source, event.request_id) == ("import", "r-1")
+
+
+def test_event_keeps_a_historic_date(tenant: Tenant) -> None:
+    then = datetime(2016, 10, 20, tzinfo=UTC)
+    event = publish(OtherHappened(), occurred_at=then)
+    event.refresh_from_db()
+    assert event.occurred_at == then
+    assert event.created_at > then
+
+
+def test_events_are_numbered_in_the_order_of_publishing(tenant: Tenant) -> None:
+    events = make_events(5)
+    published = list(Event.objects.order_by("position"))
+    assert published == events
+    assert [event.id for event in events] == sorted(event.id for event in events)
+
+
+def test_event_vanishes_with_the_change_that_caused_it(tenant: Tenant) -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        make_event()
+        raise ZeroDivisionError
+    assert not Event.objects.exists()
+
+
+def _nudges() -> list[Nudge]:
+    return [call for _sids, call, _robust in connection.run_on_commit if isinstance(call, Nudge)]
+
+
+@pytest.mark.django_db
+def test_one_transaction_sends_one_nudge(tenant: Tenant) -> None:
+    events = [*make_events(3), make_event(), make_event()]
+    [nudge] = _nudges()
+    assert nudge.event_ids == [event.id for event in events]
+
+
+@pytest.mark.django_db
+def test_nudge_survives_a_rolled_back_savepoint(tenant: Tenant) -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        make_event()
+        raise ZeroDivisionError
+    kept = make_event()
+    [nudge] = _nudges()
+    assert kept.id in nudge.event_ids

@@ -1,0 +1,90 @@
+"""Declaring handlers: mistakes are told at start, in a sentence."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from events.registry import Handler, add_handler, check_event_types
+from events.testing import handler_of
+
+
+def _handler(name: str, *types: str) -> Handler:
+    return Handler(name=name, function=print, types=frozenset(types))
+
+
+def test_second_handler_of_a_name_is_refused() -> None:
+    with (
+        handler_of("lead.created", function=print, name="mine"),
+        pytest.raises(ImproperlyConfigured, match="Two handlers are called “mine”"),
+    ):
+        add_handler(_handler("mine", "lead.created"))
+
+
+def test_handler_of_no_type_is_refused() -> None:
+    with pytest.raises(ImproperlyConfigured, match="names no event type"):
+        add_handler(_handler("idle"))
+
+
+def test_unknown_type_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"lead\.creatd.*Did you mean “lead\.created”"):
+        check_event_types([_handler("typo", "lead.creatd")])
+
+
+def test_external_batch_handler_is_refused() -> None:
+    handler = Handler("many", print, frozenset(["lead.created"]), effects="external", batch=True)
+    with pytest.raises(ImproperlyConfigured, match="cannot take batches"):
+        add_handler(handler)
+
+
+def _start_with_app(tmp_path: Path, handlers: str) -> "subprocess.CompletedProcess[str]":
+    """Start Django with a third-party app that has nothing but a `handlers.py`."""
+    app = tmp_path / "thirdparty"
+    app.mkdir()
+    (app / "__init__.py").touch()
+    (app / "handlers.py").write_text(handlers)
+    code = (
+        "import django; django.setup(); from events.registry import all_handlers;"
+        "print([h.name for h in all_handlers() if h.module == 'thirdparty.handlers'])"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            "PATH": "",
+            "PYTHONPATH": f"{tmp_path}:{Path.cwd()}",
+            "DJANGO_SETTINGS_MODULE": "salesflow.settings",
+            "SALESFLOW_EXTRA_APPS": "thirdparty",
+            "SALESFLOW_SECRET_KEY": "x" * 50,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+DECLARATION = """
+from events import EventType, register_event_handler
+
+@register_event_handler({types})
+def my_custom_handler(event): ...
+"""
+
+
+def test_handlers_module_of_a_third_party_app_is_found(tmp_path: Path) -> None:
+    result = _start_with_app(tmp_path, DECLARATION.format(types="EventType.LEAD_CREATED"))
+    assert result.stdout.strip() == "['my_custom_handler']", result.stderr
+
+
+def test_start_fails_with_a_sentence_for_an_unknown_type(tmp_path: Path) -> None:
+    result = _start_with_app(tmp_path, DECLARATION.format(types="'lead.exploded'"))
+    assert result.returncode == 1
+    assert "unknown event type “lead.exploded”" in result.stderr.splitlines()[-1]
+
+
+def test_start_fails_with_a_sentence_for_a_name_used_twice(tmp_path: Path) -> None:
+    once = DECLARATION.format(types="EventType.LEAD_CREATED")
+    result = _start_with_app(tmp_path, once + once)
+    assert result.returncode == 1
+    assert "Two handlers are called “my_custom_handler”" in result.stderr.splitlines()[-1]
