@@ -29,7 +29,6 @@ from leads.payloads import (
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import TenantScoped, User
 
-
 # What leads are sorted by: an unknown value counts as less than nothing.
 LEAD_VALUE = Coalesce(F("value"), Decimal(-1), output_field=models.DecimalField())
 

@@ -1,0 +1,161 @@
+"""Imports leads from a CSV file."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+from tqdm import tqdm
+
+from leads.importing import ImportOptions, ImportRefused, ImportReport, import_leads
+from leads.importing.mapping import FIELDS, parse_pairs
+from leads.importing.report import write_problems
+from salesflow.accounts.context import tenant_context
+from salesflow.accounts.models import Tenant
+from salesflow.accounts.queries import get_tenant
+
+DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+
+
+class Command(BaseCommand):
+    """All the good rows of a file become leads; the others are listed with what is wrong."""
+
+    help = (
+        "Imports leads from a CSV file of any encoding, delimiter and date format. "
+        f"Fields to map: {', '.join(FIELDS)}, custom.NAME."
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """As Django's, but a wrong option is one line and exit status 1, like any other mistake."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        if self._called_from_command_line:
+            parser.error = self._refuse_arguments  # type: ignore[method-assign]
+        return parser
+
+    def _refuse_arguments(self, message: str) -> NoReturn:
+        self.stderr.write(_("%(message)s; see --help.") % {"message": message})
+        sys.exit(1)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        add = parser.add_argument
+        add("file", metavar="FILE.csv", type=Path)
+        add("--tenant", required=True, metavar="SLUG", help="whose leads they are")
+        pairs: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+        add("--map", metavar="FIELD=COLUMN", help="which column holds a field", **pairs)
+        add("--default", metavar="FIELD=VALUE", help="value where a cell is empty", **pairs)
+        add("--source", default="import", help="source of leads that name none (import)")
+        add("--pipeline", default="", help="its name; the default pipeline if not given")
+        add(
+            "--no-create-stages",
+            dest="create_stages",
+            action="store_false",
+            help="leave rows out whose stage the pipeline lacks, instead of adding it",
+        )
+        add("--date-format", default="", help="such as DD-MM-YY or %%d.%%m.%%Y; else found out")
+        add("--decimal-mark", default="", choices=[",", "."], help="else found out")
+        add("--delimiter", default="", help="one character, or “tab”; else found out")
+        add("--encoding", default="", help="such as cp1252; else found out")
+        add("--errors", type=Path, metavar="FILE", help="where rows with trouble are listed")
+        add("--dry-run", action="store_true", help="do everything, then take it back")
+        add("--json", action="store_true", help="print the summary as JSON")
+
+    def handle(self, **options: Any) -> None:
+        """Import, list the rows with trouble, and print a summary."""
+        path: Path = options["file"]
+        errors = options["errors"] or _errors_file(path)
+        report = self._import(path, options)
+        if report.problems:
+            _write(report, errors)
+        if options["json"]:
+            listed = str(errors) if report.problems else None
+            self.stdout.write(json.dumps({**report.as_json(), "errors_file": listed}))
+        else:
+            self._print(path, report, errors)
+        if report.rejected == report.rows:
+            raise CommandError(_("No row could be imported; see %(file)s.") % {"file": errors})
+
+    def _import(self, path: Path, options: dict[str, Any]) -> ImportReport:
+        try:
+            tenant = get_tenant(options["tenant"])
+            with (
+                tenant_context(tenant),
+                tqdm(
+                    desc=path.name,
+                    unit=" rows",
+                    delay=1,
+                    leave=False,
+                    disable=not sys.stderr.isatty(),
+                ) as bar,
+            ):
+
+                def show(done: int, total: int) -> None:
+                    bar.total = total
+                    bar.update(done - bar.n)
+
+                return import_leads(path, _options(options), progress=show)
+        except (ImportRefused, Tenant.DoesNotExist) as error:
+            raise CommandError(str(error)) from None
+
+    def _print(self, path: Path, report: ImportReport, errors: Path) -> None:
+        write = self.stdout.write
+        delimiter = DELIMITER_NAMES.get(report.delimiter, report.delimiter)
+        write(f"{path.name}: {report.rows:,} rows ({report.encoding}, {delimiter})")
+        write(
+            f"{report.created:,} leads created, {report.updated:,} updated, "
+            f"{report.unchanged:,} unchanged, {report.rejected:,} rows left out"
+        )
+        worth = " and ".join(f"{value:,} {code}" for code, value in report.won_value.items())
+        won, lost, still_open = (report.outcomes[kind] for kind in ("won", "lost", "open"))
+        won_text = f"{won:,} won worth {worth}" if won else "0 won"
+        write(f"{won_text}, {lost:,} lost, {still_open:,} open")
+        for note in report.notes:
+            write(note)
+        if report.problems:
+            write(f"{len(report.problems):,} remarks on rows are in {errors}")
+        if report.dry_run:
+            write("Dry run: nothing was written.")
+
+
+def _options(options: dict[str, Any]) -> ImportOptions:
+    delimiter = "\t" if options["delimiter"] in ("tab", "\\t") else options["delimiter"]
+    if len(delimiter) > 1:
+        raise ImportRefused(_("--delimiter takes one character, or “tab”."))
+    return ImportOptions(
+        columns=parse_pairs(options["map"], "--map"),
+        defaults=parse_pairs(options["default"], "--default"),
+        delimiter=delimiter,
+        **{
+            name: options[name]
+            for name in (
+                "encoding",
+                "date_format",
+                "decimal_mark",
+                "pipeline",
+                "create_stages",
+                "source",
+                "dry_run",
+            )
+        },
+    )
+
+
+def _errors_file(path: Path) -> Path:
+    """Beside the file, or in the working directory where that directory is read-only."""
+    beside = path.with_name(f"{path.name}.errors.csv")
+    # The mode counts for root too: somebody took the write permission away on purpose.
+    writable = os.access(path.parent, os.W_OK) and path.parent.stat().st_mode & 0o222
+    return beside if writable else Path(beside.name)
+
+
+def _write(report: ImportReport, errors: Path) -> None:
+    try:
+        write_problems(report.problems, errors)
+    except OSError as error:
+        raise CommandError(
+            _("The leads are in, but %(count)d remarks cannot be written to %(file)s: %(why)s")
+            % {"count": len(report.problems), "file": errors, "why": error.strerror}
+        ) from None
