@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
 
@@ -17,7 +17,8 @@ class SalesFlowConfig(AppConfig):
         """Connect both."""
         from salesflow import checks  # noqa: F401
 
-        post_migrate.connect(_install_broker, sender=self)
+        # The signal passes over apps without models, such as this one.
+        post_migrate.connect(_install_broker, sender=apps.get_app_config("accounts"))
 
 
 def _install_broker(using: str, **_: Any) -> None:

@@ -60,6 +60,7 @@ def _logging_config(level: str, renderer: Any) -> dict[str, Any]:
             # One line a task is noise at thousands of events a second; failures stay visible.
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
             "psycopg.pool": {"level": "ERROR"},
         },
     }

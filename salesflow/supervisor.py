@@ -28,6 +28,8 @@ from salesflow.processes import Child, end_leftovers, record_children
 
 ADDRESS = "127.0.0.1"
 HIGHEST_PORT = 65535
+# Celery warns of root because of pickled messages; ours are JSON.
+ROOT_IS_FINE = "ignore:You're running the worker with superuser privileges"
 TICK = 0.2  # seconds between two looks at the children
 PATIENCE = 30.0  # seconds until we tell what /readyz says
 NAME_WIDTH = 6
@@ -114,6 +116,7 @@ def _supervise(directory: Path, port: int) -> None:
     os.environ["SALESFLOW_PORT"] = str(port)
     os.environ["DJANGO_SETTINGS_MODULE"] = "salesflow.settings"
     os.environ["PYTHONUNBUFFERED"] = "1"
+    os.environ["PYTHONWARNINGS"] = ROOT_IS_FINE
     with attached_database(), Crew(directory) as crew:
         say("Preparing the database and the static files")
         crew.run_to_end(Child("setup", [sys.executable, "manage.py", "prepare"]))
