@@ -28,6 +28,7 @@ EDITED_FIELDS = (
     "tags",
     "custom_fields",
     "external_id",
+    "created_at",
 )
 
 
@@ -50,6 +51,8 @@ class LeadCreated(Payload, type=EventType.LEAD_CREATED, subject="lead"):
     pipeline_id: UUID | None = None
     stage_id: UUID | None = None
     stage: str = ""
+    stage_position: int = 0
+    stage_entered_at: datetime | None = None
     outcome: str = "open"
     owner_id: int | None = None
     owner: str = ""
@@ -67,6 +70,8 @@ class LeadCreated(Payload, type=EventType.LEAD_CREATED, subject="lead"):
             pipeline_id=instance.stage.pipeline_id,
             stage_id=instance.stage_id,
             stage=instance.stage.name,
+            stage_position=instance.stage.position,
+            stage_entered_at=instance.stage_entered_at,
             outcome=instance.outcome,
             owner_id=instance.owner_id,
             owner=str(instance.owner) if instance.owner else "",
@@ -101,6 +106,7 @@ class LeadStageChanged(Payload, type=EventType.LEAD_STAGE_CHANGED, subject="lead
     from_stage: str
     stage_id: UUID
     stage: str
+    stage_position: int = 0
     outcome: str
     value: Decimal | None = None
     currency: str = ""
@@ -116,6 +122,7 @@ class LeadStageChanged(Payload, type=EventType.LEAD_STAGE_CHANGED, subject="lead
             from_stage=before.name if before else "",
             stage_id=instance.stage_id,
             stage=instance.stage.name,
+            stage_position=instance.stage.position,
             outcome=instance.outcome,
             value=instance.value,
             currency=instance.currency,
