@@ -62,7 +62,7 @@ def publish_many(
     drafts: Iterable[Draft], *, source: str | None = None, request_id: str | None = None
 ) -> list[Event]:
     """Write many events in few statements; see `publish`."""
-    events = [_event_of(draft, source, request_id) for draft in drafts]
+    events = [event_of(draft, source, request_id) for draft in drafts]
     if events:
         with transaction.atomic(savepoint=False):
             Event.unscoped.bulk_create(events, batch_size=2000)
@@ -70,7 +70,8 @@ def publish_many(
     return events
 
 
-def _event_of(draft: Draft, source: str | None, request_id: str | None) -> Event:
+def event_of(draft: Draft, source: str | None = None, request_id: str | None = None) -> Event:
+    """The row of a draft, with what the context says, not written yet."""
     context, payload = current_event_context(), draft.payload
     event = Event(
         tenant=current_tenant(),

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
 from salesflow import broker, home, logs, postgres
 from salesflow.environment import Environment
+
+# Lets Django's generic classes be subscripted, as the type checker wants them: Form[Lead].
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = ENVIRONMENT = Environment()

@@ -59,12 +59,12 @@ def _remove_abandoned_clusters() -> None:
                 shutil.rmtree(home, ignore_errors=True)
 
 
+def database_url_of_tests() -> str:
+    """Return the URL of the database that pytest-django makes in this session's cluster."""
+    return os.environ["SALESFLOW_DATABASE_URL"].replace("/salesflow?", "/test_salesflow?")
+
+
 @pytest.fixture
 def service_environment(transactional_db: None) -> dict[str, str]:
     """Return the environment for a real process (worker, web server) on the test database."""
-    from django.db import connection
-
-    url = os.environ["SALESFLOW_DATABASE_URL"].replace(
-        "/salesflow?", f"/{connection.settings_dict['NAME']}?"
-    )
-    return {**os.environ, "SALESFLOW_DATABASE_URL": url}
+    return {**os.environ, "SALESFLOW_DATABASE_URL": database_url_of_tests()}
