@@ -1,0 +1,1 @@
+"""Sequences: timed steps that reach out to a lead until somebody answers."""
