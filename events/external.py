@@ -64,7 +64,7 @@ def _take_lease(delivery_id: int) -> tuple[Delivery, Handler] | None:
         delivery.attempts += 1
         delivery.worker = worker_name()
         delivery.lease_expires_at = (
-            delivery.read_at + timedelta(seconds=handler.timeout) + LEASE_MARGIN  # type: ignore[attr-defined]
+            delivery.read_at + timedelta(seconds=handler.timeout) + LEASE_MARGIN
         )
         delivery.save(update_fields=["status", "attempts", "worker", "lease_expires_at"])
     return delivery, handler
@@ -112,7 +112,7 @@ def _report(leased: Delivery, duration_ms: float, error: Exception | None) -> No
         delivery = next(row for row in deliveries if row.pk == leased.pk)
         if (delivery.status, delivery.attempts) != (DeliveryStatus.RUNNING, leased.attempts):
             return
-        now = event.read_at  # type: ignore[attr-defined]
+        now = event.read_at
         with bound_contextvars(event_id=str(event.id), handler=delivery.handler):
             attempt = (
                 record_failure(delivery, now, duration_ms, error)

@@ -59,7 +59,8 @@ def _registered_nudge() -> Nudge | None:
     A savepoint that could still take it away encloses this call too, and would take what is
     added to the nudge with it.
     """
-    for _savepoints, callback, _robust in reversed(connection.run_on_commit):
+    for entry in reversed(connection.run_on_commit):
+        callback = entry[1]
         if isinstance(callback, Nudge):
             return callback
     return None

@@ -218,8 +218,8 @@ class Publisher(TenantScoped):
 
     declarations: ClassVar[tuple[Declaration, ...]] = ()
 
-    objects = PublisherManager()
-    unscoped = models.Manager.from_queryset(PublisherQuerySet)()
+    objects: ClassVar[PublisherManager] = PublisherManager()  # type: ignore[assignment]
+    unscoped: ClassVar[models.Manager[Self]] = models.Manager.from_queryset(PublisherQuerySet)()
 
     class Meta:
         abstract = True
@@ -232,9 +232,9 @@ class Publisher(TenantScoped):
         return frozenset(name for declared in cls.declarations for name in declared.fields)
 
     @classmethod
-    def from_db(cls, db: Any, field_names: Any, values: Any) -> Any:
+    def from_db(cls, db: Any, field_names: Any, values: Any, **options: Any) -> Any:
         """Remember what the row looked like when it was read."""
-        row = super().from_db(db, field_names, values)
+        row = super().from_db(db, field_names, values, **options)
         row.remember_watched()
         return row
 

@@ -105,7 +105,7 @@ def _freeze(replay: Replay, events: models.QuerySet[Event]) -> int:
             f"SELECT %s, selection.id, 'waiting', '' FROM ({sql}) AS selection",
             [replay.id, *params],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _nudge_replay(replay_id: UUID) -> None:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -76,14 +77,14 @@ class Batch:
     @classmethod
     def take(cls, event_ids: Sequence[UUID]) -> "Batch":
         """Lock the events, in the order in which they were published."""
-        events = list(
+        events: list[Any] = list(
             Event.unscoped.filter(id__in=event_ids, status=EventStatus.PENDING)
             .select_for_update(skip_locked=True, no_key=True)
             # The database's clock decides what is due: workers' clocks may differ.
             .annotate(read_at=Now())
             .order_by("position")
         )
-        batch = cls(now=events[0].read_at if events else datetime.min, events=events)  # type: ignore[attr-defined] # noqa: DTZ901
+        batch = cls(now=events[0].read_at if events else datetime.min, events=events)  # noqa: DTZ901
         if events:
             batch.tenants = tenants_of(events)
             batch.deliveries = _deliveries_of(events)

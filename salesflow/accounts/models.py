@@ -167,11 +167,11 @@ class ApiKey(AbstractAPIKey):
         User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
 
-    objects: ClassVar[ApiKeyManager] = ApiKeyManager()
+    objects: ClassVar[ApiKeyManager] = ApiKeyManager()  # type: ignore[assignment]
 
     class Meta(AbstractAPIKey.Meta):
-        verbose_name = _("API key")
-        verbose_name_plural = _("API keys")
+        verbose_name = _("API key")  # type: ignore[assignment]
+        verbose_name_plural = _("API keys")  # type: ignore[assignment]
 
     is_authenticated = True
 

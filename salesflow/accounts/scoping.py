@@ -1,7 +1,7 @@
 """Rows that belong to a tenant, and managers that never forget it."""
 
 from collections.abc import Iterable
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models
 
@@ -38,8 +38,8 @@ class TenantScoped(models.Model):
 
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
 
-    objects = TenantManager()
-    unscoped = models.Manager()
+    objects: ClassVar[TenantManager] = TenantManager()
+    unscoped: ClassVar[models.Manager[Self]] = models.Manager()
 
     class Meta:
         abstract = True

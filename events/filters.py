@@ -1,0 +1,40 @@
+"""What the API's lists of events can be narrowed by."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_filters import rest_framework as filters
+from rest_framework import exceptions
+
+from events.models import Event, EventStatus
+from events.payloads import payload_types
+from events.queries import type_was_published
+
+ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
+
+
+class EventFilter(filters.FilterSet):
+    """The filters of `GET /api/events`."""
+
+    status = filters.ChoiceFilter(choices=EventStatus.choices)
+    type = filters.CharFilter(
+        method="filter_type", help_text=gettext_lazy("Such as lead.created.")
+    )
+    source = filters.CharFilter(help_text=gettext_lazy("Such as api, web, import."))
+    request_id = filters.CharFilter(help_text=gettext_lazy("The X-Request-ID that caused it."))
+    subject = filters.UUIDFilter(
+        "subject_id", help_text=gettext_lazy("What it is about, such as a lead's id.")
+    )
+    created_after = filters.IsoDateTimeFilter("created_at", "gte", help_text=ISO_8601)
+    created_before = filters.IsoDateTimeFilter("created_at", "lt", help_text=ISO_8601)
+
+    class Meta:
+        model = Event
+        fields: list[str] = []
+
+    def filter_type(self, events: "filters.QuerySet[Event]", name: str, value: str) -> object:
+        """Narrow by a type that is declared, or was when it was published."""
+        if value not in payload_types() and not type_was_published(value):
+            raise exceptions.ValidationError(
+                {name: _("There is no event type “%(type)s”.") % {"type": value}}
+            )
+        return events.filter(type=value)
