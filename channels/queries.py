@@ -1,0 +1,56 @@
+"""What reads conversations and messages; every query is of the current tenant."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from channels.models import Channel, Conversation, Message
+from events.models import Event
+from leads.models import Lead
+
+
+def addresses_of(lead: Lead, channel: str) -> list[str]:
+    """Where the lead can be reached on the channel, the primary address first."""
+    return lead.values_of(Channel(channel).contact_kind)
+
+
+def channels_of(lead: Lead) -> list[Channel]:
+    """The channels on which the lead can be reached."""
+    return [channel for channel in Channel if addresses_of(lead, channel)]
+
+
+def conversations() -> QuerySet[Conversation]:
+    """The conversations with their leads, the last active first."""
+    rows: QuerySet[Conversation] = Conversation.objects.select_related("lead__owner")
+    return rows.order_by("-last_message_at", "-id")
+
+
+def conversations_of(lead: Lead) -> QuerySet[Conversation]:
+    """The conversations with a lead, one a channel, the last active first."""
+    return conversations().filter(lead=lead)
+
+
+def messages_of(lead: Lead) -> QuerySet[Message]:
+    """All messages to and from a lead with their authors, the last first."""
+    rows: QuerySet[Message] = Message.objects.filter(lead=lead).select_related("author")
+    return rows.order_by("-created_at", "-id")
+
+
+def thread(conversation: Conversation) -> QuerySet[Message]:
+    """The messages of a conversation with their authors, the last first."""
+    rows = Message.objects.filter(conversation=conversation).select_related("author")
+    ordered: QuerySet[Message] = rows.order_by("-created_at", "-id")
+    return ordered
+
+
+def messages_told_of(events: Iterable[Event]) -> dict[UUID, Message]:
+    """The messages that `events` are about, by the event's id, in one query."""
+    about = {event.id: event.payload["message_id"] for event in events if _is_about_message(event)}
+    rows = Message.objects.select_related("author").in_bulk(set(about.values()))
+    found = {str(message_id): message for message_id, message in rows.items()}
+    return {event_id: found[row] for event_id, row in about.items() if row in found}
+
+
+def _is_about_message(event: Event) -> bool:
+    return event.type.startswith("message.") and "message_id" in event.payload
