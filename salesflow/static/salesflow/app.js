@@ -105,6 +105,10 @@ function focusFirstField(panelId) {
   document.querySelector(`#${CSS.escape(panelId)} :is(textarea, input:not([type=hidden], [type=radio]))`)?.focus();
 }
 
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches("details.menu[open]")) event.target.querySelector(".menu-panel").scrollIntoView({ block: "nearest" });
+}, true);
+
 document.addEventListener("click", (event) => {
   for (const menu of all("details.menu[open]")) {
     const chosen = event.target.closest(".menu-item:not([aria-pressed])");
@@ -184,7 +188,15 @@ function showError(text) {
 
 // --- htmx ----------------------------------------------------------------------------------------
 
+function centreCurrentStep() {
+  for (const step of all("[aria-current=step]")) {
+    const list = step.parentElement;
+    list.scrollLeft = step.offsetLeft - list.offsetLeft - (list.clientWidth - step.clientWidth) / 2;
+  }
+}
+
 function refresh() {
+  centreCurrentStep();
   writeRelativeTimes();
   expireToasts();
   markTheme();

@@ -1,6 +1,7 @@
 // Draws <canvas data-chart="bar" data-source="id"> with Chart.js from the JSON in that element:
-//   {"labels": [...], "datasets": [{"label": "Won", "data": [...], "tone": "good", "hrefs": [...]}]}
-// A tone is a custom property of app.css (accent, good, bad, warn, clever, quiet, accent-line).
+//   {"labels": [...], "datasets": [{"label": "Won", "data": [...], "tone": "good"}]}
+// A tone is a custom property of app.css (accent, good, accent-line, bad-line, …); "tones" gives one
+// to each bar.
 // data-horizontal lays bars down, data-stacked stacks them, data-unit="money|percent" and
 // data-currency write the values. Everything is drawn anew when the theme changes.
 
@@ -24,9 +25,8 @@ function writer({ unit, currency }) {
 }
 
 function datasets(source) {
-  return source.datasets.map(({ tone = "accent", ...rest }) => ({
-    backgroundColor: colour(tone),
-    borderColor: colour(tone),
+  return source.datasets.map(({ tone = "accent", tones, ...rest }) => ({
+    backgroundColor: tones ? tones.map(colour) : colour(tone),
     borderRadius: 4,
     borderSkipped: "start",
     maxBarThickness: 44,
