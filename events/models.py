@@ -116,6 +116,10 @@ class Event(models.Model):
             models.Index(
                 fields=["request_id"], condition=~Q(request_id=""), name="events_by_request"
             ),
+            # What an event's handlers published: WHERE cause_id = …
+            models.Index(
+                fields=["cause_id"], condition=Q(cause_id__isnull=False), name="events_by_cause"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -163,6 +163,10 @@ class Migration(migrations.Migration):
             index=models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id'], name='events_by_request'),
         ),
         migrations.AddIndex(
+            model_name='event',
+            index=models.Index(condition=models.Q(('cause_id__isnull', False)), fields=['cause_id'], name='events_by_cause'),
+        ),
+        migrations.AddIndex(
             model_name='delivery',
             index=models.Index(condition=models.Q(('status', 'failed')), fields=['handler'], name='deliveries_failed'),
         ),
