@@ -1,11 +1,12 @@
 """Rows that belong to a tenant, and managers that never forget it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models
 
-from salesflow.accounts.context import WrongTenant, current_tenant
+from salesflow.accounts.context import WrongTenant, current_tenant, tenant_context
 
 M = TypeVar("M", bound=models.Model)
 
@@ -53,6 +54,19 @@ class TenantScoped(models.Model):
         """
         adopt_tenant(self)
         super().save(*args, **kwargs)
+
+    def validate_unique(self, exclude: Collection[str] | None = None) -> None:
+        """Compare with the rows of its own tenant, whether or not that is the current one."""
+        with self._own_tenant():
+            super().validate_unique(exclude)
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Compare with the rows of its own tenant, whether or not that is the current one."""
+        with self._own_tenant():
+            super().validate_constraints(exclude)
+
+    def _own_tenant(self) -> AbstractContextManager[Any]:
+        return tenant_context(self.tenant) if self.tenant_id else nullcontext()
 
     @classmethod
     def scoped(cls) -> "models.QuerySet[Self]":

@@ -1,0 +1,31 @@
+"""Pages of the admin's lists that never count a whole table."""
+
+from functools import cached_property
+from typing import Any
+
+from django.core.paginator import Paginator
+
+MOST_COUNTED = 10_000
+
+
+class CappedPaginator(Paginator):
+    """Counts up to 10,000 rows; the pages end there, and the list says “10,000+”."""
+
+    template_name = "admin/pagination_capped.html"
+
+    @cached_property
+    def counted(self) -> int:
+        """How many rows there are, or one more than are shown."""
+        # Without an order the database stops at the last row that it needs.
+        rows: Any = self.object_list.order_by()  # type: ignore[union-attr]
+        return int(rows[: MOST_COUNTED + 1].count())
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows can be paged through."""
+        return min(self.counted, MOST_COUNTED)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there are more rows than were counted."""
+        return self.counted > MOST_COUNTED
