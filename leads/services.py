@@ -115,14 +115,22 @@ def create_lead(
 
 
 @transaction.atomic
-def edit_lead(lead: Lead, **fields: Unpack[LeadFields]) -> Lead:
+def edit_lead(
+    lead: Lead, *, seen_at: datetime | None = None, **fields: Unpack[LeadFields]
+) -> Lead:
     """Change what is known about a lead; what is not named stays.
 
+    Args:
+        seen_at: the lead's `updated_at` as the editor knows it; None overwrites whatever is there.
+
     Raises:
-        ValidationError: a field is wrong, or another lead has that contact point or external id.
+        ValidationError: a field is wrong, or another lead has that contact point or external id;
+            with the code "stale" when the lead was changed since `seen_at`.
     """
     points = _contact_points(fields)
     lead = lock_lead(lead)
+    if seen_at and seen_at != lead.updated_at:
+        raise ValidationError(_("Somebody changed this lead in the meantime."), code="stale")
     _apply(lead, fields)
     _check(lead)
     _save(lead)

@@ -128,6 +128,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": env.float("SWEEP_INTERVAL", default=2.0),
         "options": {"expires": 10},
     },
+    "forget-old-responses": {
+        "task": "accounts.tasks.forget_old_responses",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 # --- People -------------------------------------------------------------------------------------
@@ -177,11 +182,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["salesflow.accounts.rest.authentication.HasTenant"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["salesflow.accounts.rest.parsing.LimitedJSONParser"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["salesflow.accounts.rest.filters.StrictFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "salesflow.accounts.rest.pagination.KeysetPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "salesflow.accounts.rest.schema.IdempotentAutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "salesflow.accounts.rest.errors.error_response",
-    "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -189,11 +195,27 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Leads, messages, and the events that everything becomes.",
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "salesflow.accounts.rest.schema.TenantlessSchemaGenerator",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "salesflow.accounts.rest.schema.describe_errors",
+        "events.schema.describe_payloads",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "EventStatus": "events.models.EventStatus",
+        "DeliveryStatus": "events.models.DeliveryStatus",
+        "AttemptStatus": "events.models.Attempt.Status",
+        "ReplayStatus": "events.models.Replay.Status",
+        "Outcome": "leads.models.Outcome",
+    },
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "docExpansion": "list"},
 }
 
 # --- Events -------------------------------------------------------------------------------------

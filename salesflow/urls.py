@@ -2,16 +2,24 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
-from salesflow import health
+from salesflow import api, health
+from salesflow.accounts.rest.routes import api_path
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="leads:list"), name="home"),
+    path("", include("salesflow.accounts.urls")),
+    path("leads", include("leads.urls")),
+    path("leads/<uuid:lead_id>/messages", include("channels.urls")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("admin/", admin.site.urls),
-    path("i18n/", include("django.conf.urls.i18n")),
+    api_path("api", api.Root.as_view(), "api"),
+    path("api/", include("salesflow.api")),
 ]
 
+handler400 = "salesflow.accounts.views.bad_request"
 handler404 = "salesflow.accounts.views.page_not_found"
 handler500 = "salesflow.accounts.views.server_error"

@@ -9,7 +9,6 @@ from django.db import models
 from salesflow.accounts.context import current_tenant
 from salesflow.accounts.models import Membership, Tenant, User
 
-
 M = TypeVar("M", bound=models.Model)
 
 

@@ -1,0 +1,1 @@
+"""The web pages about leads: `reading` shows them, `changing` changes them."""
