@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 
 from events import registry
 from events.context import event_context
-from events.models import Attempt, Delivery, DeliveryStatus, Event, tenants_of
+from events.models import Delivery, DeliveryStatus, Event, tenants_of
 from events.nudging import after_commit, nudge_events
 from events.outcomes import (
     aggregate,
@@ -19,6 +19,7 @@ from events.outcomes import (
     milliseconds_since,
     record_failure,
     record_success,
+    save_attempts,
     save_deliveries,
     save_events,
     worker_name,
@@ -120,7 +121,7 @@ def _report(leased: Delivery, duration_ms: float, error: Exception | None) -> No
                 else record_success(delivery, now, duration_ms)
             )
         save_deliveries([delivery])
-        Attempt.objects.bulk_create([attempt] if attempt else [])
+        save_attempts([attempt] if attempt else [])
         save_events([aggregate(event, deliveries, now)])
         answer_replays([event], deliveries)
         if delivery.status == DeliveryStatus.PENDING and delivery.next_attempt_at == now:

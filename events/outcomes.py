@@ -6,14 +6,13 @@ import time
 import traceback
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
-from django.db import connection
 
 from events import registry
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus, ReplayItem
 from events.retry import RetryPolicy
+from events.rows import insert_rows, update_rows, upsert_rows
 from events.states import aggregate_status
 
 log = structlog.get_logger(__name__)
@@ -125,36 +124,36 @@ DELIVERY_OUTCOME = [
 
 
 def save_deliveries(deliveries: list[Delivery]) -> None:
-    """Insert new deliveries and update known ones, in one statement."""
-    if deliveries:
-        Delivery.objects.bulk_create(
-            deliveries,
-            update_conflicts=True,
-            unique_fields=["event", "handler"],
-            update_fields=DELIVERY_OUTCOME,
-        )
+    """Insert new deliveries and update known ones, in one statement; new ones get their ids."""
+    ids = upsert_rows(deliveries, ["event", "handler"], DELIVERY_OUTCOME)
+    for delivery in deliveries:
+        delivery.pk = ids[delivery.event_id, delivery.handler]
+
+
+ATTEMPT_FIELDS = [
+    "delivery",
+    "number",
+    "status",
+    "started_at",
+    "duration_ms",
+    "error_type",
+    "error",
+    "traceback",
+    "worker",
+    "replay_id",
+]
+
+
+def save_attempts(attempts: list[Attempt]) -> None:
+    """Insert attempts of deliveries that have been saved, in one statement."""
+    for attempt in attempts:
+        attempt.delivery_id = attempt.delivery.pk
+    insert_rows(attempts, ATTEMPT_FIELDS)
 
 
 def save_events(events: list[Event]) -> None:
     """Write status, error, due and settling time of many events in one statement."""
-    columns: list[list[Any]] = [
-        [event.id for event in events],
-        [str(event.status) for event in events],
-        [event.error_message for event in events],
-        [event.due_at for event in events],
-        [event.processed_at for event in events],
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE events SET status = settled.status, error_message = settled.error_message,
-                              due_at = settled.due_at, processed_at = settled.processed_at
-            FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
-                 AS settled (id, status, error_message, due_at, processed_at)
-            WHERE events.id = settled.id
-            """,
-            columns,
-        )
+    update_rows(events, ["status", "error_message", "due_at", "processed_at"])
 
 
 def answer_replays(events: list[Event], deliveries: Iterable[Delivery]) -> None:

@@ -8,11 +8,13 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 from django.db.models.signals import post_save
+from django.utils import timezone
 
 from events.context import current_event_context
 from events.models import Event
 from events.nudging import nudge_after_commit
 from events.payloads import Changes, Payload
+from events.rows import insert_rows
 from salesflow.accounts.context import current_tenant
 from salesflow.accounts.scoping import TenantQuerySet, TenantScoped
 
@@ -65,15 +67,43 @@ def publish_many(
     events = [event_of(draft, source, request_id) for draft in drafts]
     if events:
         with transaction.atomic(savepoint=False):
-            Event.unscoped.bulk_create(events, batch_size=2000)
+            _insert(events)
             nudge_after_commit([event.id for event in events])
     return events
+
+
+# What the database fills in; read from it when somebody asks.
+DATABASE_DEFAULTS = ["position", "created_at", "due_at"]
+EVENT_FIELDS = [
+    "id",
+    "tenant",
+    "type",
+    "version",
+    "payload",
+    "status",
+    "source",
+    "request_id",
+    "subject_type",
+    "subject_id",
+    "actor",
+    "cause_id",
+    "occurred_at",
+    "error_message",
+]
+
+
+def _insert(events: list[Event]) -> None:
+    insert_rows(events, EVENT_FIELDS)
+    for event in events:
+        event._state.adding = False
+        for name in DATABASE_DEFAULTS:
+            del event.__dict__[name]
 
 
 def event_of(draft: Draft, source: str | None = None, request_id: str | None = None) -> Event:
     """The row of a draft, with what the context says, not written yet."""
     context, payload = current_event_context(), draft.payload
-    event = Event(
+    return Event(
         tenant=current_tenant(),
         type=payload.event_type,
         version=payload.version,
@@ -84,10 +114,8 @@ def event_of(draft: Draft, source: str | None = None, request_id: str | None = N
         subject_id=payload.subject_id(),
         actor_id=context.actor_id,
         cause_id=context.cause_id,
+        occurred_at=draft.occurred_at or timezone.now(),
     )
-    if draft.occurred_at:
-        event.occurred_at = draft.occurred_at
-    return event
 
 
 # --- What models publish ------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from events.outcomes import (
     milliseconds_since,
     record_failure,
     record_success,
+    save_attempts,
     save_deliveries,
     save_events,
 )
@@ -173,7 +174,7 @@ class Batch:
     def save(self) -> None:
         """Write deliveries, attempts and the events' aggregate, one statement a table."""
         save_deliveries(self.touched)
-        Attempt.objects.bulk_create(self.attempts)
+        save_attempts(self.attempts)
         settled = [self._settle(event) for event in self.events]
         save_events(settled)
         answer_replays(settled, (d for known in self.deliveries.values() for d in known.values()))
