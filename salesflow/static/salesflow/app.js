@@ -195,6 +195,11 @@ function centreCurrentStep() {
   }
 }
 
+function openDialog(dialog) {
+  dialog.setAttribute("aria-label", dialog.querySelector("h2")?.textContent ?? "");
+  if (!dialog.open) dialog.showModal();
+}
+
 function refresh() {
   centreCurrentStep();
   writeRelativeTimes();
@@ -207,7 +212,7 @@ document.addEventListener("htmx:afterRequest", () => root.classList.remove("busy
 document.addEventListener("htmx:afterSettle", (event) => {
   refresh();
   const dialog = event.target.closest?.("#dialog");
-  if (dialog && dialog.firstElementChild && !dialog.open) dialog.showModal();
+  if (dialog?.firstElementChild) openDialog(dialog);
   event.target.querySelector?.("[data-focus]")?.focus();
 });
 for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
