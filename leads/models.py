@@ -201,9 +201,13 @@ class Lead(Publisher):
             ),
             models.CheckConstraint(
                 condition=Q(outcome=Outcome.OPEN, closed_at__isnull=True, lost_reason="")
-                | Q(outcome=Outcome.WON, closed_at__gte=F("created_at"), lost_reason="")
-                | Q(outcome=Outcome.LOST, closed_at__gte=F("created_at")),
+                | Q(outcome=Outcome.WON, closed_at__isnull=False, lost_reason="")
+                | Q(outcome=Outcome.LOST, closed_at__isnull=False),
                 name="lead_closed_as_its_outcome_says",
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True) | Q(closed_at__gte=F("created_at")),
+                name="lead_closed_after_it_came_in",
             ),
         ]
         indexes = [

@@ -115,9 +115,7 @@ def create_lead(
 
 
 @transaction.atomic
-def edit_lead(
-    lead: Lead, *, seen_at: datetime | None = None, **fields: Unpack[LeadFields]
-) -> Lead:
+def edit_lead(lead: Lead, *, seen_at: datetime | None = None, **fields: Unpack[LeadFields]) -> Lead:
     """Change what is known about a lead; what is not named stays.
 
     Args:
@@ -224,8 +222,8 @@ def lock_lead(lead: Lead) -> Lead:
     Raises:
         Lead.DoesNotExist: it was deleted, or belongs to another tenant than the current one.
     """
-    rows = Lead.objects.select_related("stage__pipeline", "owner")
-    locked: Lead = rows.select_for_update(of=("self",)).get(pk=lead.pk)
+    # No join: PostgreSQL drops a row from a join whose key was changed while we waited for it.
+    locked: Lead = Lead.objects.select_for_update().get(pk=lead.pk)
     return locked
 
 

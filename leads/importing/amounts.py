@@ -85,10 +85,10 @@ class AmountColumn:
         if not re.fullmatch(shape, number, re.ASCII):
             raise ValueError(_("This is no amount."))
         plain = number.replace("." if self.mark == "," else ",", "").replace(",", ".")
-        amount = Decimal(plain).quantize(Decimal("0.01"))
+        amount = Decimal(plain)
         if amount > LARGEST:
             raise ValueError(_("This amount is too large."))
-        return amount, currency
+        return amount.quantize(Decimal("0.01")), currency
 
 
 def _split(value: str) -> tuple[str, str]:

@@ -180,8 +180,7 @@ def _no_text(path: Path) -> ImportRefused:
 def _delimiter_of(path: Path, encoding: str) -> str:
     """The delimiter that Excel's `sep=` line names, else the one that cuts even rows."""
     lines = list(islice(_lines(path, encoding), 200))
-    named = _named_delimiter(lines[0])
-    if named:
+    if lines and (named := _named_delimiter(lines[0])):
         return named
     text = "".join(lines)[:SAMPLE]
     return max(DELIMITERS, key=lambda delimiter: _evenness(text, delimiter))

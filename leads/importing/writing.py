@@ -95,7 +95,7 @@ class LeadWriter:
         """The leads that the drafts' external ids belong to, locked."""
         ids = [draft.external_id for draft in drafts if draft.external_id]
         rows = Lead.objects.filter(external_id__in=ids).order_by("id")
-        leads = rows.select_for_update(of=("self",)).prefetch_related("contact_points")
+        leads = rows.select_for_update().prefetch_related("contact_points")
         known = {lead.external_id: lead for lead in leads}
         for lead in known.values():
             # One object for each stage, so that payloads need no query to name it.
