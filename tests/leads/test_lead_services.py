@@ -193,7 +193,7 @@ def test_a_german_tenant_reads_phone_numbers_and_money_as_german(db: None) -> No
     with tenant_context(make_tenant(language="de")):
         lead = make_lead(phones=["030 901820"])
 
-    assert (lead.phones, lead.currency) == (["+4930901820"], "EUR")
+        assert (lead.phones, lead.currency) == (["+4930901820"], "EUR")
 
 
 def test_moving_publishes_both_stages(tenant: Tenant) -> None:
