@@ -18,3 +18,10 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "salesflow.settings"
 
 # A million rounds of hashing for each user that a test makes would take longer than the tests.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# tests.web refuses pages that run a query for each row.
+INSTALLED_APPS = [*INSTALLED_APPS, "zeal"]  # noqa: F405
+
+# Nobody collects static files for the tests: they are served from where they lie.
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
+STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
