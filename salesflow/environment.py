@@ -29,7 +29,7 @@ class Problem:
     hint: str
 
 
-class Environment(environ.FileAwareEnv):
+class Environment(environ.FileAwareEnv):  # type: ignore[misc]  # it has no types
     """django-environ with our prefix, which never raises.
 
     SALESFLOW_X_FILE names a file with the value of SALESFLOW_X. An empty value counts as unset, and

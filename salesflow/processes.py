@@ -75,16 +75,19 @@ class Child:
             return None
         return f"status {status}" if status >= 0 else signal.Signals(-status).name
 
-    def stop(self) -> None:
-        """Ask it to stop, wait for its grace, then kill what is left of its group."""
+    def ask_to_stop(self) -> None:
+        """Let it finish what it does."""
         if self.process.poll() is None:
             self.process.terminate()
+
+    def finish(self) -> None:
+        """Wait for its end as long as its grace allows, then kill what is left of its group."""
         # Reading on keeps it from blocking on a full pipe while it says goodbye.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.communicate(timeout=self.grace)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.communicate()
 
 
 def record_children(record: Path, children: list[Child]) -> None:

@@ -53,7 +53,7 @@ def main() -> int:
         return 0
     except (StartError, HomeError) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+    return 1
 
 
 def say(text: str) -> None:
@@ -154,13 +154,15 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop all, last started first. Signals that come meanwhile change nothing."""
+        """Stop all, the web server first. Signals that come meanwhile change nothing."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         if self.children:
             say(f"Stopping {', '.join(child.name for child in reversed(self.children))}")
         for child in reversed(self.children):
-            child.stop()
+            child.ask_to_stop()
+        for child in reversed(self.children):
+            child.finish()
         (self.directory / "processes.json").unlink(missing_ok=True)
         self.selector.close()
 
@@ -183,7 +185,7 @@ class Crew:
         self._pass_on_logs()
         self.selector.unregister(child.output)
         self.children.remove(child)
-        child.stop()
+        child.finish()
         if end != "status 0":
             raise StartError(f"SalesFlow can't start: {child.name} ended with {end}.")
 
