@@ -1,5 +1,6 @@
 """What the API's lists of events can be narrowed by."""
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_filters import rest_framework as filters
@@ -16,9 +17,7 @@ class EventFilter(filters.FilterSet):
     """The filters of `GET /api/events`."""
 
     status = filters.ChoiceFilter(choices=EventStatus.choices)
-    type = filters.CharFilter(
-        method="filter_type", help_text=gettext_lazy("Such as lead.created.")
-    )
+    type = filters.CharFilter(method="filter_type", help_text=gettext_lazy("Such as lead.created."))
     source = filters.CharFilter(help_text=gettext_lazy("Such as api, web, import."))
     request_id = filters.CharFilter(help_text=gettext_lazy("The X-Request-ID that caused it."))
     subject = filters.UUIDFilter(
@@ -31,10 +30,28 @@ class EventFilter(filters.FilterSet):
         model = Event
         fields: list[str] = []
 
-    def filter_type(self, events: "filters.QuerySet[Event]", name: str, value: str) -> object:
+    def filter_type(self, events: QuerySet[Event], name: str, value: str) -> QuerySet[Event]:
         """Narrow by a type that is declared, or was when it was published."""
         if value not in payload_types() and not type_was_published(value):
             raise exceptions.ValidationError(
                 {name: _("There is no event type “%(type)s”.") % {"type": value}}
             )
         return events.filter(type=value)
+
+
+class PendingEventFilter(EventFilter):
+    """The filters of `GET /api/events/status/pending`, whose path tells the status."""
+
+    status = None
+
+
+class ReplayFilter(EventFilter):
+    """What selects the events of `POST /api/events/replay/batch`."""
+
+    type = None
+    event_type = filters.CharFilter(
+        method="filter_type", help_text=gettext_lazy("Such as lead.created.")
+    )
+    status = filters.ChoiceFilter(
+        choices=EventStatus.choices, help_text=gettext_lazy("By default: failed.")
+    )

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "channels",
     "analytics",
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -225,6 +226,53 @@ BROKER_AWAY_SECONDS = env.float("BROKER_AWAY_SECONDS", default=5.0)
 
 # Who may read /metrics from another machine; unset: only this machine.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# --- Admin --------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "SalesFlow",
+    "SITE_HEADER": "SalesFlow",
+    "SITE_SUBHEADER": _("Administration"),
+    "SITE_URL": "/",
+    "SITE_ICON": "salesflow.admin_site.icon",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "salesflow.admin_site.icon"},
+    ],
+    "ENVIRONMENT": "salesflow.admin_site.environment",
+    "SHOW_LANGUAGES": True,
+    "SHOW_BACK_BUTTON": False,
+    "BORDER_RADIUS": "8px",
+    "STYLES": ["salesflow.admin_site.stylesheet"],
+    "SIDEBAR": {"navigation": "salesflow.admin_site.sidebar"},
+    # The web pages' colours (salesflow/static/salesflow/app.css): their accent and their greys.
+    "COLORS": {
+        "primary": {
+            "50": "#eef8fa",
+            "100": "#e1f0f3",
+            "200": "#c3e1e8",
+            "300": "#8bdcec",
+            "400": "#62cadf",
+            "500": "#2a9ab3",
+            "600": "#0b6074",
+            "700": "#084c5d",
+            "800": "#0a4251",
+            "900": "#12303a",
+            "950": "#04222a",
+        },
+        "base": {
+            "50": "#f6f8f8",
+            "100": "#eef2f2",
+            "200": "#e2e8e9",
+            "300": "#ccd5d7",
+            "400": "#8e9da2",
+            "500": "#5f6d72",
+            "600": "#4a585d",
+            "700": "#36434a",
+            "800": "#222b2f",
+            "900": "#12181b",
+            "950": "#0c1113",
+        },
+    },
+}
 
 # --- Logs ---------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO")

@@ -2,13 +2,21 @@
 
 from typing import Any
 
-from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from salesflow.accounts.models import IdempotentResponse
+from salesflow.accounts.rest.parsing import PayloadTooLarge
 
 
 class AnsweredBefore(Exception):
@@ -46,13 +54,17 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
         return exceptions.PermissionDenied()
     if isinstance(error, ValidationError):
         return exceptions.ValidationError(_fields_of(error))
+    if isinstance(error, RequestDataTooBig):
+        return PayloadTooLarge()
+    if isinstance(error, (BadRequest, SuspiciousOperation)):
+        return exceptions.ParseError()
     return None
 
 
 def _fields_of(error: ValidationError) -> dict[str, list[str]]:
     if hasattr(error, "error_dict"):
         return dict(error.message_dict)
-    return {NON_FIELD_ERRORS: error.messages}
+    return {api_settings.NON_FIELD_ERRORS_KEY: error.messages}
 
 
 def _headers_of(problem: exceptions.APIException) -> dict[str, str]:
@@ -85,7 +97,7 @@ def _messages_by_field(detail: Any, path: str = "") -> dict[str, list[str]]:
         items = enumerate(detail)
     else:
         messages = detail if isinstance(detail, list) else [detail]
-        return {path or NON_FIELD_ERRORS: [str(message) for message in messages]}
+        return {path or api_settings.NON_FIELD_ERRORS_KEY: [str(message) for message in messages]}
     found: dict[str, list[str]] = {}
     for name, inner in items:
         found |= _messages_by_field(inner, f"{path}.{name}" if path else str(name))

@@ -17,6 +17,8 @@ from rest_framework.views import APIView
 from salesflow.accounts.models import IdempotentResponse
 from salesflow.accounts.rest.errors import AnsweredBefore
 
+KEPT = timedelta(days=1)
+
 
 class IdempotencyKeyReused(exceptions.APIException):
     """One `Idempotency-Key` came with two different requests."""
@@ -30,7 +32,8 @@ class IdempotentPostMixin(APIView):
     """Makes a POST with an `Idempotency-Key` safe to repeat for 24 hours.
 
     The key's row is written in the transaction of the change itself: a repetition that comes
-    while the first is under way waits for the unique index, and a crash takes both back.
+    while the first is under way waits for the unique index, and a crash takes both back. An error
+    is not kept: the key is free for the corrected request.
     """
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
@@ -57,7 +60,7 @@ class IdempotentPostMixin(APIView):
             self.idempotent.status = response.status_code
             self.idempotent.body = _plain(response.data)
             self.idempotent.save()
-        elif response.status_code >= 400 and self.idempotent:
+        elif self.idempotent:
             transaction.set_rollback(True)
         return response  # type: ignore[no-any-return]
 
@@ -66,16 +69,24 @@ def _claim_idempotency_key(key: str, fingerprint: str) -> IdempotentResponse:
     """Write the key's row, or raise what its earlier use has to say."""
     if len(key) > 255:
         raise exceptions.ValidationError({"Idempotency-Key": _("At most 255 characters.")})
-    day_ago = timezone.now() - timedelta(days=1)
-    IdempotentResponse.objects.filter(key=key, created_at__lt=day_ago).delete()
+    too_old = timezone.now() - KEPT
+    IdempotentResponse.objects.filter(key=key, created_at__lt=too_old).delete()
     row, created = IdempotentResponse.objects.get_or_create(
         key=key, defaults={"fingerprint": fingerprint}
     )
     if created:
-        return row
+        return row  # type: ignore[no-any-return]
     if row.fingerprint != fingerprint:
         raise IdempotencyKeyReused
     raise AnsweredBefore(row)
+
+
+def forget_old_responses() -> int:
+    """Delete the answers that nobody may ask for any more; returns how many."""
+    deleted, _models = IdempotentResponse.unscoped.filter(
+        created_at__lt=timezone.now() - KEPT
+    ).delete()
+    return deleted
 
 
 def _fingerprint(request: Request) -> str:
@@ -85,4 +96,4 @@ def _fingerprint(request: Request) -> str:
 
 
 def _plain(data: Any) -> Any:
-    return json.loads(JSONRenderer().render(data) or b"null")
+    return json.loads((JSONRenderer().render(data) or b"null").decode())

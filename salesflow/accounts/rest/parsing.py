@@ -1,11 +1,17 @@
 """What bodies the API takes."""
 
+import math
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import exceptions, status
 from rest_framework.parsers import JSONParser
+
+DEEPEST = 32
+# Of a body that is too large this much is read away, so that its sender gets to see the answer.
+MOST_DRAINED = 64 * 1024 * 1024
 
 
 class PayloadTooLarge(exceptions.APIException):
@@ -13,31 +19,63 @@ class PayloadTooLarge(exceptions.APIException):
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "payload_too_large"
-    default_detail = _("The body is too large: at most 2 MB are taken.")
+    default_detail = gettext_lazy("The body is too large: at most 2 MB are taken.")
 
 
 class LimitedJSONParser(JSONParser):
-    """JSON of bounded size, without the NUL characters that PostgreSQL cannot store."""
+    """JSON of bounded size and depth, of which PostgreSQL can store everything."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         """Return the parsed body.
 
         Raises:
             PayloadTooLarge: more bytes than `DATA_UPLOAD_MAX_MEMORY_SIZE`.
-            ParseError: malformed, or with a NUL character.
+            ParseError: malformed, too deep, or with characters or numbers that cannot be kept.
         """
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if int(parser_context["request"].META.get("CONTENT_LENGTH") or 0) > limit:
+        size = int(parser_context["request"].META.get("CONTENT_LENGTH") or 0)
+        if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            _drain(stream, min(size, MOST_DRAINED))
             raise PayloadTooLarge
-        data = super().parse(stream, media_type, parser_context)
-        if _has_nul(data):
-            raise exceptions.ParseError(_("The body contains a NUL character (\\u0000)."))
+        try:
+            # JSON is UTF-8, whatever the header says (RFC 8259, section 8.1).
+            data = super().parse(stream, media_type, {**parser_context, "encoding": "utf-8"})
+        except RecursionError:
+            raise _too_deep() from None
+        _refuse_unstorable(data)
         return data
 
 
-def _has_nul(data: Any) -> bool:
+def _drain(stream: Any, size: int) -> None:
+    while size > 0 and (chunk := stream.read(min(size, 65536))):
+        size -= len(chunk)
+
+
+def _too_deep() -> exceptions.ParseError:
+    return exceptions.ParseError(_("The body is nested too deeply."))
+
+
+def _refuse_unstorable(data: Any, depth: int = 0) -> None:
+    if depth > DEEPEST:
+        raise _too_deep()
     if isinstance(data, str):
-        return "\x00" in data
-    if isinstance(data, dict):
-        return any(_has_nul(key) or _has_nul(value) for key, value in data.items())
-    return isinstance(data, list) and any(map(_has_nul, data))
+        _refuse_unstorable_text(data)
+    elif isinstance(data, float) and not math.isfinite(data):
+        raise exceptions.ParseError(_("The body contains a number that is too large."))
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            _refuse_unstorable_text(key)
+            _refuse_unstorable(value, depth + 1)
+    elif isinstance(data, list):
+        for item in data:
+            _refuse_unstorable(item, depth + 1)
+
+
+def _refuse_unstorable_text(text: str) -> None:
+    if "\x00" in text:
+        raise exceptions.ParseError(_("The body contains a NUL character (\\u0000)."))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise exceptions.ParseError(
+            _("The body contains half of a surrogate pair (\\ud800 to \\udfff).")
+        ) from None

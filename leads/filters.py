@@ -1,0 +1,66 @@
+"""What the API's list of leads can be narrowed by."""
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_filters import rest_framework as filters
+from rest_framework import exceptions
+
+from leads.models import Lead, Outcome
+from leads.queries import search_leads, stages_called
+from salesflow.accounts.queries import find_member
+
+ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
+
+
+class LeadFilter(filters.FilterSet):
+    """The filters of `GET /api/leads`."""
+
+    search = filters.CharFilter(
+        method="filter_search",
+        help_text=gettext_lazy("Words in the name, company, e-mail address or phone number."),
+    )
+    stage = filters.CharFilter(method="filter_stage", help_text=gettext_lazy("Its id or name."))
+    outcome = filters.ChoiceFilter(choices=Outcome.choices)
+    owner = filters.CharFilter(
+        method="filter_owner", help_text=gettext_lazy("A member's id or e-mail address, or none.")
+    )
+    source = filters.CharFilter()
+    tag = filters.CharFilter(method="filter_tag")
+    external_id = filters.CharFilter()
+    created_after = filters.IsoDateTimeFilter("created_at", "gte", help_text=ISO_8601)
+    created_before = filters.IsoDateTimeFilter("created_at", "lt", help_text=ISO_8601)
+    updated_after = filters.IsoDateTimeFilter("updated_at", "gte", help_text=ISO_8601)
+    updated_before = filters.IsoDateTimeFilter("updated_at", "lt", help_text=ISO_8601)
+
+    class Meta:
+        model = Lead
+        fields: list[str] = []
+
+    def filter_search(self, leads: QuerySet[Lead], name: str, value: str) -> QuerySet[Lead]:
+        """Narrow to the leads in which every word occurs."""
+        return search_leads(leads, value)
+
+    def filter_stage(self, leads: QuerySet[Lead], name: str, value: str) -> QuerySet[Lead]:
+        """Narrow to a stage, or to the stages of that name in several pipelines."""
+        stages = list(stages_called(value))
+        if not stages:
+            raise exceptions.ValidationError(
+                {name: _("There is no stage “%(stage)s”.") % {"stage": value}}
+            )
+        return leads.filter(stage__in=stages)
+
+    def filter_owner(self, leads: QuerySet[Lead], name: str, value: str) -> QuerySet[Lead]:
+        """Narrow to a member's leads, or to those of nobody."""
+        if value == "none":
+            return leads.filter(owner=None)
+        owner = find_member(value)
+        if owner is None:
+            raise exceptions.ValidationError(
+                {name: _("No member of the team is “%(owner)s”.") % {"owner": value}}
+            )
+        return leads.filter(owner=owner)
+
+    def filter_tag(self, leads: QuerySet[Lead], name: str, value: str) -> QuerySet[Lead]:
+        """Narrow to the leads with that tag."""
+        return leads.filter(tags__contains=[value])
