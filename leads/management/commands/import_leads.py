@@ -124,6 +124,8 @@ def _options(options: dict[str, Any]) -> ImportOptions:
     delimiter = "\t" if options["delimiter"] in ("tab", "\\t") else options["delimiter"]
     if len(delimiter) > 1:
         raise ImportRefused(_("--delimiter takes one character, or “tab”."))
+    if len(options["source"]) > 50:
+        raise ImportRefused(_("A source holds up to 50 characters."))
     return ImportOptions(
         columns=parse_pairs(options["map"], "--map"),
         defaults=parse_pairs(options["default"], "--default"),
