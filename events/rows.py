@@ -41,13 +41,14 @@ def upsert_rows(
     model = type(rows[0])
     columns = [_column(model, name) for name in key]
     updates = [sql.SQL("{0} = excluded.{0}").format(_column(model, name)) for name in fields]
-    statement = sql.SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {updates} RETURNING id, {key}")
+    statement = sql.SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {updates} RETURNING {returned}")
     with connection.cursor() as cursor:
         cursor.execute(
             statement.format(
                 insert=_insert(model, [*key, *fields]),
                 key=sql.SQL(", ").join(columns),
                 updates=sql.SQL(", ").join(updates),
+                returned=sql.SQL(", ").join([_column(model, "pk"), *columns]),
             ),
             _columns(rows, [*key, *fields]),
         )
@@ -60,15 +61,18 @@ def update_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
         return
     model = type(rows[0])
     assignments = [sql.SQL("{0} = given.{0}").format(_column(model, name)) for name in fields]
-    statement = sql.SQL("UPDATE {table} SET {assignments} FROM {given} WHERE {table}.id = given.id")
+    statement = sql.SQL(
+        "UPDATE {table} SET {assignments} FROM {given} WHERE {table}.{key} = given.{key}"
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             statement.format(
                 table=sql.Identifier(model._meta.db_table),
                 assignments=sql.SQL(", ").join(assignments),
-                given=_unnested(model, ["id", *fields]),
+                given=_unnested(model, ["pk", *fields]),
+                key=_column(model, "pk"),
             ),
-            _columns(rows, ["id", *fields]),
+            _columns(rows, ["pk", *fields]),
         )
 
 
@@ -94,7 +98,7 @@ def _column(model: type[models.Model], name: str) -> sql.Identifier:
 
 
 def _field(model: type[models.Model], name: str) -> Any:
-    return model._meta.get_field(name)
+    return model._meta.pk if name == "pk" else model._meta.get_field(name)
 
 
 def _type(model: type[models.Model], name: str) -> Any:
