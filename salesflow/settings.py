@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "leads",
     "channels",
     "analytics",
+    "salesflow.demo",
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",

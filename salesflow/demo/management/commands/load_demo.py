@@ -1,0 +1,73 @@
+"""Loads the demo tenant."""
+
+import sys
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.db.models import Count, Q
+from django.utils import timezone
+from tqdm import tqdm
+
+from channels.models import Message
+from events.models import Event, EventStatus
+from leads.models import Lead
+from salesflow.accounts.context import tenant_context
+from salesflow.accounts.models import Tenant
+from salesflow.demo.access import SLUG, Access, create_access
+from salesflow.demo.loading import StoryLoader
+from salesflow.demo.settling import settle_pending_events
+from salesflow.demo.story import tell_stories
+
+
+class Command(BaseCommand):
+    """A tenant with people, months of leads, messages and a few honest failures."""
+
+    help = (
+        "Loads the tenant “demo” with months of made-up leads, and writes its logins and API key "
+        "to demo.json in the home directory. Does nothing when the tenant exists."
+    )
+
+    def handle(self, **_options: Any) -> None:
+        """Write the stories and settle their events."""
+        if Tenant.objects.filter(slug=SLUG).exists():
+            self.stdout.write(f"The tenant “{SLUG}” is loaded already.")
+            return
+        with transaction.atomic():
+            access = create_access()
+            with tenant_context(access.tenant):
+                load_stories(access)
+        access.write(settings.HOME / "demo.json")
+        with tenant_context(access.tenant):
+            self._settle()
+            self._summarise()
+
+    def _settle(self) -> None:
+        with tqdm(
+            desc="Settling events",
+            total=Event.objects.count(),
+            unit=" events",
+            delay=1,
+            leave=False,
+            disable=not sys.stderr.isatty(),
+        ) as bar:
+            settle_pending_events(bar.update)
+
+    def _summarise(self) -> None:
+        events = Event.objects.aggregate(
+            all=Count("id"), failed=Count("id", filter=Q(status=EventStatus.FAILED))
+        )
+        self.stdout.write(
+            f"{Lead.objects.count():,} leads, {Message.objects.count():,} messages, "
+            f"{events['all']:,} events, {events['failed']} of them failed for you to look at"
+        )
+
+
+def load_stories(access: Access) -> None:
+    """Write what happened until last midnight, where the tenant is."""
+    zone = ZoneInfo(access.tenant.time_zone)
+    today = timezone.now().astimezone(zone).date()
+    stories = tell_stories(today, zone, [user.name for user in access.reps])
+    StoryLoader(stories, access.reps).load()
