@@ -28,4 +28,4 @@ class AutopilotActionExecuted(Payload, type=EventType.AUTOPILOT_ACTION_EXECUTED,
     action_type: str = Field(max_length=50)
     model: str = Field(max_length=100)
     cost: Decimal = Field(ge=0, lt=1_000_000)
-    latency_ms: float = Field(ge=0)
+    latency_ms: int = Field(ge=0)

@@ -1,0 +1,64 @@
+"""Builds the facts of analytics anew from the event log."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+from tqdm import tqdm
+
+from analytics.rebuilding import Rebuilt, count_told_events, rebuild_facts
+from salesflow.accounts.models import Tenant
+from salesflow.accounts.queries import get_tenant
+
+
+class Command(BaseCommand):
+    """Each tenant's facts are built anew in one transaction: all of them, or nothing."""
+
+    help = (
+        "Builds the numbers of analytics anew from the event log, tenant by tenant. Facts whose "
+        "events were pruned stay. Meanwhile a tenant's events wait to be handled."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--tenant", metavar="SLUG", help="only this one's; by default all")
+
+    def handle(self, **options: Any) -> None:
+        """Rebuild, and tell how many events were read."""
+        rebuilt = {tenant.slug: _rebuild(tenant) for tenant in _tenants(options["tenant"])}
+        for slug, result in rebuilt.items():
+            self.stdout.write(_("%(slug)s: %(events)s events read") % _told(slug, result))
+        failed = [event for result in rebuilt.values() for event in result.failed.items()]
+        if failed:
+            event_id, error = failed[0]
+            raise CommandError(
+                _("%(count)d events could not be counted, the first is %(event)s: %(error)s")
+                % {"count": len(failed), "event": event_id, "error": error}
+            )
+
+
+def _tenants(slug: str | None) -> list[Tenant]:
+    if not slug:
+        return list(Tenant.objects.all())
+    try:
+        return [get_tenant(slug)]
+    except Tenant.DoesNotExist as error:
+        raise CommandError(str(error)) from None
+
+
+def _rebuild(tenant: Tenant) -> Rebuilt:
+    shown = sys.stderr.isatty()
+    with tqdm(
+        desc=tenant.slug,
+        unit=" events",
+        delay=1,
+        leave=False,
+        disable=not shown,
+        total=count_told_events(tenant) if shown else None,
+    ) as bar:
+        return rebuild_facts(tenant, progress=bar.update)
+
+
+def _told(slug: str, result: Rebuilt) -> dict[str, str]:
+    return {"slug": slug, "events": f"{result.events:,}"}

@@ -1,0 +1,118 @@
+"""Writes which stages leads came into and left, and how far along they got."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import zip_longest
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from analytics.event_facts import write_event_facts
+from analytics.models import LeadFact, StageEntry
+from events.models import Event
+from events.rows import update_rows
+from leads.models import Outcome
+from leads.payloads import LeadCreated, LeadStageChanged
+from salesflow.accounts.context import current_tenant
+
+
+class Stay(NamedTuple):
+    """One entry of a lead, as it is stored; sorts in the order of a lead's way."""
+
+    lead_id: UUID
+    entered_at: datetime
+    position: int
+    event_id: UUID
+    left_at: datetime | None
+    pipeline_id: UUID
+    stage_id: UUID
+    stage_position: int
+    kind: str
+
+
+# One look into the index for each lead: while the table has no statistics yet, the planner would
+# answer lead_id = ANY(…) by reading all of it.
+STAYS = f"""
+    SELECT {", ".join(f"entry.{column}" for column in Stay._fields)}
+    FROM unnest(%s::uuid[]) AS wanted (lead_id), LATERAL (
+        SELECT * FROM analytics_stageentry AS own
+        WHERE own.lead_id = wanted.lead_id AND own.tenant_id = %s OFFSET 0
+    ) AS entry
+"""  # noqa: S608
+
+
+def write_stage_entries(events: Iterable[Event]) -> None:
+    """Note which stages leads came into.
+
+    Call it after `write_lead_facts` wrote the same events: the rows that it locks keep what
+    another worker notes about the same leads from going unseen.
+
+    Args:
+        events: `lead.created` or `lead.stage_changed`.
+    """
+    entries = [entry for entry in map(_entry_of, events) if entry]
+    if entries:
+        write_event_facts(entries)
+        ways = _ways({entry.lead_id for entry in entries})
+        _end_stays(ways.values())
+        _mark_furthest(ways)
+
+
+def _entry_of(event: Event) -> StageEntry | None:
+    """The entry that an event tells of; None where a lead was created in no stage."""
+    told = event.data
+    assert isinstance(told, LeadCreated | LeadStageChanged)
+    if told.pipeline_id is None or told.stage_id is None:
+        return None
+    entered_at = told.stage_entered_at if isinstance(told, LeadCreated) else None
+    return StageEntry(
+        event_id=event.id,
+        lead_id=told.lead_id,
+        pipeline_id=told.pipeline_id,
+        stage_id=told.stage_id,
+        stage_position=told.stage_position,
+        kind=told.outcome,
+        entered_at=entered_at or event.occurred_at,
+        position=event.position,
+    )
+
+
+def _ways(lead_ids: Iterable[UUID]) -> dict[UUID, list[Stay]]:
+    """Lead → all its stays, in the order in which it came into the stages."""
+    ways: dict[UUID, list[Stay]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(STAYS, [list(lead_ids), current_tenant().id])
+        for stay in sorted(map(Stay._make, cursor.fetchall())):
+            ways[stay.lead_id].append(stay)
+    return ways
+
+
+def _end_stays(ways: Iterable[Sequence[Stay]]) -> None:
+    """Let each stay end when the next one begins."""
+    ends = [
+        (stay, following.entered_at if following else None)
+        for way in ways
+        for stay, following in zip_longest(way, way[1:])
+    ]
+    moved = [StageEntry(pk=stay.event_id, left_at=end) for stay, end in ends if end != stay.left_at]
+    update_rows(moved, ["left_at"])
+
+
+def _mark_furthest(ways: dict[UUID, list[Stay]]) -> None:
+    """Note on the lead facts the open stage furthest along that each lead was ever in."""
+    facts = LeadFact.objects.filter(lead_id__in=ways)
+    moved = []
+    for fact in facts.only("lead_id", "pipeline_id", "furthest_stage_id"):
+        known = fact.furthest_stage_id
+        fact.furthest_stage_id = _furthest(ways[fact.lead_id], fact.pipeline_id)
+        if fact.furthest_stage_id != known:
+            moved.append(fact)
+    update_rows(moved, ["furthest_stage_id"])
+
+
+def _furthest(way: Iterable[Stay], pipeline_id: UUID | None) -> UUID | None:
+    there = (stay for stay in way if (stay.pipeline_id, stay.kind) == (pipeline_id, Outcome.OPEN))
+    last = max(there, key=lambda stay: (stay.stage_position, stay.position), default=None)
+    return last.stage_id if last else None
