@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from datetime import datetime
 from uuid import UUID
 
 _lock = threading.Lock()
@@ -30,3 +31,9 @@ def _next_stamp() -> int:
     with _lock:
         _last = max(now, _last + 1)
         return _last
+
+
+def first_uuid7_of(moment: datetime) -> UUID:
+    """The lowest id that `uuid7` can have made at that time: what is older has a lower one."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)

@@ -22,11 +22,11 @@ class ApiClient:
         """The response; `body` is sent as JSON unless it is bytes."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         content_type = given.pop("Content-Type", "application/json")
-        data = "" if body is None else body
+        data = b"" if body is None else body
         return self.client.generic(
             method,
             path,
-            data if isinstance(data, (bytes, str)) else json.dumps(data),
+            data if isinstance(data, bytes) else json.dumps(data),
             content_type=content_type,
             headers={**self.headers, **given},
         )

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
 
 from salesflow.accounts import context
 from salesflow.accounts.models import ApiKey, Membership, Tenant
@@ -29,7 +29,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         key = _usable_key(secret.strip())
         _work_for(request, key.tenant)
-        return api_settings.UNAUTHENTICATED_USER(), key
+        return AnonymousUser(), key
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 asks for."""
