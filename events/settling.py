@@ -127,18 +127,15 @@ class Batch:
     def _run(self, handler: Handler, works: list[Work]) -> None:
         """Run one handler for events of one tenant; one that raises is isolated by halving."""
         started = time.perf_counter()
-        try:
-            with transaction.atomic():
-                call_handler(handler, [work.event for work in works])
-        except Exception as error:  # a handler may raise anything
-            if len(works) > 1:
-                middle = len(works) // 2
-                self._run(handler, works[:middle])
-                self._run(handler, works[middle:])
-            else:
-                self._fail(works, error, milliseconds_since(started))
-        else:
+        error = _raised_by(handler, works)
+        if error is None:
             self._succeed(works, milliseconds_since(started) / len(works))
+        elif len(works) == 1:
+            self._fail(works, error, milliseconds_since(started))
+        else:
+            middle = len(works) // 2
+            self._run(handler, works[:middle])
+            self._run(handler, works[middle:])
 
     def _hand_over(self, works: list[Work]) -> None:
         """Leave external deliveries to the tasks that lease them, after the commit."""
@@ -194,6 +191,19 @@ class Batch:
             and handler is not None
             and handler.is_external
         )
+
+
+def _raised_by(handler: Handler, works: list[Work]) -> Exception | None:
+    """Call the handler in a savepoint of its own; returns what it raised.
+
+    The halves run after this has returned, so that no traceback drags along that of another event.
+    """
+    try:
+        with transaction.atomic():
+            call_handler(handler, [work.event for work in works])
+    except Exception as error:  # a handler may raise anything
+        return error
+    return None
 
 
 def call_handler(handler: Handler, events: list[Event]) -> None:

@@ -66,6 +66,22 @@ def create_default_pipeline(tenant: Tenant) -> Pipeline:
         return pipeline
 
 
+@transaction.atomic
+def make_default_pipeline(pipeline: Pipeline) -> None:
+    """Let new leads enter `pipeline` from now on.
+
+    Raises:
+        ValidationError: it has no open stage that a lead could enter.
+    """
+    if pipeline.stage_of_kind(Outcome.OPEN) is None:
+        raise ValidationError(
+            {"pipeline": _("The pipeline “%(name)s” has no open stage.") % {"name": pipeline.name}}
+        )
+    Pipeline.objects.filter(is_default=True).update(is_default=False)
+    pipeline.is_default = True
+    pipeline.save(update_fields=["is_default"])
+
+
 def create_pipeline_of_new_tenant(
     instance: Tenant, *, created: bool, raw: bool = False, **_signal: Any
 ) -> None:

@@ -243,6 +243,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": False,
     "BORDER_RADIUS": "8px",
     "STYLES": ["salesflow.admin_site.stylesheet"],
+    "DASHBOARD_CALLBACK": "salesflow.admin_site.overview",
     "SIDEBAR": {"navigation": "salesflow.admin_site.sidebar"},
     # The web pages' colours (salesflow/static/salesflow/app.css): their accent and their greys.
     "COLORS": {

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.forms import PaginationInlineFormSet
+from unfold.views import ChangeList
 
 from salesflow.accounts.admin_pagination import CappedPaginator
 from salesflow.accounts.context import tenant_context
@@ -31,12 +32,12 @@ class TenantScope:
         """The visible rows, in the admin's order."""
         return visible_rows(request.user, self.model).order_by(*self.get_ordering(request))  # type: ignore[attr-defined]
 
-    def formfield_for_foreignkey(
-        self, db_field: Any, request: HttpRequest, **kwargs: Any
-    ) -> Any:
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A choice among visible rows: anything else is refused as if it were not there."""
         kwargs.setdefault("queryset", visible_rows(request.user, db_field.related_model))
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+        # Django asks for all rows before it takes ours: let it have those of a tenant without any.
+        with tenant_context(Tenant()):
+            return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
 
 
 class ChosenFilter(DropdownFilter):
@@ -74,6 +75,15 @@ class TenantFilter(ChosenFilter):
         return len(self.lookup_choices) > 1
 
 
+class CappedChangeList(ChangeList):
+    """A list whose page says at its foot how many rows there are, as far as they were counted."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As the theme's; the total that was never counted is not offered for comparison."""
+        super().get_results(request)
+        self.full_result_count = self.result_count
+
+
 class TenantScopedAdmin(TenantScope, ModelAdmin):
     """Base of the admin pages of all models that belong to a tenant."""
 
@@ -81,7 +91,7 @@ class TenantScopedAdmin(TenantScope, ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
-    list_max_show_all = 50
+    list_max_show_all = 0
     list_fullwidth = True
     list_filter_submit = True
 
@@ -89,6 +99,10 @@ class TenantScopedAdmin(TenantScope, ModelAdmin):
         """A row never moves to another tenant."""
         readonly = list(super().get_readonly_fields(request, obj))
         return [*readonly, "tenant"] if obj else readonly
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The list's class."""
+        return CappedChangeList
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         """The columns, without the tenant for who sees only one."""
@@ -170,4 +184,3 @@ class SuperuserOnly:
     has_add_permission = has_view_permission
     has_change_permission = has_view_permission
     has_delete_permission = has_view_permission
-

@@ -66,7 +66,13 @@ class TenantScoped(models.Model):
             super().validate_constraints(exclude)
 
     def _own_tenant(self) -> AbstractContextManager[Any]:
-        return tenant_context(self.tenant) if self.tenant_id else nullcontext()
+        from salesflow.accounts.context import _current_tenant
+        from salesflow.accounts.models import Tenant
+
+        if self.tenant_id is None and _current_tenant.get():
+            return nullcontext()
+        # A form in which the tenant is still to be chosen: the row is compared with none.
+        return tenant_context(self.tenant if self.tenant_id else Tenant())
 
     @classmethod
     def scoped(cls) -> "models.QuerySet[Self]":

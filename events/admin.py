@@ -1,0 +1,378 @@
+"""The event console in the admin: what happened, what failed, and why; replay."""
+
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import django_celery_results.admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django_celery_results.models import GroupResult, TaskResult
+from unfold.decorators import display
+
+from events import admin_actions, admin_pages
+from events.admin_filters import (
+    RecordedFilter,
+    ReplayStatusFilter,
+    SourceFilter,
+    StatusFilter,
+    TypeFilter,
+)
+from events.models import Event, EventStatus, Replay
+from salesflow.accounts.admin_scope import (
+    ReadOnly,
+    TenantFilter,
+    TenantScopedAdmin,
+    sees_many_tenants,
+)
+
+# Tasks keep no results: what they did is on the events.
+assert django_celery_results.admin
+admin.site.unregister([GroupResult, TaskResult])
+
+MAY_REPLAY = "events.replay_event"
+EVENT_COLOURS = {"pending": "info", "processed": "success", "failed": "danger"}
+
+
+class PagesOfOne:
+    """Pages of single rows that are made by hand instead of from a form."""
+
+    opts: Any
+    admin_site: Any
+
+    def found(self, request: HttpRequest, object_id: str) -> Any:
+        """The visible row.
+
+        Raises:
+            PermissionDenied: the user may not see such rows.
+            Http404: there is no such row, or it is another tenant's.
+        """
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        row = self.get_object(request, unquote(object_id))  # type: ignore[attr-defined]
+        if row is None:
+            raise Http404
+        return row
+
+    def page(self, request: HttpRequest, name: str, **context: Any) -> TemplateResponse:
+        """The template `name` within the admin's frame."""
+        template = f"admin/events/{self.opts.model_name}/{name}.html"
+        frame = {**self.admin_site.each_context(request), "opts": self.opts}
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        return TemplateResponse(request, template, frame | context)
+
+    def urls_before(self, *views: tuple[str, Any, str]) -> list[Any]:
+        """Addresses of further pages: (route, view, name)."""
+        return [
+            path(
+                route,
+                self.admin_site.admin_view(view),
+                name=f"events_{self.opts.model_name}_{name}",
+            )
+            for route, view, name in views
+        ]
+
+
+@admin.register(Event)
+class EventAdmin(PagesOfOne, ReadOnly, TenantScopedAdmin):
+    """Events are read here and replayed, never edited."""
+
+    list_display = [
+        "what",
+        "state",
+        "tenant",
+        "subject",
+        "source",
+        "excerpt",
+        "when",
+    ]
+    list_display_links = ["what"]
+    list_filter = [
+        StatusFilter,
+        TypeFilter,
+        SourceFilter,
+        TenantFilter,
+        ("created_at", RecordedFilter),
+    ]
+    list_select_related = ["tenant"]
+    search_fields = ["=id"]
+    search_help_text = _("Event id, request id or subject id")
+    sortable_by = ()
+    # “Replay all matching” reaches beyond the page.
+    list_disable_select_all = True
+    actions = ["replay_selected"]
+
+    # --- The list -------------------------------------------------------------------------------
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """The newest first; failed ones in the order of their own index."""
+        failed = request.GET.get("status") == EventStatus.FAILED
+        return ["-created_at", "-id"] if failed else ["-id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        """Without payloads, which may be large."""
+        return super().get_queryset(request).defer("payload")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """Events with exactly this id, request or subject; each has its index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        matches = Q(request_id=term)
+        with suppress(ValueError):
+            matches |= Q(id=UUID(term)) | Q(subject_id=UUID(term))
+        return queryset.filter(matches), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list; a forged action is refused before anything is read."""
+        if request.method == "POST" and not self.has_replay_permission(request):
+            raise PermissionDenied
+        query = request.GET.urlencode()
+        return super().changelist_view(
+            request,
+            {
+                "replay_all_url": f"{reverse('admin:events_event_replay')}?{query}",
+                "may_replay": self.has_replay_permission(request),
+                **(extra_context or {}),
+            },
+        )
+
+    @display(description=_("event"), ordering="-id")
+    def what(self, event: Event) -> Any:
+        """The type's name, in words where it has some."""
+        return format_html('{}<span class="event-type">{}</span>', event.type_label, event.type)
+
+    @display(description=_("status"), label=EVENT_COLOURS)
+    def state(self, event: Event) -> tuple[str, str]:
+        """The aggregate status."""
+        return event.status, event.get_status_display()
+
+    @display(description=_("subject"), empty_value="–")
+    def subject(self, event: Event) -> Any:
+        """What it is about, linked where the admin shows it."""
+        if event.subject_id is None:
+            return None
+        url = admin_pages.subject_url(event)
+        text = f"{event.subject_type} {str(event.subject_id)[:8]}…"
+        return format_html('<a href="{}">{}</a>', url, text) if url else text
+
+    @display(description=_("error"), empty_value="")
+    def excerpt(self, event: Event) -> Any:
+        """The error's beginning, linked to its traceback."""
+        if not event.error_message:
+            return None
+        url = reverse("admin:events_event_change", args=[event.pk])
+        return format_html(
+            '<a class="error-excerpt" href="{}#failure" title="{}"><bdi>{}</bdi></a>',
+            url,
+            event.error_message[:500],
+            event.error_message[:160],
+        )
+
+    @display(description=_("occurred, recorded"))
+    def when(self, event: Event) -> Any:
+        """When it happened, and when it was written."""
+        recorded = format_html('<span class="event-type">{}</span>', moment(event.created_at))
+        return format_html("{}{}", moment(event.occurred_at), recorded)
+
+    # --- One event ------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        """Also the plan of a replay and an event's payload as a file."""
+        views = self.urls_before(
+            ("replay/", self.replay_view, "replay"),
+            ("<uuid:event_id>/payload.json", self.payload_view, "payload"),
+        )
+        return [*views, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The event with what its handlers did, what caused it and what it caused."""
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        event = self.found(request, object_id)
+        plan_url = f"{reverse('admin:events_event_replay')}?{urlencode({'ids': event.pk})}"
+        return self.page(
+            request,
+            "page",
+            title=event.type_label,
+            original=event,
+            may_replay=self.has_replay_permission(request),
+            may_see_replays=request.user.has_perm("events.view_replay"),
+            replay_url=plan_url,
+            **admin_pages.event_page(event, request),
+        )
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """One event with all that its page shows."""
+        events = admin_pages.with_payload_text(self.get_queryset(request))
+        events = events.select_related("tenant", "actor").prefetch_related("deliveries__history")
+        try:
+            return events.filter(pk=UUID(object_id)).first()
+        except ValueError:
+            return None
+
+    def payload_view(self, request: HttpRequest, event_id: UUID) -> HttpResponse:
+        """The whole payload as a file, as the database holds it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        events = self.get_queryset(request).filter(pk=event_id)
+        text = events.values_list(Cast("payload", TextField()), flat=True).first()
+        if text is None:
+            raise Http404
+        name = f'attachment; filename="event-{event_id}.json"'
+        return HttpResponse(text, "application/json", headers={"Content-Disposition": name})
+
+    # --- Replay ---------------------------------------------------------------------------------
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may replay what they see."""
+        return self.has_view_permission(request) and request.user.has_perm(MAY_REPLAY)
+
+    @admin.action(description=_("Replay selected"), permissions=["replay"])
+    def replay_selected(self, request: HttpRequest, queryset: QuerySet[Event]) -> HttpResponse:
+        """Go to the plan for the ticked events, or for all that match."""
+        url = reverse("admin:events_event_replay")
+        if request.POST.get("select_across") == "1":
+            return redirect(f"{url}?{request.GET.urlencode()}")
+        ids = ",".join(request.POST.getlist(ACTION_CHECKBOX_NAME))
+        return redirect(f"{url}?{urlencode({admin_actions.IDS: ids})}")
+
+    def replay_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what a replay would run; started only with a reason."""
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
+        try:
+            selection = admin_actions.selection_of(request, self)
+        except IncorrectLookupParameters:
+            messages.error(request, _("This selection cannot be read. Nothing was replayed."))
+            return redirect("admin:events_event_changelist")
+        form = admin_actions.ReplayForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            return self._start(request, selection, form)
+        return self._plan(request, selection, form)
+
+    def _start(self, request: HttpRequest, selection: Any, form: Any) -> HttpResponseRedirect:
+        replay = admin_actions.start(selection, form, request.user)
+        if replay is None:
+            messages.warning(request, _("Nothing was replayed: no failed event is left to run."))
+            return redirect("admin:events_event_changelist")
+        messages.success(request, admin_actions.started_message(replay))
+        return redirect("admin:events_replay_change", replay.pk)
+
+    def _plan(self, request: HttpRequest, selection: Any, form: Any) -> TemplateResponse:
+        plan = admin_actions.plan_of(selection)
+        back = request.GET.urlencode() if admin_actions.IDS not in request.GET else ""
+        return self.page(
+            request,
+            "replay",
+            title=_("Replay"),
+            plan=plan,
+            form=form,
+            as_of=plan.as_of.isoformat() if plan.as_of else "",
+            back_url=f"{reverse('admin:events_event_changelist')}?{back}",
+        )
+
+
+@admin.register(Replay)
+class ReplayAdmin(PagesOfOne, ReadOnly, TenantScopedAdmin):
+    """Who replayed what, when, why, and what came of it."""
+
+    list_display = ["why", "state", "selected", "by", "tenant", "started", "finished"]
+    list_display_links = ["why"]
+    list_filter = [ReplayStatusFilter, TenantFilter]
+    list_select_related = ["tenant", "actor"]
+    ordering = ["-id"]
+    sortable_by = ()
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Replay]:
+        """The replays that the user may see."""
+        return admin_pages.visible_replays(request.user).order_by("-id")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may start a replay may watch it."""
+        return super().has_view_permission(request, obj) or request.user.has_perm(MAY_REPLAY)
+
+    @display(description=_("reason"))
+    def why(self, replay: Replay) -> str:
+        """The reason that was given."""
+        return str(replay)
+
+    @display(description=_("status"), label={"running": "info", "finished": "success"})
+    def state(self, replay: Replay) -> tuple[str, str]:
+        """Running or finished."""
+        return replay.status, replay.get_status_display()
+
+    @display(description=_("by"), empty_value="–")
+    def by(self, replay: Replay) -> Any:
+        """Who started it."""
+        return replay.actor
+
+    @display(description=_("started"))
+    def started(self, replay: Replay) -> Any:
+        """When it was started."""
+        return moment(replay.created_at)
+
+    @display(description=_("finished"), empty_value="–")
+    def finished(self, replay: Replay) -> Any:
+        """When its last event had answered."""
+        return moment(replay.finished_at) if replay.finished_at else None
+
+    def get_urls(self) -> list[Any]:
+        """Also the part of the page that refreshes itself."""
+        view = ("<uuid:replay_id>/progress/", self.progress_view, "progress")
+        return [*self.urls_before(view), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The replay, how far it has come, and its items."""
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        replay = self.found(request, object_id)
+        context = admin_pages.replay_page(replay, request.user, request.GET.get("show", ""))  # type: ignore[arg-type]
+        many = sees_many_tenants(request)
+        return self.page(
+            request, "page", title=str(replay), original=replay, many_tenants=many, **context
+        )
+
+    def progress_view(self, request: HttpRequest, replay_id: UUID) -> HttpResponse:
+        """The bar; when the replay has finished, the browser is told to load the page anew."""
+        replay = self.found(request, str(replay_id))
+        context = admin_pages.replay_page(replay, request.user, "")  # type: ignore[arg-type]
+        template = "admin/events/replay/progress.html"
+        response = TemplateResponse(request, template, context)
+        if not context["is_running"]:
+            response["HX-Refresh"] = "true"
+        return response
+
+
+def moment(value: Any) -> Any:
+    """A moment to the second in the reader's time zone, with the exact one in UTC on hover."""
+    local = timezone.localtime(value)
+    exact = value.astimezone(timezone.get_default_timezone()).isoformat()
+    return format_html(
+        '<time class="moment" datetime="{}" title="{}">{}</time>',
+        exact,
+        exact,
+        local.strftime("%Y-%m-%d %H:%M:%S"),
+    )

@@ -1,0 +1,207 @@
+"""What the admin shows of one event and of one replay: reading only, a fixed number of queries."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import F, Func, IntegerField, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Left, Length
+from django.http import HttpRequest
+from django.urls import reverse
+
+from events import registry
+from events.models import Delivery, Event, EventStatus, Replay, ReplayItem
+from events.replaying import progress_of
+from salesflow.accounts.admin_pagination import MOST_COUNTED
+from salesflow.accounts.models import User
+from salesflow.accounts.queries import visible_rows, visible_tenant_ids
+
+# Characters of a payload on the event's page; the rest is in its download.
+PAYLOAD_SHOWN = 20_000
+RELATED_SHOWN = 20
+ITEMS_SHOWN = 100
+
+# Characters that change the direction of the text after them, and would let a payload be read in
+# another order than it is written. They are shown by their JSON escapes.
+# Source: Unicode Standard Annex 9, section 2.
+DIRECTIONAL = {
+    code: f"\\u{code:04x}"
+    for code in (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
+
+def with_payload_text(events: QuerySet[Event]) -> QuerySet[Event]:
+    """The events with `payload_text`, indented, cut off after PAYLOAD_SHOWN, and `payload_size`.
+
+    The database indents: a payload as deep as it could be stored is never parsed here.
+    """
+    pretty = Func(F("payload"), function="jsonb_pretty", output_field=TextField())
+    size = Length(Cast("payload", TextField()), output_field=IntegerField())
+    return events.annotate(payload_text=Left(pretty, Value(PAYLOAD_SHOWN)), payload_size=size)
+
+
+@dataclass
+class HandlerRow:
+    """A delivery, as the event's page shows it."""
+
+    delivery: Delivery
+    is_external: bool
+    is_installed: bool
+
+    @property
+    def attempts(self) -> list[Any]:
+        """The tries on record, the last one first."""
+        return sorted(self.delivery.history.all(), key=lambda attempt: -attempt.number)
+
+
+def event_page(event: Event, request: HttpRequest) -> dict[str, Any]:
+    """The template's context for an event that was read with its deliveries and their history."""
+    rows = [_handler_row(delivery) for delivery in event.deliveries.all()]
+    payload = event.payload_text.translate(DIRECTIONAL)  # type: ignore[attr-defined]
+    siblings = Event.unscoped.filter(tenant_id=event.tenant_id).defer("payload").order_by("id")
+    return {
+        "event": event,
+        "rows": rows,
+        "failure": next((row for row in rows if row.delivery.error and row.attempts), None),
+        "payload": payload,
+        "payload_is_cut": len(event.payload_text) >= PAYLOAD_SHOWN,  # type: ignore[attr-defined]
+        "subject_url": subject_url(event),
+        "cause": siblings.filter(pk=event.cause_id).first() if event.cause_id else None,
+        "caused": first_of(siblings.filter(cause_id=event.id)),
+        "same_request": first_of(_of_the_same_request(event, siblings)),
+        "replays": _replays_of(rows, request),
+    }
+
+
+def _handler_row(delivery: Delivery) -> HandlerRow:
+    handler = registry.get_handler(delivery.handler)
+    return HandlerRow(delivery, bool(handler and handler.is_external), handler is not None)
+
+
+def _of_the_same_request(event: Event, siblings: QuerySet[Event]) -> QuerySet[Event]:
+    if not event.request_id:
+        return siblings.none()
+    return siblings.filter(request_id=event.request_id).exclude(pk=event.pk)
+
+
+def first_of(rows: QuerySet[Any]) -> dict[str, Any]:
+    """The first rows, and whether there are more."""
+    found = list(rows[: RELATED_SHOWN + 1])
+    return {"rows": found[:RELATED_SHOWN], "more": len(found) > RELATED_SHOWN}
+
+
+def _replays_of(rows: list[HandlerRow], request: HttpRequest) -> list[Replay]:
+    """The replays that ran one of the handlers again, as their attempts tell."""
+    tries = [attempt.replay_id for row in rows for attempt in row.attempts]
+    ids = {id_ for id_ in [*tries, *(row.delivery.replay_id for row in rows)] if id_}
+    return list(visible_replays(request.user).filter(pk__in=ids)) if ids else []
+
+
+def subject_url(event: Event) -> str:
+    """Where the admin shows what the event is about, if it does."""
+    for model, page in admin.site._registry.items():
+        if model._meta.model_name == event.subject_type and event.subject_id:
+            options = page.opts
+            name = f"admin:{options.app_label}_{options.model_name}_change"
+            return reverse(name, args=[event.subject_id])
+    return ""
+
+
+# --- Replays ------------------------------------------------------------------------------------
+
+
+def visible_replays(user: Any) -> QuerySet[Replay]:
+    """A tenant's replays to its staff; one that spans tenants to who started it, and superusers."""
+    if user.is_superuser:
+        return Replay.objects.all()
+    mine = Q(tenant=None, actor_id=user.pk)
+    return Replay.objects.filter(Q(tenant__in=visible_tenant_ids(user)) | mine)
+
+
+@dataclass
+class Part:
+    """The items of a replay that have one status."""
+
+    status: str
+    label: Any
+    count: int
+    start: float
+    width: float
+
+
+# In the order in which an admin wants to read them.
+ORDER = [
+    ReplayItem.Status.FAILED,
+    ReplayItem.Status.SKIPPED,
+    ReplayItem.Status.RELEASED,
+    ReplayItem.Status.WAITING,
+    ReplayItem.Status.SUCCEEDED,
+]
+BAR = [ORDER[4], ORDER[0], ORDER[1], ORDER[2], ORDER[3]]
+
+
+def progress_parts(replay: Replay) -> list[Part]:
+    """How far the replay has come, as pieces of a bar of length 100, from left to right."""
+    counts, parts, start = progress_of(replay), [], 0.0
+    for status in BAR:
+        width = 100 * counts[status] / max(1, replay.selected)
+        parts.append(Part(status, status.label, counts[status], round(start, 3), round(width, 3)))
+        start += width
+    return parts
+
+
+def replay_page(replay: Replay, user: User, shown: str) -> dict[str, Any]:
+    """The template's context for a replay.
+
+    Args:
+        shown: the status whose items are listed; any other word means the worst there is.
+    """
+    parts = progress_parts(replay)
+    counts = {part.status: part.count for part in parts}
+    if shown not in counts:
+        shown = next((status for status in ORDER if counts[status]), ORDER[0])
+    items = ReplayItem.objects.filter(replay=replay, status=shown).order_by("id")[:ITEMS_SHOWN]
+    return {
+        "replay": replay,
+        "parts": parts,
+        "tabs": [part for status in ORDER for part in parts if part.status == status],
+        "shown": shown,
+        "items": _with_events(list(items), user),
+        "items_shown": ITEMS_SHOWN,
+        "is_running": replay.status == Replay.Status.RUNNING,
+        "done": sum(counts[status] for status in (BAR[0], BAR[1], BAR[2])),
+    }
+
+
+def _with_events(items: list[ReplayItem], user: User) -> list[tuple[ReplayItem, Event | None]]:
+    """The items with their events, where those are still there and the user may see them."""
+    ids: list[UUID] = [item.event_id for item in items]
+    rows = visible_rows(user, Event).filter(pk__in=ids).select_related("tenant").defer("payload")
+    events = {event.id: event for event in rows}
+    return [(item, events.get(item.event_id)) for item in items]
+
+
+def overview(user: Any) -> dict[str, Any]:
+    """What the admin's first page says of the events that the user may see; four queries."""
+    events = visible_rows(user, Event).defer("payload").select_related("tenant")
+    failed = events.filter(status=EventStatus.FAILED).order_by("-created_at")
+    pending = events.filter(status=EventStatus.PENDING).order_by("due_at")
+    return {
+        "failed": count_up_to(failed),
+        "pending": count_up_to(pending),
+        "running": list(visible_replays(user).filter(status=Replay.Status.RUNNING)[:RELATED_SHOWN]),
+        "newest_failures": list(failed[:10]),
+    }
+
+
+def count_up_to(rows: QuerySet[Any], most: int = MOST_COUNTED) -> str:
+    """How many rows, in words: “10,000+” when there are more than were counted."""
+    number = rows.order_by()[: most + 1].count()
+    return f"{most:,}+" if number > most else f"{number:,}"
+
+
+def failed_events(user: Any, most: int) -> str:
+    """How many visible events failed, in words; empty when none did."""
+    counted = count_up_to(visible_rows(user, Event).filter(status=EventStatus.FAILED), most)
+    return "" if counted == "0" else counted
