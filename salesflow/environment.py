@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import environ
+from environ.fileaware_mapping import FileAwareMapping
 
 PREFIX = "SALESFLOW_"
 # Read before the settings are.
@@ -38,6 +39,7 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]  # it has no type
 
     def __init__(self) -> None:
         super().__init__()
+        self.ENVIRON = FileAwareMapping()  # the class's one remembers files that others read
         self.names: set[str] = {PREFIX + name for name in READ_ELSEWHERE}
         self.numbers: dict[str, float] = {}
         self.problems: list[Problem] = []
