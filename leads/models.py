@@ -110,7 +110,8 @@ class Stage(TenantScoped):
         for stage in self.pipeline.stages.all():
             if stage.id == stage_id:
                 return stage
-        return Stage.objects.filter(id=stage_id).first()
+        found: Stage | None = Stage.objects.filter(id=stage_id).first()
+        return found
 
 
 @publishes(LeadCreated, on="create", occurred="created_at")

@@ -53,6 +53,7 @@ class LeadFields(TypedDict, total=False):
 def create_default_pipeline(tenant: Tenant) -> Pipeline:
     """The tenant's default pipeline, made when there is none, its stages named in its language."""
     with tenant_context(tenant), translation.override(tenant.language):
+        pipeline: Pipeline
         pipeline, created = Pipeline.objects.get_or_create(
             tenant=tenant, is_default=True, defaults={"name": _("Sales")}
         )

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from datetime import datetime, tzinfo
-from typing import ClassVar
 
 from dateutil.parser import ParserError, parser, parserinfo
 from django.utils.translation import gettext as _
@@ -21,7 +20,7 @@ TOKENS = {"YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%
 
 
 class _GermanAndEnglish(parserinfo):
-    MONTHS: ClassVar = [
+    MONTHS = [
         (*names, *german)
         for names, german in zip(
             parserinfo.MONTHS,

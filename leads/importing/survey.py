@@ -28,7 +28,7 @@ class Survey:
     @property
     def notes(self) -> list[str]:
         """What had to be assumed."""
-        columns = [*self.dates.values(), self.amounts]
+        columns: list[DateColumn | AmountColumn] = [*self.dates.values(), self.amounts]
         return [column.ambiguity for column in columns if column.is_ambiguous]
 
 

@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """As Django's, but a wrong option is one line and exit status 1, like any other mistake."""
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        if self._called_from_command_line:
+        if parser.called_from_command_line:
             parser.error = self._refuse_arguments  # type: ignore[method-assign]
         return parser
 
