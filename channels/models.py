@@ -97,6 +97,10 @@ class Conversation(TenantScoped):
             models.Index(
                 fields=["tenant", "state", "-last_message_at", "-id"], name="conversation_inbox"
             ),
+            # The API's list of conversations in any state.
+            models.Index(
+                fields=["tenant", "-last_message_at", "-id"], name="conversation_by_activity"
+            ),
         ]
 
     def __str__(self) -> str:

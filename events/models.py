@@ -105,6 +105,13 @@ class Event(models.Model):
             models.Index(
                 models.F("created_at").desc(), condition=Q(status="failed"), name="events_failed"
             ),
+            # The API's filter: WHERE tenant_id = … AND status = 'failed' ORDER BY id DESC
+            models.Index(
+                "tenant",
+                models.F("id").desc(),
+                condition=Q(status="failed"),
+                name="events_failed_by_tenant",
+            ),
             # A timeline: WHERE subject_id = … ORDER BY occurred_at DESC, position DESC
             models.Index(
                 "subject_id",

@@ -11,11 +11,17 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 import analytics.api
+import channels.api
 import events.api
 import leads.api
 from salesflow.accounts.rest.routes import api_path
 
-ROUTES: list[Any] = [*events.api.urlpatterns, *leads.api.urlpatterns, *analytics.api.urlpatterns]
+ROUTES: list[Any] = [
+    *events.api.urlpatterns,
+    *leads.api.urlpatterns,
+    *channels.api.urlpatterns,
+    *analytics.api.urlpatterns,
+]
 
 
 class Root(APIView):

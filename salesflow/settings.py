@@ -209,6 +209,8 @@ SPECTACULAR_SETTINGS = {
         "AttemptStatus": "events.models.Attempt.Status",
         "ReplayStatus": "events.models.Replay.Status",
         "Outcome": "leads.models.Outcome",
+        "Channel": "channels.models.Channel",
+        "MessageStatus": "channels.models.MessageStatus",
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/",

@@ -71,6 +71,10 @@ class Migration(migrations.Migration):
             model_name='conversation',
             index=models.Index(fields=['tenant', 'state', '-last_message_at', '-id'], name='conversation_inbox'),
         ),
+        migrations.AddIndex(
+            model_name='conversation',
+            index=models.Index(fields=['tenant', '-last_message_at', '-id'], name='conversation_by_activity'),
+        ),
         migrations.AddConstraint(
             model_name='conversation',
             constraint=models.UniqueConstraint(fields=('lead', 'channel'), name='conversation_once_per_lead_and_channel'),

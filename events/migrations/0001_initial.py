@@ -156,6 +156,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='event',
+            index=models.Index(models.F('tenant'), models.OrderBy(models.F('id'), descending=True), condition=models.Q(('status', 'failed')), name='events_failed_by_tenant'),
+        ),
+        migrations.AddIndex(
+            model_name='event',
             index=models.Index(models.F('subject_id'), models.OrderBy(models.F('occurred_at'), descending=True), models.OrderBy(models.F('position'), descending=True), name='events_by_subject'),
         ),
         migrations.AddIndex(

@@ -1,0 +1,123 @@
+"""Conversations and messages over HTTP."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from channels import queries
+from channels.filters import ConversationFilter
+from channels.models import Conversation, Message
+from channels.serializers import (
+    ConversationSerializer,
+    MessageInputSerializer,
+    MessageSerializer,
+)
+from channels.services import send_message
+from salesflow.accounts.models import User
+from salesflow.accounts.rest.idempotency import IdempotentPostMixin
+from salesflow.accounts.rest.routes import api_path
+
+
+class MessageCreate(IdempotentPostMixin, generics.GenericAPIView[Message]):
+    """Sends messages."""
+
+    serializer_class = MessageInputSerializer
+
+    @extend_schema(
+        summary="Send a message to a lead",
+        request=MessageInputSerializer,
+        responses={202: MessageSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Queue a message; a worker sends it, and GET /api/messages/{id} tells what came of it."""
+        serializer = MessageInputSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        author = request.user if isinstance(request.user, User) else None
+        message = send_message(author=author, **serializer.validated_data)
+        return Response(MessageSerializer(message).data, status=status.HTTP_202_ACCEPTED)
+
+
+@extend_schema_view(get=extend_schema(summary="Read a message and what came of it"))
+class MessageDetail(IdempotentPostMixin, generics.RetrieveAPIView[Message]):
+    """One message."""
+
+    serializer_class = MessageSerializer
+    lookup_url_kwarg = "message_id"
+
+    def get_queryset(self) -> QuerySet[Message]:
+        """All of the tenant."""
+        messages: QuerySet[Message] = Message.objects.select_related("author")
+        return messages
+
+
+@extend_schema_view(get=extend_schema(summary="List conversations, the last active first"))
+class ConversationList(IdempotentPostMixin, generics.ListAPIView[Conversation]):
+    """The tenant's conversations."""
+
+    serializer_class = ConversationSerializer
+    filterset_class = ConversationFilter
+    orderings = {"last_message_at": ("last_message_at", "id")}
+    default_ordering = "-last_message_at"
+
+    def get_queryset(self) -> QuerySet[Conversation]:
+        """All of the tenant."""
+        return queries.conversations()
+
+
+@extend_schema_view(get=extend_schema(summary="Read a conversation"))
+class ConversationDetail(IdempotentPostMixin, generics.RetrieveAPIView[Conversation]):
+    """One conversation."""
+
+    serializer_class = ConversationSerializer
+    lookup_url_kwarg = "conversation_id"
+
+    def get_queryset(self) -> QuerySet[Conversation]:
+        """All of the tenant."""
+        return queries.conversations()
+
+
+class ConversationMessages(IdempotentPostMixin, generics.ListAPIView[Message]):
+    """What was written in a conversation."""
+
+    serializer_class = MessageSerializer
+    orderings = {"created_at": ("created_at", "id")}
+    default_ordering = "-created_at"
+
+    def get_queryset(self) -> QuerySet[Message]:
+        """The messages of the conversation."""
+        conversation_id = self.kwargs.get("conversation_id")
+        messages: QuerySet[Message] = Message.objects.filter(conversation=conversation_id)
+        return messages.select_related("author")
+
+    @extend_schema(summary="List the messages of a conversation, the last first")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Answer with one page."""
+        refuse_unknown_conversation(kwargs["conversation_id"])
+        return super().get(request, *args, **kwargs)
+
+
+def refuse_unknown_conversation(conversation_id: UUID) -> None:
+    """Raise Http404 unless the tenant has the conversation."""
+    if not Conversation.objects.filter(pk=conversation_id).exists():
+        raise Http404
+
+
+urlpatterns: list[Any] = [
+    api_path("messages", MessageCreate.as_view(), "api-messages"),
+    api_path("messages/<uuid:message_id>", MessageDetail.as_view(), "api-message"),
+    api_path("conversations", ConversationList.as_view(), "api-conversations"),
+    api_path(
+        "conversations/<uuid:conversation_id>", ConversationDetail.as_view(), "api-conversation"
+    ),
+    api_path(
+        "conversations/<uuid:conversation_id>/messages",
+        ConversationMessages.as_view(),
+        "api-conversation-messages",
+    ),
+]
