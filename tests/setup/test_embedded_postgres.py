@@ -123,16 +123,19 @@ def test_data_of_another_major_version_are_left_alone(cluster: Cluster) -> None:
 def test_ordinary_user_needs_no_root(home: Path) -> None:
     nobody = 65534
     os.chown(home, nobody, nobody)
-    as_nobody = {"user": nobody, "group": nobody, "extra_groups": [], "cwd": PROJECT}
+
+    def run_as_nobody(program: str) -> None:
+        command = [sys.executable, "-c", program, str(home)]
+        subprocess.run(command, check=True, cwd=PROJECT, user=nobody, group=nobody, extra_groups=[])
+
     try:
-        subprocess.run([sys.executable, "-c", ""], check=True, **as_nobody)
+        run_as_nobody("import salesflow")
     except (PermissionError, subprocess.CalledProcessError):
         pytest.skip("other accounts can't run this Python")
-    program = (
+    run_as_nobody(
         "import sys, psycopg; from pathlib import Path\n"
         "from salesflow.postgres import Cluster, app_url\n"
         "with Cluster(Path(sys.argv[1]), throwaway=True).attached():\n"
         "    psycopg.connect(app_url(Path(sys.argv[1]))).close()\n"
     )
-    subprocess.run([sys.executable, "-c", program, str(home)], check=True, **as_nobody)
     assert (home / "postgres").stat().st_uid == nobody

@@ -65,7 +65,12 @@ def test_end_of_a_child_is_the_end_of_its_whole_group() -> None:
     child = Child("parent", PARENT, grace=5)
     child.start()
     lines: list[str] = []
-    wait_until(lambda: bool(lines.extend(child.read_lines()) or lines))
+
+    def is_told() -> bool:
+        lines.extend(child.read_lines())
+        return bool(lines)
+
+    wait_until(is_told)
     stubborn = psutil.Process(int(lines[0]))
     child.ask_to_stop()
     child.grace = 0.2
@@ -88,7 +93,12 @@ def test_lines_come_whole_though_they_are_written_in_parts() -> None:
     child = Child("writer", [sys.executable, "-c", script])
     child.start()
     lines: list[str] = []
-    wait_until(lambda: bool(lines.extend(child.read_lines()) or child.ended_how()))
+
+    def is_over() -> bool:
+        lines.extend(child.read_lines())
+        return child.ended_how() is not None
+
+    wait_until(is_over)
     lines += child.read_lines()
     child.finish()
     assert lines == ["a b c"]

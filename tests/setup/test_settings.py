@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from salesflow.environment import Environment
 from salesflow.home import PROJECT
@@ -70,3 +71,9 @@ def test_options_of_a_database_url_reach_the_driver() -> None:
         "PORT": "5433",
         "OPTIONS": {"sslmode": "require"},
     }
+
+
+def test_every_setting_is_described() -> None:
+    described = (PROJECT / "docs" / "settings.md").read_text()
+    names = settings.ENVIRONMENT.names
+    assert sorted(name for name in names if f"| `{name}` |" not in described) == []
