@@ -13,6 +13,7 @@ from tqdm import tqdm
 from leads.importing import ImportOptions, ImportRefused, ImportReport, import_leads
 from leads.importing.mapping import FIELDS, parse_pairs
 from leads.importing.report import write_problems
+from leads.models import Outcome
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from salesflow.accounts.queries import get_tenant
@@ -101,23 +102,42 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _print(self, path: Path, report: ImportReport, errors: Path) -> None:
-        write = self.stdout.write
-        delimiter = DELIMITER_NAMES.get(report.delimiter, report.delimiter)
-        write(f"{path.name}: {report.rows:,} rows ({report.encoding}, {delimiter})")
-        write(
-            f"{report.created:,} leads created, {report.updated:,} updated, "
-            f"{report.unchanged:,} unchanged, {report.rejected:,} rows left out"
-        )
-        worth = " and ".join(f"{value:,} {code}" for code, value in report.won_value.items())
-        won, lost, still_open = (report.outcomes[kind] for kind in ("won", "lost", "open"))
-        won_text = f"{won:,} won worth {worth}" if won else "0 won"
-        write(f"{won_text}, {lost:,} lost, {still_open:,} open")
+        self.stdout.write(_summary(report) % {"file": path.name, **_figures(report)})
         for note in report.notes:
-            write(note)
+            self.stdout.write(note)
         if report.problems:
-            write(f"{len(report.problems):,} remarks on rows are in {errors}")
+            remarks = _("%(count)s remarks on rows are in %(file)s")
+            self.stdout.write(remarks % {"count": f"{len(report.problems):,}", "file": errors})
         if report.dry_run:
-            write("Dry run: nothing was written.")
+            self.stdout.write(_("Dry run: nothing was written."))
+
+
+def _summary(report: ImportReport) -> str:
+    """The summary with names for its figures."""
+    lines = [
+        _("%(file)s: %(rows)s rows (%(encoding)s, %(delimiter)s)"),
+        _(
+            "%(created)s leads created, %(updated)s updated, %(unchanged)s unchanged, "
+            "%(rejected)s rows left out"
+        ),
+        _("%(won)s won worth %(worth)s, %(lost)s lost, %(open)s open")
+        if report.won_value
+        else _("%(won)s won, %(lost)s lost, %(open)s open"),
+    ]
+    return "\n".join(lines)
+
+
+def _figures(report: ImportReport) -> dict[str, str]:
+    names = ("rows", "created", "updated", "unchanged", "rejected")
+    numbers = {name: getattr(report, name) for name in names}
+    numbers |= {outcome: report.outcomes[outcome] for outcome in Outcome.values}
+    worth = [f"{value:,} {code}" for code, value in sorted(report.won_value.items())]
+    return {
+        **{name: f"{number:,}" for name, number in numbers.items()},
+        "worth": " + ".join(worth),
+        "encoding": report.encoding,
+        "delimiter": DELIMITER_NAMES.get(report.delimiter, report.delimiter),
+    }
 
 
 def _options(options: dict[str, Any]) -> ImportOptions:
