@@ -19,6 +19,9 @@ from salesflow.accounts.models import User
 from salesflow.demo.story import Letter, Story
 
 SOURCE = "demo"
+# What moving a lead changes, and what closing it changes as well.
+STAGE = ["stage", "stage_entered_at"]
+CLOSING = [*STAGE, "outcome", "lost_reason", "closed_at"]
 T = TypeVar("T")
 
 
@@ -42,8 +45,8 @@ class StoryLoader:
         self._told = [(story, self._lead(story)) for story in stories]
 
     @transaction.atomic
-    def load(self) -> None:
-        """Write everything: the past with its dates, today's messages as queued."""
+    def write_history(self) -> None:
+        """Write what happened, each part with its date."""
         with event_context(source=SOURCE):
             self._create_leads()
             self._hand_over()
@@ -51,7 +54,20 @@ class StoryLoader:
             self._add_notes()
             self._converse()
             self._touch()
-            self._send_todays_messages()
+
+    @transaction.atomic
+    def write_to_leads(self) -> None:
+        """Queue the messages of today."""
+        for story, lead in self._told:
+            if draft := story.today:
+                with event_context(source=SOURCE, actor_id=lead.owner_id):
+                    send_message(
+                        lead,
+                        channel=draft.channel,
+                        body=draft.body,
+                        subject=draft.subject,
+                        author=lead.owner,
+                    )
 
     def _lead(self, story: Story) -> Lead:
         person = story.person
@@ -98,7 +114,6 @@ class StoryLoader:
 
     def _move(self) -> None:
         """The first moves of all leads, then the second ones, and so on."""
-        fields = ["stage", "outcome", "lost_reason", "stage_entered_at", "closed_at"]
         for number in count():
             movers = [(story, lead) for story, lead in self._told if len(story.moves) > number]
             if not movers:
@@ -107,10 +122,13 @@ class StoryLoader:
                 move = story.moves[number]
                 stage = self._stages[move.stage]
                 lead.enter_stage(stage, at=move.at, lost_reason=move.lost_reason)
-            rows = _by_actor((lead.owner, lead) for _story, lead in movers)
-            for actor_id, leads in rows.items():
-                with event_context(actor_id=actor_id):
-                    Lead.objects.bulk_update(leads, fields)
+            self._save_moves([lead for _story, lead in movers if lead.is_open], STAGE)
+            self._save_moves([lead for _story, lead in movers if not lead.is_open], CLOSING)
+
+    def _save_moves(self, leads: list[Lead], fields: list[str]) -> None:
+        for actor_id, moved in _by_actor((lead.owner, lead) for lead in leads).items():
+            with event_context(actor_id=actor_id):
+                Lead.objects.bulk_update(moved, fields)
 
     def _add_notes(self) -> None:
         rows = _by_actor(
@@ -147,18 +165,6 @@ class StoryLoader:
         for story, lead in self._told:
             lead.updated_at = story.last_touch
         Lead.objects.bulk_update([lead for _story, lead in self._told], ["updated_at"])
-
-    def _send_todays_messages(self) -> None:
-        for story, lead in self._told:
-            if draft := story.today:
-                with event_context(actor_id=lead.owner_id):
-                    send_message(
-                        lead,
-                        channel=draft.channel,
-                        body=draft.body,
-                        subject=draft.subject,
-                        author=lead.owner,
-                    )
 
 
 def _by_actor(rows: Iterable[tuple[User | None, T]]) -> dict[int | None, list[T]]:

@@ -10,7 +10,9 @@ from channels.services import record_status
 from channels.testing import carried_by
 from channels.transports import TransportError
 from events import Permanent, replay_event
+from events.external import run_delivery
 from events.models import Delivery, Event, EventStatus
+from events.settling import settle
 from tests.channels.factories import (
     ScriptedTransport,
     make_message,
@@ -29,7 +31,8 @@ def events_of(message: Message) -> list[str]:
 
 
 def queued_event(message: Message) -> Event:
-    return Event.objects.get(type="message.queued", payload__message_id=str(message.id))
+    event: Event = Event.objects.get(type="message.queued", payload__message_id=str(message.id))
+    return event
 
 
 def test_message_is_sent_and_its_latency_measured(settle_events: Settle) -> None:
@@ -72,13 +75,12 @@ def test_temporary_refusal_is_tried_again(settle_events: Settle) -> None:
 
 
 def test_wait_that_the_vendor_asks_for_is_kept() -> None:
-    from events.external import run_delivery
-    from events.settling import settle
-
     message = make_message(make_reachable_lead("busy.bob@example.com"))
     settle([queued_event(message).id])
     run_delivery(Delivery.objects.get().pk)
     delivery = Delivery.objects.get()
+    assert delivery.next_attempt_at
+    assert delivery.finished_at
     waited = delivery.next_attempt_at - delivery.finished_at
     message.refresh_from_db()
     assert (waited.total_seconds(), message.status) == (2.0, MessageStatus.QUEUED)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from channels.models import Conversation, Message, MessageStatus
 from channels.queries import conversations, messages_of, messages_told_of, thread
@@ -56,7 +57,9 @@ def test_null_characters_are_left_out() -> None:
     assert make_inbound_message(body="a\x00b").body == "ab"
 
 
-def test_pages_take_the_same_queries_whatever_their_length(django_assert_num_queries) -> None:
+def test_pages_take_the_same_queries_whatever_their_length(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
     leads = [make_reachable_lead(owner=None) for _ in range(3)]
     for lead in leads:
         for _ in range(3):
@@ -71,7 +74,9 @@ def test_pages_take_the_same_queries_whatever_their_length(django_assert_num_que
         assert len([str(row.author) for row in thread(conversation)]) == 6
 
 
-def test_messages_of_a_timeline_are_read_at_once(django_assert_num_queries) -> None:
+def test_messages_of_a_timeline_are_read_at_once(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
     lead = make_reachable_lead()
     sent, received = make_message(lead), make_inbound_message(lead)
     events = list(Event.objects.order_by("position"))

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.exceptions import ValidationError
+from pytest_django import DjangoAssertNumQueries
 
 from channels.models import Channel, Conversation, Message, MessageStatus
 from channels.services import send_message
@@ -14,7 +15,9 @@ from tests.factories import make_tenant, make_user
 pytestmark = pytest.mark.usefixtures("tenant")
 
 
-def test_message_is_queued_with_its_event(django_assert_max_num_queries) -> None:
+def test_message_is_queued_with_its_event(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
     lead = make_reachable_lead("ada@example.com")
     with django_assert_max_num_queries(18):
         message = send_message(lead, channel="email", body=" Hello ", subject=" Offer ")
