@@ -1,0 +1,143 @@
+"""The OpenAPI document is sound, and what the API answers is what the document says."""
+
+import io
+import json
+import re
+
+import pytest
+from django.core.management import call_command
+from jsonschema import Draft202012Validator
+
+from events.models import Event
+from events.payloads import payload_types
+from events.settling import settle
+from leads.services import create_lead, lose_lead
+from tests.api.clients import ApiClient
+from tests.channels.factories import make_message
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def document():
+    return ApiClient().get("/api/schema").json()
+
+
+def test_document_is_made_without_a_warning(db):
+    call_command("spectacular", "--fail-on-warn", "--validate", stdout=io.StringIO())
+
+
+def test_document_is_json_for_everybody_and_yaml_for_who_asks():
+    plain = ApiClient().get("/api/schema")
+    assert plain["Content-Type"] == "application/json"
+    assert plain.json()["openapi"].startswith("3.1")
+    yaml = ApiClient().get("/api/schema", Accept="application/vnd.oai.openapi")
+    assert yaml.content.startswith(b"openapi: 3.1")
+
+
+def test_document_has_every_payload(document):
+    schemas = document["components"]["schemas"]
+    for payload in payload_types().values():
+        assert payload.__name__ in schemas
+
+
+def test_every_operation_says_what_it_does(document):
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation.get("summary"), f"{method} {path}"
+            headers = [p["name"] for p in operation.get("parameters", []) if p["in"] == "header"]
+            assert headers == (["Idempotency-Key"] if method == "post" else []), path
+
+
+def test_no_component_dangles(document):
+    known = {
+        f"#/components/{kind}/{name}"
+        for kind, components in document["components"].items()
+        for name in components
+    }
+    assert set(re.findall(r'"\$ref": ?"([^"]+)"', json.dumps(document))) <= known
+
+
+class Checked:
+    """A caller whose every answer is compared with the document."""
+
+    def __init__(self, api, document):
+        self.api, self.document = api, document
+        self.seen = set()
+
+    def __call__(self, method, path, body=None):
+        response = self.api.request(method, path, body)
+        route = self._route(path.partition("?")[0])
+        answers = self.document["paths"][route][method.lower()]["responses"]
+        answer = answers.get(str(response.status_code)) or answers["default"]
+        if "$ref" in answer:
+            answer = self.document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+        self.seen.add((method, route, str(response.status_code)))
+        if "content" in answer:
+            schema = answer["content"]["application/json"]["schema"]
+            whole = {**schema, "components": self.document["components"]}
+            Draft202012Validator(
+                whole, format_checker=Draft202012Validator.FORMAT_CHECKER
+            ).validate(response.json())
+            return response.json()
+        assert response.content == b""
+        return None
+
+    def _route(self, path):
+        for route in self.document["paths"]:
+            if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), path):
+                return route
+        raise AssertionError(f"{path} is not in the document.")
+
+
+def test_every_answer_is_as_the_document_says(api, tenant, document):
+    call = Checked(api, document)
+    owner = make_user(tenant)
+    lead = call(
+        "POST",
+        "/api/leads",
+        {
+            "name": "Ada",
+            "emails": ["ada@example.com"],
+            "owner": owner.pk,
+            "value": "5",
+            "custom_fields": {"seats": [1, None, {"deep": True}]},
+        },
+    )
+    call("POST", "/api/leads", {"name": 5, "colour": "red"})
+    path = f"/api/leads/{lead['id']}"
+    call("PATCH", path, {"value": None, "owner": None, "stage": "Won"})
+    call("POST", f"{path}/notes", {"body": "Call back"})
+    call("GET", f"{path}/notes")
+    message = make_message(lose_lead(create_lead(name="B", emails=["b@example.com"]), reason="x"))
+    sent = call("POST", "/api/messages", {"lead": lead["id"], "channel": "email", "body": "Hi"})
+    call("GET", f"/api/messages/{sent['id']}")
+    call("GET", "/api/conversations")
+    call("GET", f"/api/conversations/{message.conversation_id}")
+    call("GET", f"/api/conversations/{message.conversation_id}/messages")
+    settle(list(Event.objects.values_list("id", flat=True)))
+    for listed in (
+        "/api/leads?limit=1",
+        "/api/pipelines",
+        "/api/analytics/funnel",
+        f"{path}/events",
+    ):
+        call("GET", listed)
+    call("GET", path)
+    call("GET", "/api/leads?colour=red")
+    events = call("GET", "/api/events")["results"]
+    call("GET", "/api/events/status/pending")
+    call("GET", f"/api/events/{events[0]['id']}")
+    replay = call("POST", f"/api/events/{events[0]['id']}/replay")["replay"]
+    call("POST", "/api/events/replay/batch?event_type=lead.created&limit=10", {"reason": "x"})
+    call("GET", f"/api/replays/{replay}")
+    call("DELETE", path)
+    call("GET", path)
+    operations = {
+        (method.upper(), route)
+        for route, methods in document["paths"].items()
+        for method in methods
+    }
+    answered = {(method, route) for method, route, status in call.seen if status < "300"}
+    assert answered == operations

@@ -1,0 +1,254 @@
+"""Walks every route of the API as another tenant: nothing is seen, counted, changed or inferred."""
+
+import json
+from uuid import UUID
+
+import pytest
+from django.apps import apps
+from django.urls import URLResolver, get_resolver
+
+from channels.models import Conversation
+from channels.services import send_message
+from events.models import Attempt, Delivery, Event, Replay, ReplayItem
+from events.replaying import start_replay
+from events.settling import settle
+from leads.models import Lead
+from leads.services import add_note, create_lead
+from salesflow.accounts.context import tenant_context
+from salesflow.accounts.ids import uuid7
+from salesflow.accounts.models import Membership, TenantScoped
+from tests.api.clients import api_of
+from tests.factories import make_tenant, make_user
+
+pytestmark = pytest.mark.django_db
+
+PUBLIC = {"api", "api-root", "api-schema", "api-docs"}
+# What a valid request sends, for every route with an id that takes a body.
+BODIES = {
+    ("POST", "api-event-replay"): {"reason": "mended"},
+    ("POST", "api-lead-notes"): {"body": "Call back"},
+    ("PATCH", "api-lead"): {"company": "Analytical"},
+}
+# Routes without an id that write: each has a test below.
+WRITES = {("POST", "api-leads"), ("POST", "api-messages"), ("POST", "api-events-replay")}
+
+
+def routes(resolver=None, prefix=""):
+    """Route, method → pattern, of all that is below /api."""
+    resolver = resolver or get_resolver()
+    for pattern in resolver.url_patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern, path)
+        elif path == "api" or path.startswith("api/"):
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+                if hasattr(pattern.callback.cls, method.lower()):
+                    yield method, path, pattern
+
+
+PRIVATE = [route for route in routes() if route[2].name not in PUBLIC]
+WITH_ID = [route for route in PRIVATE if route[2].pattern.converters]
+LISTS = [route for route in PRIVATE if route[0] == "GET" and route not in WITH_ID]
+
+
+def label(route):
+    return f"{route[0]} {route[1]}" if isinstance(route, tuple) else str(route)
+
+
+class World:
+    """A tenant with one of everything."""
+
+    def __init__(self):
+        self.tenant = make_tenant("zanzibar", name="Zanzibar")
+        with tenant_context(self.tenant):
+            self.user = make_user(self.tenant, Membership.Role.ADMIN, email="zoe@example.com")
+            self.lead = create_lead(
+                name="Zanzibar Lead",
+                emails=["zanzibar@example.com"],
+                external_id="zanzibar-1",
+                owner=self.user,
+                value=12345,
+                source="zanzibar",
+            )
+            add_note(self.lead, "Zanzibar note")
+            self.message = send_message(self.lead, channel="email", body="Zanzibar mail")
+            settle(list(Event.objects.values_list("id", flat=True)))
+            self.event = Event.objects.order_by("position").first()
+            self.replay = start_replay(Event.objects.all(), reason="Zanzibar")
+            self.api = api_of(self.tenant)
+        self.ids = {
+            "lead_id": self.lead.id,
+            "event_id": self.event.id,
+            "replay_id": self.replay.id,
+            "message_id": self.message.id,
+            "conversation_id": self.message.conversation_id,
+        }
+
+    def path(self, route):
+        """The route's address with this world's ids."""
+        _method, path, pattern = route
+        for name in pattern.pattern.converters:
+            assert name in self.ids, f"Teach this test what “{name}” of /{path} is."
+            path = path.replace(f"<uuid:{name}>", str(self.ids[name]))
+        assert "<" not in path
+        return f"/{path}"
+
+    def snapshot(self):
+        """Everything that belongs to the tenant, as text."""
+        scoped = [model for model in apps.get_models() if issubclass(model, TenantScoped)]
+        rows = {
+            model.__name__: list(model.unscoped.filter(tenant=self.tenant).order_by("pk").values())
+            for model in scoped
+        }
+        events = Event.unscoped.filter(tenant=self.tenant)
+        rows["events"] = list(events.order_by("position").values())
+        rows["deliveries"] = list(Delivery.objects.filter(event__in=events).values())
+        rows["attempts"] = list(Attempt.objects.filter(delivery__event__in=events).values())
+        rows["replays"] = list(Replay.objects.filter(tenant=self.tenant).values())
+        rows["items"] = list(ReplayItem.objects.filter(replay__tenant=self.tenant).values())
+        return json.dumps(rows, default=str, indent=1)
+
+
+@pytest.fixture
+def intruder():
+    other = make_tenant("intruder")
+    with tenant_context(other):
+        return api_of(other)
+
+
+@pytest.fixture
+def world(intruder):
+    return World()
+
+
+def body_of(method, name):
+    if method in ("GET", "DELETE"):
+        return None
+    assert (method, name) in BODIES, f"Teach this test what {method} {name} takes."
+    return BODIES[method, name]
+
+
+def test_every_route_is_walked():
+    walked = {(route[0], route[2].name) for route in [*WITH_ID, *LISTS]} | WRITES
+    assert {(route[0], route[2].name) for route in PRIVATE} == walked
+    assert len(PRIVATE) > 15
+
+
+@pytest.mark.parametrize("route", WITH_ID, ids=label)
+def test_id_of_another_tenant_is_not_found(world, intruder, route):
+    method, _path, pattern = route
+    path, body = world.path(route), body_of(method, pattern.name)
+    before = world.snapshot()
+    response = intruder.request(method, path, body)
+    assert response.status_code == 404
+    assert world.snapshot() == before
+    unknown = path
+    for own in world.ids.values():
+        unknown = unknown.replace(str(own), str(uuid7()))
+    answer, never = response.json(), intruder.request(method, unknown, body).json()
+    answer["error"].pop("request_id"), never["error"].pop("request_id")
+    assert answer == never
+    assert world.api.request(method, path, body).status_code < 300
+
+
+@pytest.mark.parametrize("route", LISTS, ids=label)
+def test_list_is_the_same_as_if_the_other_tenant_were_not_there(intruder, route):
+    path = f"/{route[1]}"
+    before = intruder.get(path)
+    assert before.status_code == 200
+    world = World()
+    assert intruder.get(path).content == before.content
+    assert world.api.get(path).content != before.content
+
+
+def test_filter_finds_nothing_of_another_tenant(world, intruder):
+    for query in (
+        "search=Zanzibar",
+        "search=zanzibar@example.com",
+        "external_id=zanzibar-1",
+        "source=zanzibar",
+    ):
+        assert world.api.results(f"/api/leads?{query}")
+        assert intruder.results(f"/api/leads?{query}") == []
+    for query in (f"subject={world.lead.id}", f"request_id={world.event.request_id}"):
+        assert intruder.results(f"/api/events?{query}") == []
+    assert intruder.results(f"/api/conversations?lead={world.lead.id}") == []
+
+
+def errors_of(response, *replaced):
+    text = response.content.decode()
+    for given in replaced:
+        text = text.replace(str(given), "…")
+    return json.loads(text)["error"]["fields"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/api/leads?owner={user}", None),
+        ("GET", "/api/leads?owner={email}", None),
+        ("GET", "/api/leads?stage={stage}", None),
+        ("POST", "/api/leads", {"name": "X", "stage": "{stage}"}),
+        ("POST", "/api/leads", {"name": "X", "owner": "{user}"}),
+        ("POST", "/api/leads", {"name": "X", "owner": "{email}"}),
+        ("POST", "/api/messages", {"lead": "{lead}", "channel": "email", "body": "Hi"}),
+    ],
+)
+def test_reference_to_another_tenant_is_told_like_one_to_nothing(
+    world, intruder, method, path, body
+):
+    theirs = {
+        "user": str(world.user.pk),
+        "email": world.user.email,
+        "stage": str(world.lead.stage_id),
+        "lead": str(world.lead.id),
+    }
+    nothing = {
+        "user": "987654321",
+        "email": "no@example.com",
+        "stage": str(uuid7()),
+        "lead": str(uuid7()),
+    }
+    before = world.snapshot()
+    answers = []
+    for ids in (theirs, nothing):
+        filled = {key: value.format(**ids) for key, value in body.items()} if body else None
+        response = intruder.request(method, path.format(**ids), filled)
+        assert response.status_code == 400
+        answers.append(errors_of(response, *sorted(ids.values(), key=len, reverse=True)))
+    assert answers[0] == answers[1]
+    assert world.snapshot() == before
+
+
+def test_taken_address_and_external_id_of_another_tenant_are_free(world, intruder):
+    body = {"name": "X", "emails": ["zanzibar@example.com"], "external_id": "zanzibar-1"}
+    assert intruder.post("/api/leads", body).status_code == 201
+
+
+def test_batch_replay_never_selects_events_of_another_tenant(world, intruder):
+    Event.unscoped.update(status="failed")
+    before = world.snapshot()
+    assert intruder.post("/api/events/replay/batch").json()["selected"] == 0
+    assert world.snapshot() == before
+    assert world.api.post("/api/events/replay/batch").json()["selected"] > 0
+
+
+def test_cursor_of_another_tenant_opens_nothing(world, intruder):
+    with tenant_context(world.tenant):
+        create_lead(name="Zanzibar Second")
+    following = world.api.get("/api/leads?limit=1").json()["next"]
+    assert intruder.results(following.removeprefix("http://testserver")) == []
+
+
+def test_key_of_one_tenant_beside_the_session_of_another_is_the_keys(world, intruder):
+    intruder.client.force_login(world.user)
+    assert intruder.results("/api/leads") == []
+
+
+def test_rows_made_through_the_api_belong_to_the_caller(world, intruder):
+    lead_id = UUID(intruder.post("/api/leads", {"name": "Mine"}).json()["id"])
+    assert Lead.unscoped.get(pk=lead_id).tenant.slug == "intruder"
+    assert {event.tenant.slug for event in Event.unscoped.filter(subject_id=lead_id)} == {
+        "intruder"
+    }
+    assert not Conversation.unscoped.filter(tenant__slug="intruder").exists()
