@@ -91,10 +91,10 @@ class RowReader:
             self._identity,
             self._texts,
             self._amount,
+            self._stage,
             self._moments,
             self._contacts,
             self._tags,
-            self._stage,
             self._owner,
         ):
             try:
@@ -164,8 +164,14 @@ class RowReader:
             raise BadCell("value", text, str(error)) from None
 
     def _moments(self, draft: LeadDraft, cells: list[str]) -> None:
+        is_open = draft.stage is not None and draft.stage.kind == Outcome.OPEN
         for name in DATES:
-            if text := self._mapping.cell(cells, name):
+            text = self._mapping.cell(cells, name)
+            if text and name == "closed_at" and is_open:
+                # Other CRMs keep the day on which they expect the deal there.
+                column = self._mapping.name(name)
+                self._report.warn(draft.row, column, text, _("Not kept: the deal is still open."))
+            elif text:
                 draft.moments[name] = self._read_moment(name, text)
         created, closed = draft.moments.get("created_at"), draft.moments.get("closed_at")
         if created and closed and closed < created:
@@ -204,11 +210,6 @@ class RowReader:
         draft.stage = self._stages[text] if text else None
         if text and not draft.stage:
             raise BadCell("stage", text, _("The pipeline has no such stage."))
-        if draft.stage and draft.stage.kind == Outcome.OPEN and "closed_at" in draft.moments:
-            del draft.moments["closed_at"]
-            closed = self._mapping.cell(cells, "closed_at")
-            column = self._mapping.name("closed_at")
-            self._report.warn(draft.row, column, closed, _("Not kept: the deal is still open."))
 
     def _owner(self, draft: LeadDraft, cells: list[str]) -> None:
         text = self._mapping.cell(cells, "owner")

@@ -214,10 +214,10 @@ class LeadWriter:
 def _enter_stage(lead: Lead, draft: LeadDraft, stage: Any, *, otherwise: datetime) -> None:
     """Put the lead into the stage, since when the draft says."""
     moments = draft.moments
-    at = moments.get("stage_entered_at") or moments.get("closed_at") or otherwise
+    closed_at = moments.get("closed_at") if stage.kind != Outcome.OPEN else None
+    at = moments.get("stage_entered_at") or closed_at or otherwise
     lead.enter_stage(stage, at=at, lost_reason=draft.lost_reason)
-    if stage.kind != Outcome.OPEN:
-        lead.closed_at = moments.get("closed_at", lead.closed_at)
+    lead.closed_at = closed_at or lead.closed_at
 
 
 def _state(lead: Lead) -> dict[str, Any]:

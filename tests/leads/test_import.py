@@ -354,6 +354,16 @@ def test_what_is_missing_is_told_and_what_stands_in_for_it(tenant: Tenant, tmp_p
     assert late.created_at == late.closed_at == datetime(2019, 2, 3, tzinfo=UTC)
 
 
+def test_the_day_on_which_an_open_deal_is_expected_to_close_is_told_not_kept(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    report = run(deals(tmp_path, ["1", "Ada", "New", "", "2019-01-02", "2999-12-31"]))
+
+    assert told(report) == [(2, "closed", "2999-12-31", True)]
+    lead = Lead.objects.get()
+    assert (lead.closed_at, lead.stage_entered_at) == (None, lead.created_at)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
