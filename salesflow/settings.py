@@ -174,6 +174,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 SERVED_OVER_HTTPS = BASE_URL.startswith("https://")
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 31536000 if SERVED_OVER_HTTPS else 0
+# The domain's owner decides on its other hosts (W005, W021), the proxy redirects to HTTPS (W008).
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SERVED_OVER_HTTPS
 SESSION_COOKIE_HTTPONLY = True
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
