@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import HttpRequest
@@ -12,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from leads import services
 from leads.models import ContactPoint, Lead, Note, Outcome, Pipeline, Stage
@@ -215,6 +217,7 @@ class LeadAdmin(TenantScopedAdmin):
         "updated_at",
     ]
     inlines = [ContactPointInline, NoteInline]
+    formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
     fieldsets = [
         (None, {"fields": ["tenant", "name", "company", "title", "events"]}),
         (_("Deal"), {"fields": ["owner", "stage", "lost_reason", "outcome", "value", "currency"]}),
