@@ -1,7 +1,7 @@
 """The lead list, the board, and the page of a lead."""
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.generic import TemplateView, View
+from django_htmx.http import push_url
 
 from leads.forms import LeadFilterForm, NoteForm
 from leads.models import Lead, Pipeline
@@ -36,6 +37,14 @@ class LeadListView(TenantRequiredMixin, TemplateView):
     """All leads: searched, filtered, sorted, page by page; all of it in the address."""
 
     template_name = "leads/lead_list.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Let the browser's address say the filters in force, without the empty ones."""
+        response = super().get(request, *args, **kwargs)
+        if request.htmx:  # type: ignore[attr-defined]
+            links = {name: request.GET.get(name) for name in LINKS}
+            push_url(response, request.path + _url(request.GET, **links))
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """What leads/lead_list.html names."""
@@ -76,11 +85,9 @@ def active_filters(form: LeadFilterForm, query: QueryDict) -> list[dict[str, Any
 
 def _url(query: QueryDict, **changes: str | None) -> str:
     """The address of the first page of the list, with some parameters changed or dropped."""
-    changed = query.copy()
-    for name in (*LINKS, *changes):
-        changed.pop(name, None)
-    changed.update({name: value for name, value in changes.items() if value})
-    return "?" + changed.urlencode()
+    kept = {name: value for name, value in query.items() if name not in LINKS}
+    wanted = {name: value for name, value in (kept | changes).items() if value}
+    return "?" + urlencode(wanted)
 
 
 def _page_url(query: QueryDict, **link: str | None) -> str | None:
