@@ -52,6 +52,10 @@ class MessageStatus(models.TextChoices):
     RECEIVED = "received", _("Received")
 
 
+# Somebody may have to look at these.
+TROUBLED = [MessageStatus.QUEUED, MessageStatus.UNKNOWN, MessageStatus.FAILED]
+
+
 class MessageType(models.TextChoices):
     """What a message is to its vendor."""
 
@@ -242,6 +246,14 @@ class Message(Publisher):
             models.Index(fields=["conversation", "-created_at", "-id"], name="message_in_thread"),
             # All messages on a lead's page, whatever their channel.
             models.Index(fields=["lead", "-created_at", "-id"], name="message_of_lead"),
+            # The admin's list of one tenant's messages, the newest first.
+            models.Index(fields=["tenant", "-id"], name="message_by_tenant"),
+            # The admin's list of messages that have not gone out.
+            models.Index(
+                fields=["status", "-id"],
+                condition=Q(status__in=TROUBLED),
+                name="message_in_trouble",
+            ),
         ]
 
     def __str__(self) -> str:

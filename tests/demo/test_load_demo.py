@@ -18,8 +18,8 @@ from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import ApiKey, Tenant, User
 from salesflow.demo.story import LEADS
 
-# A third for the history of 400 leads, the rest for the two dozen messages that are really sent. The
-# tests' own app, which handles every note by itself, is not counted.
+# A third for the history of 400 leads, the rest for the two dozen messages that are really sent.
+# The tests' own app, which handles every note by itself, is not counted.
 MOST_STATEMENTS = 1300
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
