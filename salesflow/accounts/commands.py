@@ -77,7 +77,7 @@ def duration(text: str) -> timedelta:
     Raises:
         CommandError: it is none.
     """
-    match = re.fullmatch(r"(\d{1,6})([smhdw])", text.strip().lower())
+    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text.strip().lower())
     if match is None:
         raise CommandError(
             _("“%(text)s” is no time span: write a number and s, m, h, d or w, such as 90d.")
@@ -93,7 +93,7 @@ def moment(text: str) -> datetime:
     Raises:
         CommandError: it is none.
     """
-    if re.fullmatch(r"\d+[smhdw]", text.strip().lower()):
+    if re.fullmatch(r"[0-9]+[smhdw]", text.strip().lower()):
         return timezone.now() - duration(text)
     try:
         day = parse_date(text)

@@ -1,0 +1,207 @@
+from contextvars import Context
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from events import Retry
+from events.models import Delivery, Event, Replay
+from events.retry import RetryPolicy
+from events.settling import settle
+from events.testing import handler_of
+from salesflow.accounts.context import tenant_context
+from salesflow.accounts.ids import uuid7
+from tests.events.factories import make_event, make_events
+from tests.factories import make_tenant
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Switch:
+    """A handler that fails while it is off."""
+
+    def __init__(self):
+        self.on, self.handled = False, []
+        self.error = RuntimeError("the switch is off")
+
+    def __call__(self, event):
+        if not self.on:
+            raise self.error
+        self.handled.append(event.id)
+
+
+@pytest.fixture
+def switch():
+    switch = Switch()
+    with handler_of("thing.happened", function=switch, name="switch"):
+        yield switch
+
+
+def replay_events(*arguments):
+    """Run the command as the command line does: with no tenant set."""
+    reason = () if "--reason" in arguments else ("--reason", "mended")
+    Context().run(call_command, "replay_events", *arguments, *reason)
+
+
+def test_replayed_event_is_processed_without_any_worker(tenant, switch, settle_events, capsys):
+    event = make_event()
+    settle_events()
+    switch.on = True
+    replay_events()
+    event.refresh_from_db()
+    assert (event.status, switch.handled) == ("processed", [event.id])
+    replay = Replay.objects.get()
+    assert (replay.status, replay.reason) == ("finished", "mended")
+    assert "1 events selected, 1 processed, 0 left out" in capsys.readouterr().out
+
+
+def test_event_that_fails_again_makes_the_command_fail(tenant, switch, settle_events):
+    make_event()
+    settle_events()
+    with pytest.raises(CommandError, match="1 of 1 events failed again"):
+        replay_events()
+    assert Event.objects.get().status == "failed"
+
+
+def test_selection_is_by_tenant_type_time_and_id(tenant, switch, settle_events):
+    first, second = make_events(2)
+    with tenant_context(make_tenant("other")):
+        make_event()
+    settle_events()
+    switch.on = True
+    replay_events("--until", "1h")
+    replay_events("--since", "1h", "--type", "other.happened")
+    assert switch.handled == []
+    replay_events("--tenant", "acme", "--id", str(second.id))
+    assert switch.handled == [second.id]
+    replay_events("--tenant", "acme")
+    assert switch.handled == [second.id, first.id]
+    replay_events("--type", "thing.happened", "--since", "1h")
+    assert len(switch.handled) == 3
+    assert Replay.objects.filter(tenant=tenant).count() == 2
+
+
+def test_dry_run_tells_the_plan_and_does_nothing(tenant, switch, settle_events, capsys):
+    make_events(3)
+    settle_events()
+    call_command("replay_events", "--dry-run")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "3 events would be replayed; nothing was done.",
+        "  acme  thing.happened  3",
+        "  switch  3",
+    ]
+    assert not Replay.objects.exists()
+
+
+def test_retry_that_is_due_soon_is_waited_for(tenant, settle_events):
+    tries = []
+
+    def flaky(event):
+        tries.append(event.id)
+        if len(tries) == 2:
+            raise Retry(after=0.3)
+        if len(tries) < 2:
+            raise RuntimeError("broken")
+
+    with handler_of(
+        "thing.happened", function=flaky, name="flaky", retry=RetryPolicy(max_attempts=1)
+    ):
+        make_event()
+        settle_events()
+    with handler_of(
+        "thing.happened", function=flaky, name="flaky", retry=RetryPolicy(max_attempts=3)
+    ):
+        replay_events()
+    assert Event.objects.get().status == "processed"
+    assert len(tries) == 3
+
+
+def test_retry_that_is_far_off_is_left_to_the_workers(tenant, settle_events, capsys):
+    switch = Switch()
+    with handler_of("thing.happened", function=switch, name="switch"):
+        make_event()
+        settle_events()
+    switch.error = Retry(after=3600)
+    with handler_of(
+        "thing.happened", function=switch, name="switch", retry=RetryPolicy(max_attempts=3)
+    ):
+        replay_events()
+    assert "1 wait for a later retry" in capsys.readouterr().out
+    assert Event.objects.get().status == "pending"
+
+
+def test_handler_with_external_effects_runs_only_when_asked_for(tenant, settle_events, capsys):
+    switch = Switch()
+    declared = {"effects": "external", "on_replay": "skip", "name": "switch"}
+    with handler_of("thing.happened", function=switch, **declared):
+        event = make_event()
+        settle_events()
+        assert Event.objects.get().status == "failed"
+        switch.on = True
+        call_command("replay_events", "--dry-run")
+        assert "left out without --include-external" in capsys.readouterr().out
+        replay_events()
+        assert "Left out 1: only handlers with external effects" in capsys.readouterr().out
+        assert switch.handled == []
+        replay_events("--include-external")
+    assert switch.handled == [event.id]
+    assert Event.objects.get().status == "processed"
+    assert Delivery.objects.get().attempts == 2
+
+
+def test_replay_without_waiting_is_left_to_the_workers(tenant, switch, settle_events):
+    make_event()
+    settle_events()
+    switch.on = True
+    replay_events("--no-wait")
+    assert switch.handled == []
+    assert Replay.objects.get().status == "running"
+
+
+def test_processed_event_is_run_again_at_a_named_handler(tenant, switch):
+    switch.on = True
+    event = make_event()
+    settle([event.id])
+    replay_events("--status", "processed", "--handler", "switch")
+    assert switch.handled == [event.id, event.id]
+
+
+def test_nothing_to_replay_is_no_mistake(tenant, capsys):
+    replay_events()
+    assert "0 events selected" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--tenant", "nobody"], "no tenant “nobody”"),
+        (["--type", "lead.creatd"], "no event type “lead.creatd”"),
+        (["--since", "yesterday"], "no point in time"),
+        (["--handler", "nobody"], "Unknown handler “nobody”"),
+        (["--status", "processed"], "--handler"),
+        (["--id", "5"], "not a valid UUID"),
+        (["--reason", "  "], "--reason"),
+    ],
+)
+def test_mistake_is_named_and_nothing_is_replayed(tenant, switch, settle_events, arguments, said):
+    make_event()
+    settle_events()
+    with pytest.raises(CommandError, match=f"^[^\n]*{said}[^\n]*$"):
+        replay_events(*arguments)
+    assert not Replay.objects.exists()
+
+
+def test_unknown_id_selects_nothing(tenant, switch, settle_events):
+    make_event()
+    settle_events()
+    replay_events("--id", str(uuid7()))
+    assert Replay.objects.get().selected == 0
+
+
+def test_map_shows_model_event_and_handler(capsys):
+    call_command("event_map")
+    lines = capsys.readouterr().out.splitlines()
+    assert "leads.Lead" in lines
+    created = lines.index("├── lead.created  on create")
+    assert lines[created + 1].startswith("│   └── handle_lead_created  analytics.handlers")
+    assert "Published by services" in lines

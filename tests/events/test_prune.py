@@ -1,0 +1,113 @@
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from events import pruning
+from events.models import Attempt, Delivery, Event, EventStatus, Replay, ReplayItem
+from events.replaying import advance, start_replay
+from events.settling import settle
+from events.testing import handler_of
+from salesflow.accounts.context import tenant_context
+from salesflow.accounts.ids import first_uuid7_of, uuid7
+from tests.events.factories import make_events
+from tests.factories import make_tenant
+
+pytestmark = pytest.mark.django_db
+
+
+def fail(event):
+    raise RuntimeError("broken")
+
+
+def age(events, days):
+    """Make events look as if they had been published days ago."""
+    for number, event in enumerate(events):
+        moment = timezone.now() - timedelta(days=days)
+        old_id = UUID(int=first_uuid7_of(moment).int + number)
+        Delivery.objects.filter(event_id=event.id).update(event_id=old_id)
+        ReplayItem.objects.filter(event_id=event.id).update(event_id=old_id)
+        Event.unscoped.filter(pk=event.id).update(id=old_id, created_at=moment)
+
+
+def make_settled(count, days=0, function=fail):
+    with handler_of("thing.happened", function=function, name="thing_handler"):
+        events = make_events(count)
+        settle([event.id for event in events])
+    age(events, days)
+    return events
+
+
+def prune(*arguments):
+    call_command("prune_events", *arguments)
+
+
+def test_old_settled_events_go_with_all_that_is_theirs(tenant, capsys):
+    make_settled(3, days=100)
+    make_settled(2, days=80)
+    prune()
+    assert capsys.readouterr().out == "Deleted 3 events and 0 replays.\n"
+    assert Event.objects.count() == Delivery.objects.count() == Attempt.objects.count() == 2
+
+
+def test_pending_events_stay_whatever_their_age(tenant):
+    age(make_events(2), days=400)
+    prune("--older-than", "1d")
+    assert Event.objects.count() == 2
+
+
+def test_event_that_a_replay_has_released_stays(tenant):
+    make_settled(1, days=100)
+    replay = start_replay(Event.objects.all(), reason="mended")
+    advance(replay.id)
+    prune()
+    assert Event.objects.get().status == EventStatus.PENDING
+
+
+def test_replay_goes_with_its_items_once_it_finished_long_ago(tenant, capsys):
+    make_settled(2, function=lambda event: None)
+    old, fresh = (start_replay(Event.objects.all(), reason="x") for _number in range(2))
+    for replay in (old, fresh):
+        advance(replay.id)
+    Replay.objects.filter(pk=old.pk).update(finished_at=timezone.now() - timedelta(days=91))
+    prune()
+    assert "and 1 replays" in capsys.readouterr().out
+    assert list(Replay.objects.all()) == [fresh]
+    assert set(ReplayItem.objects.values_list("replay", flat=True)) == {fresh.pk}
+
+
+def test_all_tenants_are_pruned(tenant):
+    make_settled(1, days=100)
+    with tenant_context(make_tenant("other")):
+        make_settled(1, days=100)
+    prune()
+    assert not Event.unscoped.exists()
+
+
+def test_dry_run_counts_and_deletes_nothing(tenant, capsys):
+    make_settled(3, days=100)
+    prune("--dry-run")
+    assert capsys.readouterr().out == "3 events and 0 replays would be deleted.\n"
+    assert Event.objects.count() == 3
+
+
+def test_many_batches_are_pruned(tenant, settings):
+    make_settled(pruning.BATCH * 2 + 1, days=100, function=lambda event: None)
+    prune()
+    assert not Event.objects.exists()
+    assert not Delivery.objects.exists()
+
+
+def test_time_span_that_is_none_is_refused(tenant):
+    with pytest.raises(CommandError, match="no time span"):
+        prune("--older-than=-5d")
+
+
+def test_ids_sort_like_their_time():
+    before, now = first_uuid7_of(timezone.now() - timedelta(seconds=1)), uuid7()
+    after = first_uuid7_of(timezone.now() + timedelta(seconds=1))
+    assert before < now < after
+    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    assert first_uuid7_of(moment).int >> 80 == int(moment.timestamp() * 1000)
