@@ -75,8 +75,13 @@ class Page(HTMLParser):
         self.text += data
         if self._buttons and {"button", "a"} & set(self._open):
             self._buttons[-1]["text"] += data
-        if self._open[-1:] in (["script"], ["style"]) and data.strip():
+        if self._runs_inline() and data.strip():
             self.errors.append(f"inline {self._open[-1]}: {data.strip()[:60]}")
+
+    def _runs_inline(self) -> bool:
+        # Data for a script is no script.
+        is_data = self.elements and self.elements[-1][1].get("type") == "application/json"
+        return self._open[-1:] in (["script"], ["style"]) and not is_data
 
     def all(self, tag: str) -> list[dict[str, str]]:
         """The attributes of all elements of a kind."""
