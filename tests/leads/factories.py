@@ -15,7 +15,9 @@ _numbers = count(1)
 
 def make_pipeline(name: str = "", stages: Sequence[str] = ("Open", "Won", "Lost")) -> Pipeline:
     """A pipeline; stages called Won and Lost are of that kind, the others are open."""
-    pipeline = Pipeline.objects.create(name=name or f"Pipeline {next(_numbers)}", position=9)
+    pipeline: Pipeline = Pipeline.objects.create(
+        name=name or f"Pipeline {next(_numbers)}", position=9
+    )
     for position, stage in enumerate(stages, start=1):
         make_stage(pipeline, stage, position=position)
     return pipeline

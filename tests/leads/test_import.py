@@ -495,12 +495,14 @@ def test_a_lead_edited_by_hand_keeps_what_the_file_does_not_say(
 
 def test_another_tenants_leads_are_never_matched(tenant: Tenant, tmp_path: Path) -> None:
     with tenant_context(make_tenant()):
-        make_lead(name="Foreign", external_id="1", emails=["a@example.com"])
+        foreign = make_lead(name="Foreign", external_id="1", emails=["a@example.com"])
 
     report = run(deals(tmp_path, ["1", "Ada", "New", "", "2019-01-02", ""]))
 
     assert report.created == 1
-    assert Lead.unscoped.get(name="Foreign").external_id == "1"
+    assert Lead.objects.get().name == "Ada"
+    foreign.refresh_from_db()
+    assert foreign.name == "Foreign"
 
 
 def test_a_thousand_rows_cost_a_few_statements(tenant: Tenant, tmp_path: Path) -> None:

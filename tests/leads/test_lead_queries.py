@@ -113,14 +113,13 @@ MANY_LEADS = """
 """
 
 
-@pytest.mark.parametrize("text", ["lovelace", "ada@example"])
-def test_search_is_served_by_the_trigram_indexes(tenant: Tenant, text: str) -> None:
+def test_search_is_served_by_the_trigram_indexes(tenant: Tenant) -> None:
     make_lead(name="Ada")
     with connection.cursor() as cursor:
         cursor.execute(MANY_LEADS)
 
-    plan = queries.search_leads(Lead.objects.all(), text).explain()
-
-    assert plan.count("Bitmap Index Scan on lead_search") == 2
-    assert "Bitmap Index Scan on contact_point_search" in plan
-    assert "Seq Scan" not in plan
+    for text in ("lovelace", "ada@example"):
+        plan = queries.search_leads(Lead.objects.all(), text).explain()
+        assert plan.count("Bitmap Index Scan on lead_search") == 2
+        assert "Bitmap Index Scan on contact_point_search" in plan
+        assert "Seq Scan" not in plan
