@@ -57,6 +57,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "salesflow.accounts.middleware.RequestIdMiddleware",
+    "salesflow.accounts.middleware.UnreadBodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "salesflow.accounts.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -95,7 +96,7 @@ TEMPLATES = [
 DATABASE_URL = env.str("DATABASE_URL", default="") or postgres.app_url(HOME)
 DATABASES = {"default": postgres.database_settings(DATABASE_URL)}
 DATABASES["default"]["OPTIONS"] = {
-    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=12)},
+    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=12), "timeout": 10},
     "connect_timeout": 5,
     **DATABASES["default"]["OPTIONS"],
 }

@@ -1,11 +1,12 @@
 """What every request gets: an id, a tenant, a language, a content security policy."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone, translation
 
 from salesflow.accounts import context
@@ -16,6 +17,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
 TENANT_SESSION_KEY = "tenant"
+MOST_READ_AWAY = 64 * 1024 * 1024
 
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; "
@@ -40,6 +42,31 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         return response
+
+
+class UnreadBodyMiddleware:
+    """Reads away what a refused request still sends: else its sender sees a broken connection.
+
+    A server that answers and closes before the body is through makes the client's write fail, and
+    most clients then never look at the answer.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code >= 400 and not hasattr(request, "_body"):
+            _read_away(request)
+        return response
+
+
+def _read_away(request: HttpRequest) -> None:
+    left = MOST_READ_AWAY
+    # The sender may be gone.
+    with contextlib.suppress(UnreadablePostError):
+        while left > 0 and (chunk := request.read(65536)):
+            left -= len(chunk)
 
 
 def acceptable_request_id(given: str | None) -> str:

@@ -3,15 +3,12 @@
 import math
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import exceptions, status
 from rest_framework.parsers import JSONParser
 
 DEEPEST = 32
-# Of a body that is too large this much is read away, so that its sender gets to see the answer.
-MOST_DRAINED = 64 * 1024 * 1024
 
 
 class PayloadTooLarge(exceptions.APIException):
@@ -23,19 +20,14 @@ class PayloadTooLarge(exceptions.APIException):
 
 
 class LimitedJSONParser(JSONParser):
-    """JSON of bounded size and depth, of which PostgreSQL can store everything."""
+    """JSON of bounded depth, of which PostgreSQL can store everything; Django bounds its size."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         """Return the parsed body.
 
         Raises:
-            PayloadTooLarge: more bytes than `DATA_UPLOAD_MAX_MEMORY_SIZE`.
             ParseError: malformed, too deep, or with characters or numbers that cannot be kept.
         """
-        size = int(parser_context["request"].META.get("CONTENT_LENGTH") or 0)
-        if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            _drain(stream, min(size, MOST_DRAINED))
-            raise PayloadTooLarge
         try:
             # JSON is UTF-8, whatever the header says (RFC 8259, section 8.1).
             data = super().parse(stream, media_type, {**parser_context, "encoding": "utf-8"})
@@ -43,11 +35,6 @@ class LimitedJSONParser(JSONParser):
             raise _too_deep() from None
         _refuse_unstorable(data)
         return data
-
-
-def _drain(stream: Any, size: int) -> None:
-    while size > 0 and (chunk := stream.read(min(size, 65536))):
-        size -= len(chunk)
 
 
 def _too_deep() -> exceptions.ParseError:
