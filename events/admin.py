@@ -299,14 +299,14 @@ class ReplayAdmin(PagesOfOne, ReadOnly, TenantScopedAdmin):
     list_display = ["why", "state", "selected", "by", "tenant", "started", "finished"]
     list_display_links = ["why"]
     list_filter = [ReplayStatusFilter, TenantFilter]
-    list_select_related = ["tenant", "actor"]
     ordering = ["-id"]
     sortable_by = ()
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Replay]:
         """The replays that the user may see."""
-        return admin_pages.visible_replays(request.user).order_by("-id")
+        replays = admin_pages.visible_replays(request.user)
+        return replays.select_related("tenant", "actor").order_by("-id")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever may start a replay may watch it."""

@@ -6,6 +6,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from salesflow.accounts import services
+from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant, User
 from tests.factories import make_user
 from tests.web import browser_of
@@ -15,7 +16,8 @@ def make_staff(*tenants: Tenant, may: list[str] | None = None) -> User:
     """A member of staff of `tenants`, with the permissions that `may` names by their code."""
     user = make_user(is_staff=True)
     for tenant in tenants:
-        services.add_member(tenant, user, "admin")
+        with tenant_context(tenant):
+            services.add_member(tenant, user, "admin")
     permissions = Permission.objects.filter(codename__in=may or [])
     unknown = set(may or []) - set(permissions.values_list("codename", flat=True))
     assert not unknown, f"no permissions: {unknown}"

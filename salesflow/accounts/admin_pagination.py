@@ -11,6 +11,7 @@ MOST_COUNTED = 10_000
 class CappedPaginator(Paginator):
     """Counts up to 10,000 rows; the pages end there, and the list says “10,000+”."""
 
+    most_counted = MOST_COUNTED
     template_name = "admin/pagination_capped.html"
 
     @cached_property
@@ -18,14 +19,14 @@ class CappedPaginator(Paginator):
         """How many rows there are, or one more than are shown."""
         # Without an order the database stops at the last row that it needs.
         rows: Any = self.object_list.order_by()  # type: ignore[union-attr]
-        return int(rows[: MOST_COUNTED + 1].count())
+        return int(rows[: self.most_counted + 1].count())
 
     @cached_property
     def count(self) -> int:
         """How many rows can be paged through."""
-        return min(self.counted, MOST_COUNTED)
+        return min(self.counted, self.most_counted)
 
     @property
     def is_capped(self) -> bool:
         """Whether there are more rows than were counted."""
-        return self.counted > MOST_COUNTED
+        return self.counted > self.most_counted

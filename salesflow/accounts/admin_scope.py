@@ -134,11 +134,16 @@ class TenantRowFormSet(PaginationInlineFormSet):
 
     def add_fields(self, form: ModelForm[Any], index: int | None) -> None:
         """Add the hidden id; it is looked for among the rows of the row's own tenant."""
-        row, parent = form.instance, self.instance
-        if row.tenant_id is None and getattr(parent, "tenant_id", None):
-            row.tenant = parent.tenant
+        row = form.instance
         with tenant_context(row.tenant if row.tenant_id else Tenant()):
             super().add_fields(form, index)
+
+    def full_clean(self) -> None:
+        """Check the rows; a new parent knows its tenant only now that its own form was read."""
+        for form in self.forms:
+            if form.instance.tenant_id is None and getattr(self.instance, "tenant_id", None):
+                form.instance.tenant = self.instance.tenant
+        super().full_clean()
 
 
 class TenantScopedInline(TenantScope, TabularInline):

@@ -1,0 +1,319 @@
+"""The admin's pages of events: found, read, harmless whatever they hold."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from events.admin_pages import PAYLOAD_SHOWN
+from events.context import event_context
+from events.models import Attempt, Delivery, Event, EventStatus
+from events.publishing import publish
+from events.testing import handler_of
+from salesflow.accounts.admin_pagination import CappedPaginator
+from salesflow.accounts.context import tenant_context
+from salesflow.accounts.ids import uuid7
+from salesflow.accounts.models import Tenant
+from tests.events.factories import make_event, make_events
+from tests.events.payloads import OtherHappened, ThingHappened
+from tests.factories import make_tenant
+from tests.staff import client_of, make_staff, make_superuser
+
+Settle = Callable[[], int]
+TYPE = "thing.happened"
+LIST = reverse("admin:events_event_changelist")
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def root() -> Client:
+    """The browser of a superuser."""
+    return client_of(make_superuser())
+
+
+def page_of(client: Client, event: Event) -> Any:
+    return client.get(reverse("admin:events_event_change", args=[event.pk]))
+
+
+def listed(client: Client, **query: Any) -> list[Event]:
+    """The events on the list's first page."""
+    return list(client.get(LIST, query).context["cl"].result_list)
+
+
+def fail(event: Event, error: str = "ValueError: broken") -> Event:
+    """Make an event one that failed just now."""
+    Event.unscoped.filter(pk=event.pk).update(
+        status=EventStatus.FAILED, error_message=error, processed_at=timezone.now()
+    )
+    Delivery.objects.create(event=event, handler="broken", status="failed", error=error)
+    event.refresh_from_db()
+    return event
+
+
+def broken(event: Event) -> None:
+    raise ValueError(f"no rate for number {event.payload['number']}")
+
+
+# --- The list -----------------------------------------------------------------------------------
+
+
+def test_events_are_narrowed_by_status(tenant: Tenant, root: Client) -> None:
+    failed, pending = fail(make_event()), make_event()
+    assert listed(root, status="failed") == [failed]
+    assert listed(root, status="pending") == [pending]
+    assert listed(root, status="processed") == []
+
+
+def test_events_are_narrowed_by_type_source_and_tenant(tenant: Tenant, root: Client) -> None:
+    thing = make_event()
+    with event_context(source="import"):
+        other = publish(OtherHappened())
+    with tenant_context(make_tenant()):
+        foreign = make_event()
+    assert listed(root, type=TYPE) == [foreign, thing]
+    assert listed(root, source="import") == [other]
+    assert listed(root, tenant=tenant.pk) == [other, thing]
+
+
+def test_events_are_narrowed_by_the_time_they_were_recorded(tenant: Tenant, root: Client) -> None:
+    old, new = make_event(), make_event()
+    long_ago = timezone.make_aware(timezone.datetime(2020, 2, 29, 12, 0, 30))
+    Event.unscoped.filter(pk=old.pk).update(created_at=long_ago)
+    assert listed(root, created_at_to_0="2020-02-29") == [old]
+    assert listed(root, created_at_from_0="2020-03-01") == [new]
+    clock = {"created_at_from_1": "12:00:30", "created_at_to_1": "12:00:30"}
+    day = {"created_at_from_0": "2020-02-29", "created_at_to_0": "2020-02-29"}
+    assert listed(root, **day, **clock) == [old]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"status": "lost"},
+        {"type": "no.such"},
+        {"tenant": "nonsense"},
+        {"created_at_from_0": "yesterday"},
+        {"source": "a\x00b"},
+    ],
+)
+def test_address_that_makes_no_sense_leads_to_a_hint(root: Client, query: dict[str, str]) -> None:
+    make_tenant(), make_tenant()
+    response = root.get(LIST, query)
+    assert (response.status_code, response["Location"]) == (302, f"{LIST}?e=1")
+
+
+def test_search_finds_id_request_and_subject_exactly(tenant: Tenant, root: Client) -> None:
+    subject = uuid7()
+    with event_context(request_id="req-1"):
+        event = publish(ThingHappened(thing_id=subject))
+    make_event()
+    for term in (event.id, subject, "req-1", f"  {event.id} "):
+        assert listed(root, q=str(term)) == [event]
+    for term in ("req", str(event.id)[:8], "thing.happened", "%"):
+        assert listed(root, q=term) == []
+
+
+def test_newest_event_comes_first(tenant: Tenant, root: Client) -> None:
+    first, second = make_events(2)
+    assert listed(root) == [second, first]
+    fail(first)
+    fail(second)
+    assert listed(root, status="failed") == [second, first]
+
+
+def test_error_leads_to_the_traceback(tenant: Tenant, root: Client) -> None:
+    event = fail(make_event(), "broken: ValueError: no rate")
+    page = root.get(LIST, {"status": "failed"}).content.decode()
+    url = reverse("admin:events_event_change", args=[event.pk])
+    assert f'href="{url}#failure"' in page
+    assert "no rate" in page
+
+
+def test_list_runs_the_same_queries_for_two_rows_and_for_fifty(
+    tenant: Tenant, root: Client, django_assert_num_queries: Any
+) -> None:
+    for event in make_events(2):
+        fail(event)
+    with django_assert_num_queries(LIST_QUERIES):
+        root.get(LIST)
+    for event in make_events(60):
+        fail(event)
+    with django_assert_num_queries(LIST_QUERIES):
+        assert len(listed(root)) == 50
+
+
+# Session, user, membership, failed badge, tenants of the filter, count, rows.
+LIST_QUERIES = 7
+
+
+def test_count_stops_at_its_cap(tenant: Tenant) -> None:
+    make_events(12)
+    rows = Event.unscoped.order_by("-id")
+    pages = CappedPaginator(rows, 5)
+    assert (pages.count, pages.is_capped, pages.num_pages) == (12, False, 3)
+    few = CappedPaginator(rows, 5)
+    few.most_counted = 10
+    assert (few.count, few.is_capped, few.num_pages) == (10, True, 2)
+
+
+def test_empty_list_says_so(root: Client) -> None:
+    assert "No results found" in root.get(LIST, {"q": "nothing"}).content.decode()
+
+
+@pytest.mark.parametrize("view", ["add", "delete", "change"])
+def test_events_cannot_be_written(tenant: Tenant, root: Client, view: str) -> None:
+    event = make_event()
+    url = reverse(f"admin:events_event_{view}", args=[] if view == "add" else [event.pk])
+    assert root.post(url, {"status": "processed", "post": "yes"}).status_code == 403
+    kept = Event.unscoped.get(pk=event.pk)
+    assert (kept.status, kept.payload) == (event.status, event.payload)
+
+
+# --- One event ----------------------------------------------------------------------------------
+
+
+def test_page_shows_deliveries_attempts_and_traceback(
+    tenant: Tenant, settle_events: Settle
+) -> None:
+    event = make_event(7)
+    with handler_of(TYPE, function=broken):
+        settle_events()
+        page = page_of(client_of(make_superuser()), event).content.decode()
+    assert "ValueError: no rate for number 7" in page
+    assert "Traceback (most recent call last)" in page
+    assert 'id="failure"' in page
+    assert "<details" in page
+
+
+def test_traceback_tells_of_its_own_event_alone(tenant: Tenant, settle_events: Settle) -> None:
+    make_events(4)
+    with handler_of(TYPE, function=broken):
+        settle_events()
+    for attempt in Attempt.objects.select_related("delivery__event"):
+        numbers = set(re.findall(r"no rate for number (\d)", attempt.traceback))
+        assert numbers == {str(attempt.delivery.event.payload["number"])}
+
+
+def test_page_links_causes_effects_request_and_replays(tenant: Tenant, root: Client) -> None:
+    with event_context(request_id="req-1"):
+        cause = make_event()
+        with event_context(cause_id=cause.id):
+            effect = publish(OtherHappened())
+        sibling = make_event()
+    foreign_tenant = make_tenant()
+    with tenant_context(foreign_tenant), event_context(request_id="req-1"):
+        foreign = make_event()
+    shown = page_of(root, cause).context
+    assert (shown["cause"], shown["caused"]["rows"]) == (None, [effect])
+    assert shown["same_request"]["rows"] == [effect, sibling]
+    assert page_of(root, effect).context["cause"] == cause
+    assert foreign not in page_of(root, sibling).context["same_request"]["rows"]
+
+
+def test_page_runs_the_same_queries_for_few_and_many_attempts(
+    tenant: Tenant, root: Client, django_assert_num_queries: Any
+) -> None:
+    with event_context(request_id="req-1"):
+        event = fail(make_event())
+        make_events(5)
+    with django_assert_num_queries(PAGE_QUERIES):
+        page_of(root, event)
+    make_attempts(event, 20)
+    with django_assert_num_queries(PAGE_QUERIES):
+        page_of(root, event)
+
+
+# Session, user, membership, event, deliveries, attempts, caused, same request, failed badge.
+PAGE_QUERIES = 9
+
+
+def make_attempts(event: Event, count: int) -> None:
+    for handler in ("first", "second"):
+        delivery = Delivery.objects.create(event=event, handler=handler, status="failed")
+        Attempt.objects.bulk_create(
+            Attempt(
+                delivery=delivery,
+                number=number,
+                status="failed",
+                started_at=timezone.now(),
+                duration_ms=1,
+                traceback="Traceback",
+            )
+            for number in range(1, count)
+        )
+
+
+HOSTILE = {
+    "script": "<script>alert(1)</script>",
+    "attribute": '"><img src=x onerror=alert(2)>',
+    "closing": "</pre></details></body>",
+    "override": "\u202egnp.exe",
+    "hebrew": "שלום",
+    "template": "{{ settings.SECRET_KEY }}{% load x %}",
+}
+
+
+def with_payload(payload: Any, **fields: Any) -> Event:
+    """An event with this payload, as a plug-in or an old version may have left it."""
+    event = make_event()
+    Event.unscoped.filter(pk=event.pk).update(payload=payload, **fields)
+    return event
+
+
+def test_hostile_payload_is_shown_as_text(tenant: Tenant, root: Client) -> None:
+    event = with_payload(HOSTILE, error_message=HOSTILE["script"], status="failed")
+    for response in (page_of(root, event), root.get(LIST)):
+        page = response.content.decode()
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "\u202e" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page_of(root, event).content.decode()
+    assert "שלום" in page_of(root, event).content.decode()
+    assert "{{ settings.SECRET_KEY }}" in page_of(root, event).content.decode()
+
+
+def test_large_payload_is_cut_and_can_be_downloaded(tenant: Tenant, root: Client) -> None:
+    event = with_payload({"text": "x" * 1_000_000})
+    response = page_of(root, event)
+    assert len(response.content) < 10 * PAYLOAD_SHOWN
+    assert response.context["payload_is_cut"]
+    file = root.get(reverse("admin:events_event_payload", args=[event.pk]))
+    assert file["Content-Type"] == "application/json"
+    assert file["Content-Disposition"].startswith("attachment")
+    assert json.loads(file.content) == {"text": "x" * 1_000_000}
+
+
+def test_deep_payload_is_shown(tenant: Tenant, root: Client) -> None:
+    event = make_event()
+    deep = '{"a":' * 3000 + "1" + "}" * 3000
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE events SET payload = %s::jsonb WHERE id = %s", [deep, event.pk])
+    assert page_of(root, event).status_code == 200
+    assert root.get(LIST).status_code == 200
+    assert root.get(reverse("admin:events_event_payload", args=[event.pk])).status_code == 200
+
+
+def test_payload_of_another_tenant_is_not_there(tenant: Tenant) -> None:
+    event = make_event()
+    stranger = client_of(make_staff(make_tenant(), may=["view_event"]))
+    url = reverse("admin:events_event_payload", args=[event.pk])
+    assert stranger.get(url).status_code == 404
+    assert client_of(make_staff(tenant)).get(url).status_code == 403
+
+
+def test_overview_says_what_failed(tenant: Tenant, root: Client) -> None:
+    fail(make_event(), "broken: no rate")
+    make_event()
+    shown = root.get(reverse("admin:index")).context["overview"]
+    assert (shown["failed"], shown["pending"]) == ("1", "1")
+    stranger = client_of(make_staff(make_tenant(), may=["view_event"]))
+    assert stranger.get(reverse("admin:index")).context["overview"]["failed"] == "0"
+    blind = client_of(make_staff(tenant))
+    assert "overview" not in blind.get(reverse("admin:index")).context
