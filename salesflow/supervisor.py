@@ -83,7 +83,10 @@ def _only_supervisor(directory: Path) -> Iterator[tuple[Path, int]]:
             say(f"Ended {count} processes of a SalesFlow that was killed.")
         _check_port(port)
         _note(lock, f" at http://{ADDRESS}:{port} (process {os.getpid()}, {directory})")
-        yield directory, port
+        try:
+            yield directory, port
+        finally:
+            _note(lock, "")
 
 
 def _note(lock: int, text: str) -> None:
@@ -132,8 +135,15 @@ def _services(directory: Path, port: int) -> list[Child]:
     lonely = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     queues = ["--queues", "events,external", "--concurrency", "2"]
     schedule = ["--schedule", str(directory / "beat-schedule"), "--pidfile="]
-    gunicorn = [sys.executable, "-m", "gunicorn", "salesflow.wsgi", "--no-control-socket"]
-    threads = ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+    gunicorn = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "salesflow.wsgi",
+        "--preload",
+        "--no-control-socket",
+    ]
+    threads = ["--preload", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
     patience = ["--timeout", "60", "--graceful-timeout", "10", "--keep-alive", "5"]
     return [
         Child("worker", [*celery, "worker", *queues, *lonely, "--loglevel", "INFO"], grace=30),

@@ -169,3 +169,19 @@ def test_death_of_one_process_is_named_and_stops_all(
     assert terminal.wait() == 1
     assert "beat died with SIGKILL" in terminal.printed
     assert processes_of(terminal.home) == []
+
+
+def test_unreachable_database_of_ones_own_is_named(site: Path, port: int) -> None:
+    url = "postgresql://app:hunter2@127.0.0.1:1/sales"
+    refused = subprocess.run(
+        [sys.executable, "-m", "salesflow"],
+        env=environment_of(site, SALESFLOW_PORT=str(port), SALESFLOW_DATABASE_URL=url),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert "Can't reach the database" in refused.stdout
+    assert "Traceback" not in refused.stdout + refused.stderr
+    assert "hunter2" not in refused.stdout + refused.stderr

@@ -4,11 +4,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import ProgrammingError
 
 from salesflow.accounts.models import Tenant
 
@@ -22,12 +23,21 @@ class Command(BaseCommand):
 
     def handle(self, **_: Any) -> None:
         """Do all of it, in this order; each step may be repeated."""
-        try:
-            call_command("migrate", verbosity=0, interactive=False)
-        except OperationalError as error:
-            raise CommandError(f"Can't use the database: {str(error).strip()}") from error
+        self._migrate()
         self._collect_static()
         self._load_demo()
+
+    def _migrate(self) -> None:
+        try:
+            # Not through the pool: that waits, and does not tell what it waited for.
+            psycopg.connect(settings.DATABASE_URL, connect_timeout=5).close()
+            call_command("migrate", verbosity=0, interactive=False)
+        except psycopg.OperationalError as error:
+            raise CommandError(f"Can't reach the database: {str(error).strip()}") from error
+        except ProgrammingError as error:
+            if isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
+                raise CommandError(f"Can't set up the database: {str(error).strip()}") from error
+            raise
 
     def _collect_static(self) -> None:
         """Collect only what changed since the last time: hashing and packing takes seconds."""
