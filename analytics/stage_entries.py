@@ -19,7 +19,8 @@ from salesflow.accounts.context import current_tenant
 
 
 class Stay(NamedTuple):
-    """One entry of a lead, as it is stored; sorts in the order of a lead's way."""
+    """One entry of a lead as it is stored, with what the lead's fact says; sorts in the order of
+    the lead's way."""
 
     lead_id: UUID
     entered_at: datetime
@@ -30,17 +31,21 @@ class Stay(NamedTuple):
     stage_id: UUID
     stage_position: int
     kind: str
+    present_pipeline_id: UUID | None
+    furthest_stage_id: UUID | None
 
 
-# One look into the index for each lead: while the table has no statistics yet, the planner would
-# answer lead_id = ANY(…) by reading all of it.
-STAYS = f"""
-    SELECT {", ".join(f"entry.{column}" for column in Stay._fields)}
-    FROM unnest(%s::uuid[]) AS wanted (lead_id), LATERAL (
-        SELECT * FROM analytics_stageentry AS own
-        WHERE own.lead_id = wanted.lead_id AND own.tenant_id = %s OFFSET 0
-    ) AS entry
-"""  # noqa: S608
+# OFFSET 0 makes it one look into the index by lead for each lead, and nothing else: while the
+# tables have no statistics yet, the planner would rather read all of a tenant's rows.
+STAYS = """
+    SELECT entry.lead_id, entry.entered_at, entry.position, entry.event_id, entry.left_at,
+           entry.pipeline_id, entry.stage_id, entry.stage_position, entry.kind,
+           fact.pipeline_id, fact.furthest_stage_id
+    FROM unnest(%s::uuid[]) AS wanted (lead_id),
+    LATERAL (SELECT * FROM analytics_leadfact WHERE lead_id = wanted.lead_id OFFSET 0) AS fact,
+    LATERAL (SELECT * FROM analytics_stageentry WHERE lead_id = wanted.lead_id OFFSET 0) AS entry
+    WHERE fact.tenant_id = %s AND entry.tenant_id = fact.tenant_id
+"""
 
 
 def write_stage_entries(events: Iterable[Event]) -> None:
@@ -102,17 +107,19 @@ def _end_stays(ways: Iterable[Sequence[Stay]]) -> None:
 
 def _mark_furthest(ways: dict[UUID, list[Stay]]) -> None:
     """Note on the lead facts the open stage furthest along that each lead was ever in."""
-    facts = LeadFact.objects.filter(lead_id__in=ways)
     moved = []
-    for fact in facts.only("lead_id", "pipeline_id", "furthest_stage_id"):
-        known = fact.furthest_stage_id
-        fact.furthest_stage_id = _furthest(ways[fact.lead_id], fact.pipeline_id)
-        if fact.furthest_stage_id != known:
-            moved.append(fact)
+    for lead_id, way in ways.items():
+        furthest = _furthest(way)
+        if furthest != way[0].furthest_stage_id:
+            moved.append(LeadFact(lead_id=lead_id, furthest_stage_id=furthest))
     update_rows(moved, ["furthest_stage_id"])
 
 
-def _furthest(way: Iterable[Stay], pipeline_id: UUID | None) -> UUID | None:
-    there = (stay for stay in way if (stay.pipeline_id, stay.kind) == (pipeline_id, Outcome.OPEN))
+def _furthest(way: Iterable[Stay]) -> UUID | None:
+    there = [
+        stay
+        for stay in way
+        if stay.pipeline_id == stay.present_pipeline_id and stay.kind == Outcome.OPEN
+    ]
     last = max(there, key=lambda stay: (stay.stage_position, stay.position), default=None)
     return last.stage_id if last else None

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from analytics.rebuilding import Rebuilt, count_told_events, rebuild_facts
@@ -28,12 +28,16 @@ class Command(BaseCommand):
         """Rebuild, and tell how many events were read."""
         rebuilt = {tenant.slug: _rebuild(tenant) for tenant in _tenants(options["tenant"])}
         for slug, result in rebuilt.items():
-            self.stdout.write(_("%(slug)s: %(events)s events read") % _told(slug, result))
+            self.stdout.write(f"{slug}: {result.events:,} events read")
         failed = [event for result in rebuilt.values() for event in result.failed.items()]
         if failed:
             event_id, error = failed[0]
             raise CommandError(
-                _("%(count)d events could not be counted, the first is %(event)s: %(error)s")
+                ngettext(
+                    "%(count)d event could not be counted, %(event)s: %(error)s",
+                    "%(count)d events could not be counted, the first is %(event)s: %(error)s",
+                    len(failed),
+                )
                 % {"count": len(failed), "event": event_id, "error": error}
             )
 
@@ -58,7 +62,3 @@ def _rebuild(tenant: Tenant) -> Rebuilt:
         total=count_told_events(tenant) if shown else None,
     ) as bar:
         return rebuild_facts(tenant, progress=bar.update)
-
-
-def _told(slug: str, result: Rebuilt) -> dict[str, str]:
-    return {"slug": slug, "events": f"{result.events:,}"}
