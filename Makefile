@@ -8,7 +8,7 @@ ifdef PORT
 export SALESFLOW_PORT := $(PORT)
 endif
 
-.PHONY: run test check psql lock clean venv install install-dev
+.PHONY: run test check messages psql lock clean venv install install-dev
 
 run: install
 	@exec $(VENV) -m salesflow
@@ -23,6 +23,10 @@ check: install-dev
 	@echo "Django: migrations" && $(VENV) manage.py makemigrations --check --dry-run
 	@echo "Django: deployment" && SALESFLOW_DEBUG=false SALESFLOW_BASE_URL=https://sales.example.com \
 		SALESFLOW_ALLOWED_HOSTS=sales.example.com $(VENV) manage.py check --deploy --fail-level WARNING
+
+# Needs gettext (apt-get install gettext); users do not, the compiled catalogue is in the repository.
+messages: install-dev
+	@$(VENV) manage.py makemessages
 
 psql: install
 	@exec $(VENV) manage.py dbshell
