@@ -71,7 +71,7 @@ class PagesOfOne:
         """The template `name` within the admin's frame."""
         template = f"admin/events/{self.opts.model_name}/{name}.html"
         frame = {**self.admin_site.each_context(request), "opts": self.opts}
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, template, frame | context)
 
     def urls_before(self, *views: tuple[str, Any, str]) -> list[Any]:
@@ -145,14 +145,13 @@ class EventAdmin(PagesOfOne, ReadOnly, TenantScopedAdmin):
         if request.method == "POST" and not self.has_replay_permission(request):
             raise PermissionDenied
         query = request.GET.urlencode()
-        return super().changelist_view(
-            request,
-            {
-                "replay_all_url": f"{reverse('admin:events_event_replay')}?{query}",
-                "may_replay": self.has_replay_permission(request),
-                **(extra_context or {}),
-            },
-        )
+        context = {
+            "replay_all_url": f"{reverse('admin:events_event_replay')}?{query}",
+            "may_replay": self.has_replay_permission(request),
+            **(extra_context or {}),
+        }
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
 
     @display(description=_("event"), ordering="-id")
     def what(self, event: Event) -> Any:

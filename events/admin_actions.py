@@ -107,7 +107,7 @@ def plan_of(selection: QuerySet[Event]) -> Plan:
     """What a replay of `selection` would do."""
     failed = selection.filter(status=EventStatus.FAILED).order_by()
     found = failed.aggregate(to_replay=Count("pk"), as_of=Max("processed_at"))
-    types = failed.values_list("type").annotate(Count("pk")).order_by("-pk__count", "type")
+    types = failed.values_list("type").annotate(number=Count("pk")).order_by("-number", "type")
     others = [EventStatus.PROCESSED, EventStatus.PENDING]
     counts = {status.label: count_up_to(selection.filter(status=status)) for status in others}
     return Plan(

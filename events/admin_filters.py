@@ -62,7 +62,7 @@ class SourceFilter(DropdownFilter):
         return queryset.filter(source=source) if source else queryset
 
 
-class RecordedFilter(RangeDateTimeFilter):  # type: ignore[misc]
+class RecordedFilter(RangeDateTimeFilter):
     """Recorded from … to …; without a time a day counts whole."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:

@@ -126,7 +126,7 @@ class LeadForm(forms.ModelForm[Lead]):
 
     def _show(self, error: ValidationError) -> None:
         for name, complaints in error.error_dict.items():
-            self.add_error(name if name in self.fields else None, complaints)  # type: ignore[arg-type]
+            self.add_error(name if name in self.fields else None, complaints)
 
     def apply(self) -> None:
         """Change the lead as the form says.
@@ -140,7 +140,7 @@ class LeadForm(forms.ModelForm[Lead]):
             raise ValidationError({"lost_reason": _now("Give a reason when you lose the lead.")})
         with tenant_context(self.instance.tenant):
             if edits:
-                services.edit_lead(self.instance, **edits)  # type: ignore[typeddict-item]
+                services.edit_lead(self.instance, **edits)
             if "owner" in changed:
                 services.assign_lead(self.instance, given["owner"])
             if "stage" in changed:

@@ -83,7 +83,7 @@ class EmailLoginForm(forms.ModelForm[User]):
         return str(self.cleaned_data["email"]).lower()
 
 
-class NewUserForm(EmailLoginForm, UserCreationForm):  # type: ignore[misc]
+class NewUserForm(EmailLoginForm, UserCreationForm):
     """A person and their first password."""
 
     class Meta:
@@ -91,7 +91,7 @@ class NewUserForm(EmailLoginForm, UserCreationForm):  # type: ignore[misc]
         fields = ("email", "name")
 
 
-class KnownUserForm(EmailLoginForm, UserChangeForm):  # type: ignore[misc]
+class KnownUserForm(EmailLoginForm, UserChangeForm):
     """A person; the password has a form of its own."""
 
 
@@ -118,7 +118,7 @@ class StaffFilter(ChosenFilter):
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin, TenantScopedAdmin):  # type: ignore[type-arg]
+class UserAdmin(BaseUserAdmin, TenantScopedAdmin):  # type: ignore[misc, type-arg]
     """People who log in by e-mail address."""
 
     form = KnownUserForm

@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 MOST_COUNTED = 10_000
 
 
-class CappedPaginator(Paginator):
+class CappedPaginator(Paginator[Any]):
     """Counts up to 10,000 rows; the pages end there, and the list says “10,000+”."""
 
     most_counted = MOST_COUNTED
@@ -18,8 +18,8 @@ class CappedPaginator(Paginator):
     def counted(self) -> int:
         """How many rows there are, or one more than are shown."""
         # Without an order the database stops at the last row that it needs.
-        rows: Any = self.object_list.order_by()  # type: ignore[union-attr]
-        return int(rows[: self.most_counted + 1].count())
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.most_counted + 1].count())
 
     @cached_property
     def count(self) -> int:

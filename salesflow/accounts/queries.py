@@ -35,12 +35,12 @@ def membership_of(user: User | AnonymousUser, slug: str | None = None) -> Member
     return memberships.first()
 
 
-def visible_tenant_ids(user: User | AnonymousUser) -> list[UUID]:
+def visible_tenant_ids(user: Any) -> list[UUID]:
     """The tenants whose rows a member of staff may see in the admin; a superuser is not asked."""
     if not hasattr(user, "_visible_tenant_ids"):
         members = Membership.unscoped.filter(user_id=user.pk).values_list("tenant_id", flat=True)
-        user._visible_tenant_ids = list(members)  # type: ignore[union-attr]
-    ids: list[UUID] = user._visible_tenant_ids  # type: ignore[union-attr]
+        user._visible_tenant_ids = list(members)
+    ids: list[UUID] = user._visible_tenant_ids
     return ids
 
 

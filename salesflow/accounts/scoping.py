@@ -69,10 +69,10 @@ class TenantScoped(models.Model):
         from salesflow.accounts.context import _current_tenant
         from salesflow.accounts.models import Tenant
 
-        if self.tenant_id is None and _current_tenant.get():
-            return nullcontext()
-        # A form in which the tenant is still to be chosen: the row is compared with none.
-        return tenant_context(self.tenant if self.tenant_id else Tenant())
+        if self.tenant_id:
+            return tenant_context(self.tenant)
+        # In a form the tenant may still have to be chosen: the row is compared with none.
+        return nullcontext() if _current_tenant.get() else tenant_context(Tenant())
 
     @classmethod
     def scoped(cls) -> "models.QuerySet[Self]":

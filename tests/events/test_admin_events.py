@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ def test_events_are_narrowed_by_type_source_and_tenant(tenant: Tenant, root: Cli
 
 def test_events_are_narrowed_by_the_time_they_were_recorded(tenant: Tenant, root: Client) -> None:
     old, new = make_event(), make_event()
-    long_ago = timezone.make_aware(timezone.datetime(2020, 2, 29, 12, 0, 30))
+    long_ago = datetime(2020, 2, 29, 12, 0, 30, tzinfo=UTC)
     Event.unscoped.filter(pk=old.pk).update(created_at=long_ago)
     assert listed(root, created_at_to_0="2020-02-29") == [old]
     assert listed(root, created_at_from_0="2020-03-01") == [new]

@@ -157,7 +157,7 @@ def test_new_note_publishes_and_old_ones_stay(tenant: Tenant) -> None:
     form = form_of(lead, **rows("notes", total=2, known=1))
     form |= {"notes-0-id": old.pk, "notes-0-body": "forged", "notes-1-body": "Called again."}
     assert client_of(admin).post(url_of(lead), form).status_code == 302
-    notes = Note.unscoped.filter(lead=lead).order_by("created_at")
+    notes = Note.objects.filter(lead=lead).order_by("created_at")
     assert [(note.body, note.author) for note in notes] == [
         ("Wants a quote.", None),
         ("Called again.", admin),
