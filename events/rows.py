@@ -12,16 +12,29 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 
-def insert_rows(rows: Sequence[models.Model], fields: Iterable[str]) -> None:
+def insert_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
     """Insert `rows`; columns that are not among `fields` get their database defaults.
+
+    COPY, since it takes half the time of an INSERT, also of a single row.
 
     Args:
         rows: of one model, in the order in which sequences count them.
         fields: names of the model's concrete fields.
     """
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(_insert(type(rows[0]), fields), _columns(rows, fields))
+    if not rows:
+        return
+    model = type(rows[0])
+    statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
+        table=sql.Identifier(model._meta.db_table),
+        columns=sql.SQL(", ").join(_column(model, name) for name in fields),
+    )
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        for values in zip(*_columns(rows, fields), strict=True):
+            copy.write_row(values)
 
 
 def upsert_rows(
