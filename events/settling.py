@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models.functions import Now
 from structlog.contextvars import bound_contextvars
 
@@ -34,13 +34,37 @@ from events.registry import Handler
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 
+# Deadlock detected, serialization failure. Source: PostgreSQL's manual, appendix A.
+CLASHES = {"40P01", "40001"}
+MOST_CLASHES = 5
+
 
 def settle(event_ids: Sequence[UUID]) -> int:
     """Settle those of the events that are pending and that no other worker holds.
 
+    Two workers whose handlers write the same rows may come to wait for each other. PostgreSQL then
+    ends one of them; it lets go of all its locks and begins anew, and no handler has failed.
+
     Returns:
         How many events it took.
+
+    Raises:
+        OperationalError: it clashed again and again; the events stay pending.
     """
+    for _clash in range(MOST_CLASHES):
+        try:
+            return _settle(event_ids)
+        except OperationalError as error:
+            if not _is_clash(error):
+                raise
+    return _settle(event_ids)
+
+
+def _is_clash(error: Exception) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) in CLASHES
+
+
+def _settle(event_ids: Sequence[UUID]) -> int:
     with transaction.atomic():
         batch = Batch.take(event_ids)
         if batch.events:
@@ -196,12 +220,15 @@ class Batch:
 def _raised_by(handler: Handler, works: list[Work]) -> Exception | None:
     """Call the handler in a savepoint of its own; returns what it raised.
 
+    A clash with another worker is raised: to go back to the savepoint frees too little.
     The halves run after this has returned, so that no traceback drags along that of another event.
     """
     try:
         with transaction.atomic():
             call_handler(handler, [work.event for work in works])
     except Exception as error:  # a handler may raise anything
+        if _is_clash(error):
+            raise
         return error
     return None
 

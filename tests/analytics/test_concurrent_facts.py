@@ -9,9 +9,8 @@ import pytest
 from django.db import connection
 
 from analytics.rebuilding import rebuild_facts
-from events.models import Event, EventStatus
+from events.models import Attempt, Event, EventStatus
 from events.settling import settle
-from events.testing import settle_events
 from leads import services
 from leads.queries import default_pipeline
 from salesflow.accounts.models import Tenant
@@ -56,8 +55,8 @@ def make_busy_leads() -> list[list[UUID]]:
 def test_workers_at_the_same_leads_miss_nothing(tenant: Tenant) -> None:
     batches = make_busy_leads()
     in_threads(*(lambda own=batches[worker::3]: settle_all(own) for worker in range(3)))
-    settle_events()
     assert not Event.objects.exclude(status=EventStatus.PROCESSED).exists()
+    assert not Attempt.objects.exists()
     assert leads_as_counted() == leads_as_stored()
     settled = facts()
     rebuild_facts(tenant)
@@ -71,8 +70,8 @@ def test_rebuild_and_workers_do_not_disturb_each_other(tenant: Tenant) -> None:
         lambda: settle_all(batches[1::2]),
         lambda: [rebuild_facts(tenant) for _time in range(3)],
     )
-    settle_events()
     assert not Event.objects.exclude(status=EventStatus.PROCESSED).exists()
+    assert not Attempt.objects.exists()
     assert leads_as_counted() == leads_as_stored()
     settled = facts()
     rebuild_facts(tenant)
