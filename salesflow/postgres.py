@@ -154,6 +154,9 @@ class Cluster:
         mode = "immediate" if self.throwaway else "fast"
         if (self.data / "postmaster.pid").exists():
             self._run("pg_ctl", "stop", "-D", self.data, "-m", mode, "-w", "-t", 60, check=False)
+        if (sockets := socket_directory(self.home)) != self.data:
+            with contextlib.suppress(OSError):
+                sockets.rmdir()
 
     def _ensure_running(self) -> None:
         if not self.data.exists():
