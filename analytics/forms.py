@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from leads.models import Pipeline
 
@@ -17,8 +18,8 @@ def _day(label: Any) -> forms.DateField:
 class FunnelForm(forms.Form):
     """Which leads the funnel counts; the choice of a pipeline is there when there are several."""
 
-    since = _day(_("From"))
-    until = _day(_("To"))
+    since = _day(pgettext_lazy("day", "From"))
+    until = _day(pgettext_lazy("day", "To"))
     pipeline = forms.ChoiceField(label=_("Pipeline"), required=False)
 
     def __init__(self, data: Any, pipelines: list[Pipeline]) -> None:

@@ -20,6 +20,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django_celery_results.models import GroupResult, TaskResult
 from unfold.decorators import display
 
@@ -163,7 +164,7 @@ class EventAdmin(PagesOfOne, ReadOnly, TenantScopedAdmin):
         """The aggregate status."""
         return event.status, event.get_status_display()
 
-    @display(description=_("subject"), empty_value="–")
+    @display(description=pgettext_lazy("of an event", "subject"), empty_value="–")
     def subject(self, event: Event) -> Any:
         """What it is about, linked where the admin shows it."""
         if event.subject_id is None:

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import Func, Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from events.payloads import Payload, payload_type
 from salesflow.accounts.ids import uuid7
@@ -61,7 +62,7 @@ class Event(models.Model):
     source = models.CharField(_("source"), max_length=50)
     request_id = models.CharField(_("request"), max_length=64, blank=True)
     subject_type = models.CharField(_("subject type"), max_length=50, blank=True)
-    subject_id = models.UUIDField(_("subject"), null=True)
+    subject_id = models.UUIDField(pgettext_lazy("of an event", "subject"), null=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,
@@ -268,6 +269,7 @@ class Replay(models.Model):
         db_constraint=False,
         null=True,
         related_name="+",
+        verbose_name=_("tenant"),
         help_text=_("Empty: it spans several tenants."),
     )
     reason = models.TextField(_("reason"), blank=True)

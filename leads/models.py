@@ -74,7 +74,9 @@ class Stage(TenantScoped):
     """A step of a pipeline; entering one of kind won or lost closes the deal."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="stages")
+    pipeline = models.ForeignKey(
+        Pipeline, on_delete=models.CASCADE, related_name="stages", verbose_name=_("pipeline")
+    )
     name = models.CharField(_("name"), max_length=100)
     position = models.PositiveIntegerField(_("position"), default=0)
     probability = models.PositiveSmallIntegerField(
@@ -286,7 +288,9 @@ class ContactPoint(TenantScoped):
         PHONE = "phone", _("phone number")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="contact_points")
+    lead = models.ForeignKey(
+        Lead, on_delete=models.CASCADE, related_name="contact_points", verbose_name=_("lead")
+    )
     kind = models.CharField(_("kind"), max_length=5, choices=Kind.choices)
     value = models.CharField(
         _("value"), max_length=254, help_text=_("E-mail in lower case, phone in E.164.")
@@ -326,9 +330,16 @@ class Note(Publisher):
     """What somebody wrote down about a lead."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="notes")
+    lead = models.ForeignKey(
+        Lead, on_delete=models.CASCADE, related_name="notes", verbose_name=_("lead")
+    )
     author = models.ForeignKey(
-        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        User,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("author"),
     )
     body = models.TextField(_("text"), max_length=10_000)
     created_at = models.DateTimeField(_("written"), default=timezone.now)

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('unread', models.PositiveIntegerField(default=0, help_text='Messages that came in since somebody looked.', verbose_name='unread')),
                 ('last_message_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last message')),
                 ('lead', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='leads.lead', verbose_name='lead')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),
             ],
             options={
                 'verbose_name': 'conversation',
@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='author')),
                 ('conversation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='channels.conversation', verbose_name='conversation')),
                 ('lead', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='leads.lead', verbose_name='lead')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),
             ],
             options={
                 'verbose_name': 'message',

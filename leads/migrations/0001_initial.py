@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100, verbose_name='name')),
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
                 ('is_default', models.BooleanField(default=False, verbose_name='default')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),
             ],
             options={
                 'verbose_name': 'pipeline',
@@ -50,8 +50,8 @@ class Migration(migrations.Migration):
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
                 ('probability', models.PositiveSmallIntegerField(default=0, help_text='Chance in percent that a deal in this stage is won.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='probability')),
                 ('kind', models.CharField(choices=[('open', 'open'), ('won', 'won'), ('lost', 'lost')], default='open', max_length=4, verbose_name='kind')),
-                ('pipeline', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stages', to='leads.pipeline')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant')),
+                ('pipeline', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stages', to='leads.pipeline', verbose_name='pipeline')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),
             ],
             options={
                 'verbose_name': 'stage',
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='last changed')),
                 ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),
                 ('stage', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='leads', to='leads.stage', verbose_name='stage')),
             ],
             options={
@@ -94,8 +94,8 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('email', 'e-mail address'), ('phone', 'phone number')], max_length=5, verbose_name='kind')),
                 ('value', models.CharField(help_text='E-mail in lower case, phone in E.164.', max_length=254, verbose_name='value')),
                 ('is_primary', models.BooleanField(default=False, verbose_name='primary')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant')),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contact_points', to='leads.lead')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),
+                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contact_points', to='leads.lead', verbose_name='lead')),
             ],
             options={
                 'verbose_name': 'contact point',
@@ -111,9 +111,9 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=salesflow.accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('body', models.TextField(max_length=10000, verbose_name='text')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='written')),
-                ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='leads.lead')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant')),
+                ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='author')),
+                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='leads.lead', verbose_name='lead')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),
             ],
             options={
                 'verbose_name': 'note',

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from salesflow.accounts.context import WrongTenant, current_tenant, tenant_context
 
@@ -37,7 +38,9 @@ class TenantScoped(models.Model):
     in migrations and in the staff admin only.
     """
 
-    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(
+        "accounts.Tenant", on_delete=models.CASCADE, related_name="+", verbose_name=_("tenant")
+    )
 
     objects: ClassVar[TenantManager] = TenantManager()
     unscoped: ClassVar[models.Manager[Self]] = models.Manager()
