@@ -6,7 +6,7 @@ from django_filters import rest_framework as filters
 from channels.models import Channel, Conversation
 
 
-class ConversationFilter(filters.FilterSet):
+class ConversationFilter(filters.FilterSet):  # type: ignore[misc]
     """The filters of `GET /api/conversations`."""
 
     lead = filters.UUIDFilter("lead_id", help_text=gettext_lazy("The id of a lead."))

@@ -13,7 +13,7 @@ from events.queries import type_was_published
 ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
 
 
-class EventFilter(filters.FilterSet):
+class EventFilter(filters.FilterSet):  # type: ignore[misc]
     """The filters of `GET /api/events`."""
 
     status = filters.ChoiceFilter(choices=EventStatus.choices)

@@ -13,7 +13,7 @@ from salesflow.accounts.queries import find_member
 ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
 
 
-class LeadFilter(filters.FilterSet):
+class LeadFilter(filters.FilterSet):  # type: ignore[misc]
     """The filters of `GET /api/leads`."""
 
     search = filters.CharFilter(

@@ -15,7 +15,7 @@ from tests.factories import make_tenant
 
 
 @pytest.mark.django_db
-def test_new_tenant_can_work_at_once(capsys):
+def test_new_tenant_can_work_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("create_tenant", "acme", name="Acme GmbH", language="de")
     tenant = Tenant.objects.get(slug="acme")
     assert (tenant.name, tenant.language) == ("Acme GmbH", "de")
@@ -36,7 +36,9 @@ def test_new_tenant_can_work_at_once(capsys):
         ("fine", {"name": ""}, "name"),
     ],
 )
-def test_tenant_that_cannot_be_is_refused_in_one_line(slug, options, named):
+def test_tenant_that_cannot_be_is_refused_in_one_line(
+    slug: str, options: dict[str, str], named: str
+) -> None:
     make_tenant("taken")
     with pytest.raises(CommandError, match=f"^{named}: [^\n]+$"):
         call_command("create_tenant", slug, **options)
@@ -44,7 +46,9 @@ def test_tenant_that_cannot_be_is_refused_in_one_line(slug, options, named):
 
 
 @pytest.mark.django_db
-def test_printed_key_opens_the_tenants_data(capsys, tenant):
+def test_printed_key_opens_the_tenants_data(
+    capsys: pytest.CaptureFixture[str], tenant: Tenant
+) -> None:
     call_command("create_api_key", tenant="acme", name="Zapier")
     printed = capsys.readouterr().out
     key = printed.strip()
@@ -54,7 +58,7 @@ def test_printed_key_opens_the_tenants_data(capsys, tenant):
 
 
 @pytest.mark.django_db
-def test_key_for_an_unknown_tenant_is_refused_with_the_known_ones(tenant):
+def test_key_for_an_unknown_tenant_is_refused_with_the_known_ones(tenant: Tenant) -> None:
     with pytest.raises(CommandError, match=r"no tenant “acmee”.*acme"):
         call_command("create_api_key", tenant="acmee", name="Zapier")
     assert not ApiKey.objects.exists()
@@ -62,7 +66,7 @@ def test_key_for_an_unknown_tenant_is_refused_with_the_known_ones(tenant):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ["", "  ", "x" * 51])
-def test_key_needs_a_name(tenant, name):
+def test_key_needs_a_name(tenant: Tenant, name: str) -> None:
     with pytest.raises(CommandError, match="--name"):
         call_command("create_api_key", tenant="acme", name=name)
 
@@ -77,7 +81,9 @@ def test_key_needs_a_name(tenant, name):
         (["replay_events", "--status", "broken"], "invalid choice: 'broken'"),
     ],
 )
-def test_mistake_is_one_line_on_standard_error_and_status_1(service_environment, arguments, said):
+def test_mistake_is_one_line_on_standard_error_and_status_1(
+    service_environment: dict[str, str], arguments: list[str], said: str
+) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         env=service_environment,
@@ -100,17 +106,17 @@ def test_mistake_is_one_line_on_standard_error_and_status_1(service_environment,
         ("0s", timedelta()),
     ],
 )
-def test_time_spans_are_understood(text, span):
+def test_time_spans_are_understood(text: str, span: timedelta) -> None:
     assert duration(text) == span
 
 
 @pytest.mark.parametrize("text", ["", "90", "d", "-5d", "5 days", "1.5d", "9" * 30 + "d", "٣d"])
-def test_what_is_no_time_span_is_refused(text):
+def test_what_is_no_time_span_is_refused(text: str) -> None:
     with pytest.raises(CommandError, match="no time span"):
         duration(text)
 
 
-def test_points_in_time_are_understood():
+def test_points_in_time_are_understood() -> None:
     assert moment("2026-01-31").isoformat() == "2026-01-31T00:00:00+00:00"
     assert moment("2026-01-31T18:00").isoformat() == "2026-01-31T18:00:00+00:00"
     assert moment("2026-01-31T18:00+02:00").isoformat() == "2026-01-31T18:00:00+02:00"
@@ -120,6 +126,6 @@ def test_points_in_time_are_understood():
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "2026-02-30", "2026-13-01", "12:00", "0000-01-01"]
 )
-def test_what_is_no_point_in_time_is_refused(text):
+def test_what_is_no_point_in_time_is_refused(text: str) -> None:
     with pytest.raises(CommandError, match="no point in time"):
         moment(text)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from events.models import Event
 from leads.models import Lead, Pipeline
 from salesflow.accounts.context import tenant_context
-from salesflow.accounts.models import IdempotentResponse
+from salesflow.accounts.models import IdempotentResponse, Tenant
 from salesflow.accounts.rest.idempotency import forget_old_responses
 from tests.api.clients import ApiClient, fields_of
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 KEY = {"Idempotency_Key": "order-1"}
 
 
-def test_repeated_post_gets_the_first_answer_and_changes_nothing(api):
+def test_repeated_post_gets_the_first_answer_and_changes_nothing(api: ApiClient) -> None:
     first = api.post("/api/leads", {"name": "Ada"}, **KEY)
     second = api.post("/api/leads", {"name": "Ada"}, **KEY)
     assert (first.status_code, second.status_code) == (201, 201)
@@ -27,7 +27,7 @@ def test_repeated_post_gets_the_first_answer_and_changes_nothing(api):
     assert Lead.objects.count() == Event.objects.count() == 1
 
 
-def test_same_key_for_another_request_is_refused(api):
+def test_same_key_for_another_request_is_refused(api: ApiClient) -> None:
     api.post("/api/leads", {"name": "Ada"}, **KEY)
     for path, body in (("/api/leads", {"name": "Bob"}), ("/api/events/replay/batch", None)):
         response = api.post(path, body, **KEY)
@@ -36,14 +36,14 @@ def test_same_key_for_another_request_is_refused(api):
     assert Lead.objects.count() == 1
 
 
-def test_error_leaves_the_key_free_for_the_corrected_request(api):
+def test_error_leaves_the_key_free_for_the_corrected_request(api: ApiClient) -> None:
     assert api.post("/api/leads", {"name": 5}, **KEY).status_code == 400
     assert api.post("/api/leads", {"nam": "Ada"}, **KEY).status_code == 400
     assert api.post("/api/leads", b"{", **KEY).status_code == 400
     assert api.post("/api/leads", {"name": "Ada"}, **KEY).status_code == 201
 
 
-def test_request_that_failed_half_way_leaves_nothing(api):
+def test_request_that_failed_half_way_leaves_nothing(api: ApiClient) -> None:
     api.post("/api/leads", {"name": "Ada", "emails": ["ada@example.com"]})
     body = {"name": "Bob", "emails": ["ada@example.com"]}
     assert api.post("/api/leads", body, **KEY).status_code == 400
@@ -51,32 +51,32 @@ def test_request_that_failed_half_way_leaves_nothing(api):
     assert not IdempotentResponse.objects.exists()
 
 
-def test_error_of_ours_leaves_the_key_free(api):
+def test_error_of_ours_leaves_the_key_free(api: ApiClient) -> None:
     Pipeline.objects.update(is_default=False)
     assert api.post("/api/leads", {"name": "Ada"}, **KEY).status_code == 500
     Pipeline.objects.update(is_default=True)
     assert api.post("/api/leads", {"name": "Ada"}, **KEY).status_code == 201
 
 
-def test_key_is_each_tenants_own(api, stranger):
+def test_key_is_each_tenants_own(api: ApiClient, stranger: ApiClient) -> None:
     mine = api.post("/api/leads", {"name": "Ada"}, **KEY).json()
     theirs = stranger.post("/api/leads", {"name": "Ada"}, **KEY).json()
     assert mine["id"] != theirs["id"]
 
 
-def test_key_is_not_looked_up_before_the_caller_is_known(api):
+def test_key_is_not_looked_up_before_the_caller_is_known(api: ApiClient) -> None:
     api.post("/api/leads", {"name": "Ada"}, **KEY)
     assert ApiClient().post("/api/leads", {"name": "Ada"}, **KEY).status_code == 401
 
 
-def test_key_may_be_used_again_after_a_day(api, tenant):
+def test_key_may_be_used_again_after_a_day(api: ApiClient, tenant: Tenant) -> None:
     first = api.post("/api/leads", {"name": "Ada"}, **KEY).json()
     IdempotentResponse.objects.update(created_at=timezone.now() - timedelta(hours=25))
     second = api.post("/api/leads", {"name": "Ada"}, **KEY).json()
     assert first["id"] != second["id"]
 
 
-def test_old_answers_are_forgotten(api):
+def test_old_answers_are_forgotten(api: ApiClient) -> None:
     api.post("/api/leads", {"name": "Ada"}, **KEY)
     api.post("/api/leads", {"name": "Bob"}, Idempotency_Key="order-2")
     IdempotentResponse.objects.filter(key="order-1").update(
@@ -86,13 +86,13 @@ def test_old_answers_are_forgotten(api):
     assert IdempotentResponse.objects.get().key == "order-2"
 
 
-def test_key_that_is_too_long_is_named(api):
+def test_key_that_is_too_long_is_named(api: ApiClient) -> None:
     response = api.post("/api/leads", {"name": "Ada"}, Idempotency_Key="x" * 256)
     assert list(fields_of(response)) == ["Idempotency-Key"]
     assert api.post("/api/leads", {"name": "Ada"}, Idempotency_Key="x" * 255).status_code == 201
 
 
-def test_post_without_a_key_is_not_kept(api):
+def test_post_without_a_key_is_not_kept(api: ApiClient) -> None:
     for _number in range(2):
         assert api.post("/api/leads", {"name": "Ada"}).status_code == 201
     assert Lead.objects.count() == 2
@@ -100,11 +100,11 @@ def test_post_without_a_key_is_not_kept(api):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_one_of_many_simultaneous_posts_takes_effect(api, tenant):
+def test_only_one_of_many_simultaneous_posts_takes_effect(api: ApiClient, tenant: Tenant) -> None:
     answers = []
     start = threading.Barrier(8)
 
-    def post():
+    def post() -> None:
         caller = ApiClient()
         caller.headers = api.headers
         start.wait()
@@ -125,11 +125,13 @@ def test_only_one_of_many_simultaneous_posts_takes_effect(api, tenant):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_repetition_waits_for_the_first_and_takes_over_when_it_fails(api, tenant):
+def test_repetition_waits_for_the_first_and_takes_over_when_it_fails(
+    api: ApiClient, tenant: Tenant
+) -> None:
     """The first request is under way, as a transaction that holds the key, and then is undone."""
     answers = []
 
-    def post():
+    def post() -> None:
         caller = ApiClient()
         caller.headers = api.headers
         try:

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -6,13 +7,14 @@ from events.models import Event
 from leads.models import Lead
 from leads.services import create_lead
 from salesflow.accounts.context import tenant_context
+from salesflow.accounts.models import Tenant
 from tests.api.clients import ApiClient, fields_of
 from tests.factories import make_tenant, make_user
 
 pytestmark = pytest.mark.django_db
 
 
-def test_created_lead_is_told_as_it_was_written(api, tenant):
+def test_created_lead_is_told_as_it_was_written(api: ApiClient, tenant: Tenant) -> None:
     owner = make_user(tenant)
     response = api.post(
         "/api/leads",
@@ -47,12 +49,12 @@ def test_created_lead_is_told_as_it_was_written(api, tenant):
     assert api.get(f"/api/leads/{lead['id']}").json() == lead
 
 
-def test_lead_of_the_api_has_that_source(api):
+def test_lead_of_the_api_has_that_source(api: ApiClient) -> None:
     assert api.post("/api/leads", {"name": "Ada"}).json()["source"] == "api"
 
 
 @pytest.mark.parametrize("value", ["10.10", 10.1, "10.1"])
-def test_value_is_taken_as_text_and_as_number(api, value):
+def test_value_is_taken_as_text_and_as_number(api: ApiClient, value: Any) -> None:
     lead = api.post("/api/leads", {"name": "Ada", "value": value}).json()
     assert lead["value"] == "10.10"
 
@@ -101,7 +103,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("body", "field"), WRONG)
-def test_wrong_field_is_named_and_nothing_is_written(api, body, field):
+def test_wrong_field_is_named_and_nothing_is_written(api: ApiClient, body: Any, field: str) -> None:
     response = api.post("/api/leads", body)
     assert response.status_code == 400, response.content
     assert field in fields_of(response)
@@ -110,18 +112,18 @@ def test_wrong_field_is_named_and_nothing_is_written(api, body, field):
 
 
 @pytest.mark.parametrize("body", [[], "Ada", 5, None, True])
-def test_body_that_is_no_object_is_refused(api, body):
+def test_body_that_is_no_object_is_refused(api: ApiClient, body: Any) -> None:
     response = api.post("/api/leads", body if body is not None else b"null")
     assert response.status_code == 400
     assert fields_of(response)
 
 
-def test_all_wrong_fields_are_named_at_once(api):
+def test_all_wrong_fields_are_named_at_once(api: ApiClient) -> None:
     response = api.post("/api/leads", {"colour": "red", "size": 3, "name": 5, "value": "a lot"})
     assert set(fields_of(response)) == {"colour", "size", "name", "value"}
 
 
-def test_contact_point_of_another_lead_is_refused(api):
+def test_contact_point_of_another_lead_is_refused(api: ApiClient) -> None:
     api.post("/api/leads", {"name": "Ada", "emails": ["ada@example.com"]})
     response = api.post("/api/leads", {"name": "Imposter", "emails": ["ADA@example.com"]})
     assert response.status_code == 400
@@ -129,12 +131,12 @@ def test_contact_point_of_another_lead_is_refused(api):
     assert Lead.objects.count() == 1
 
 
-def test_external_id_of_another_lead_is_refused(api):
+def test_external_id_of_another_lead_is_refused(api: ApiClient) -> None:
     api.post("/api/leads", {"name": "Ada", "external_id": "1"})
     assert "external_id" in fields_of(api.post("/api/leads", {"name": "B", "external_id": "1"}))
 
 
-def test_patch_changes_what_it_names_and_leaves_the_rest(api):
+def test_patch_changes_what_it_names_and_leaves_the_rest(api: ApiClient) -> None:
     lead = api.post("/api/leads", {"name": "Ada", "company": "Engines", "tags": ["vip"]}).json()
     response = api.patch(f"/api/leads/{lead['id']}", {"company": "Analytical", "value": 5})
     assert response.status_code == 200
@@ -145,7 +147,7 @@ def test_patch_changes_what_it_names_and_leaves_the_rest(api):
     assert changed["tags"] == ["vip"]
 
 
-def test_patch_of_stage_moves_wins_and_loses(api):
+def test_patch_of_stage_moves_wins_and_loses(api: ApiClient) -> None:
     path = f"/api/leads/{api.post('/api/leads', {'name': 'Ada'}).json()['id']}"
     assert api.patch(path, {"stage": "Proposal"}).json()["outcome"] == "open"
     won = api.patch(path, {"stage": "Won"}).json()
@@ -165,7 +167,7 @@ def test_patch_of_stage_moves_wins_and_loses(api):
     ]
 
 
-def test_reason_of_a_lost_lead_is_not_changed_silently(api):
+def test_reason_of_a_lost_lead_is_not_changed_silently(api: ApiClient) -> None:
     body = {"name": "Ada", "stage": "Lost", "lost_reason": "no budget"}
     path = f"/api/leads/{api.post('/api/leads', body).json()['id']}"
     response = api.patch(path, {"stage": "Lost", "lost_reason": "another"})
@@ -173,7 +175,7 @@ def test_reason_of_a_lost_lead_is_not_changed_silently(api):
     assert api.patch(path, {"stage": "Lost", "lost_reason": "no budget"}).status_code == 200
 
 
-def test_patch_with_one_wrong_field_changes_nothing(api):
+def test_patch_with_one_wrong_field_changes_nothing(api: ApiClient) -> None:
     path = f"/api/leads/{api.post('/api/leads', {'name': 'Ada'}).json()['id']}"
     before = Event.objects.count()
     response = api.patch(path, {"name": "Bob", "stage": "Lost"})
@@ -182,14 +184,14 @@ def test_patch_with_one_wrong_field_changes_nothing(api):
     assert Event.objects.count() == before
 
 
-def test_owner_is_given_by_id_and_taken_away_by_null(api, tenant):
+def test_owner_is_given_by_id_and_taken_away_by_null(api: ApiClient, tenant: Tenant) -> None:
     owner = make_user(tenant)
     path = f"/api/leads/{api.post('/api/leads', {'name': 'Ada'}).json()['id']}"
     assert api.patch(path, {"owner": owner.pk}).json()["owner"]["email"] == owner.email
     assert api.patch(path, {"owner": None}).json()["owner"] is None
 
 
-def test_colleague_of_another_tenant_cannot_own(api):
+def test_colleague_of_another_tenant_cannot_own(api: ApiClient) -> None:
     elsewhere = make_tenant("elsewhere")
     with tenant_context(elsewhere):
         foreigner = make_user(elsewhere)
@@ -197,14 +199,14 @@ def test_colleague_of_another_tenant_cannot_own(api):
         assert "owner" in fields_of(api.post("/api/leads", {"name": "Ada", "owner": owner}))
 
 
-def test_stage_of_another_tenant_is_unknown(api):
+def test_stage_of_another_tenant_is_unknown(api: ApiClient) -> None:
     elsewhere = make_tenant("elsewhere")
     with tenant_context(elsewhere):
         stage = create_lead(name="Theirs").stage
     assert "stage" in fields_of(api.post("/api/leads", {"name": "Ada", "stage": str(stage.id)}))
 
 
-def test_deleted_lead_is_gone_and_its_events_stay(api):
+def test_deleted_lead_is_gone_and_its_events_stay(api: ApiClient) -> None:
     lead_id = api.post("/api/leads", {"name": "Ada"}).json()["id"]
     response = api.delete(f"/api/leads/{lead_id}")
     assert (response.status_code, response.content) == (204, b"")
@@ -214,20 +216,20 @@ def test_deleted_lead_is_gone_and_its_events_stay(api):
     assert types == ["lead.deleted", "lead.created"]
 
 
-def test_request_id_is_on_the_answer_and_on_the_events(api):
+def test_request_id_is_on_the_answer_and_on_the_events(api: ApiClient) -> None:
     response = api.post("/api/leads", {"name": "Ada"}, X_Request_ID="my-request-1")
     assert response["X-Request-ID"] == "my-request-1"
     [event] = api.results("/api/events?request_id=my-request-1")
     assert (event["type"], event["source"]) == ("lead.created", "api")
 
 
-def test_person_is_the_actor_of_what_they_change(tenant):
+def test_person_is_the_actor_of_what_they_change(tenant: Tenant) -> None:
     user = make_user(tenant)
     assert ApiClient(user=user).post("/api/leads", {"name": "Ada"}).status_code == 201
     assert Event.objects.get().actor_id == user.pk
 
 
-def test_history_is_told_last_first(api):
+def test_history_is_told_last_first(api: ApiClient) -> None:
     lead_id = api.post("/api/leads", {"name": "Ada"}).json()["id"]
     for stage in ("Qualified", "Proposal", "Won"):
         api.patch(f"/api/leads/{lead_id}", {"stage": stage})
@@ -236,7 +238,7 @@ def test_history_is_told_last_first(api):
     assert types == ["lead.won", *["lead.stage_changed"] * 3, "lead.created"]
 
 
-def test_note_is_written_and_read(tenant):
+def test_note_is_written_and_read(tenant: Tenant) -> None:
     user = make_user(tenant)
     lead = create_lead(name="Ada")
     caller = ApiClient(user=user)
@@ -247,12 +249,12 @@ def test_note_is_written_and_read(tenant):
         assert "body" in fields_of(caller.post(f"/api/leads/{lead.id}/notes", body))
 
 
-def test_pipelines_come_with_their_stages_in_order(api):
+def test_pipelines_come_with_their_stages_in_order(api: ApiClient) -> None:
     [pipeline] = api.results("/api/pipelines")
     names = [stage["name"] for stage in pipeline["stages"]]
     assert names == ["New", "Qualified", "Proposal", "Negotiation", "Won", "Lost"]
 
 
-def test_amount_survives_the_way_through_the_api_exactly(api):
+def test_amount_survives_the_way_through_the_api_exactly(api: ApiClient) -> None:
     lead = api.post("/api/leads", {"name": "Ada", "value": "999999999999.99"}).json()
     assert Lead.objects.get(pk=lead["id"]).value == Decimal("999999999999.99")

@@ -1,24 +1,27 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from events.models import Event, EventStatus
+from leads.models import Lead
 from leads.services import create_lead, lose_lead, win_lead
 from salesflow.accounts.ids import uuid7
-from tests.api.clients import fields_of
+from salesflow.accounts.models import Tenant
+from tests.api.clients import ApiClient, fields_of
 from tests.events.factories import make_event, make_events
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
 
-def names(rows):
+def names(rows: list[Any]) -> list[str]:
     return [row["name"] for row in rows]
 
 
 @pytest.fixture
-def leads(tenant):
+def leads(tenant: Tenant) -> list[Lead]:
     owner = make_user(tenant, email="owner@example.com")
     ada = create_lead(
         name="Ada", company="Engines", emails=["ada@example.com"], value=10, tags=["vip"]
@@ -27,7 +30,7 @@ def leads(tenant):
     cyd = create_lead(name="Cyd", company="acme", external_id="crm-3")
     win_lead(bob)
     lose_lead(cyd, reason="no budget")
-    return ada, bob, cyd
+    return [ada, bob, cyd]
 
 
 @pytest.mark.parametrize(
@@ -57,17 +60,21 @@ def leads(tenant):
         ("ordering=created_at", ["Ada", "Bob", "Cyd"]),
     ],
 )
-def test_leads_are_narrowed_and_sorted(api, leads, query, found):
+def test_leads_are_narrowed_and_sorted(
+    api: ApiClient, leads: list[Lead], query: str, found: list[str]
+) -> None:
     assert names(api.results(f"/api/leads?{query}")) == found
 
 
-def test_stage_is_filtered_by_its_id_too(api, leads):
+def test_stage_is_filtered_by_its_id_too(api: ApiClient, leads: list[Lead]) -> None:
     ada, _bob, _cyd = leads
     assert names(api.results(f"/api/leads?stage={ada.stage_id}")) == ["Ada"]
 
 
 @pytest.mark.parametrize("ordering", ["name", "-name", "value", "-value", "-updated_at", "company"])
-def test_pages_show_every_lead_once_also_those_that_share_a_value(api, ordering):
+def test_pages_show_every_lead_once_also_those_that_share_a_value(
+    api: ApiClient, ordering: str
+) -> None:
     for number in range(13):
         create_lead(name=f"Lead {number % 3}", value=None if number % 2 else number % 4)
     whole = api.results(f"/api/leads?ordering={ordering}")
@@ -76,7 +83,7 @@ def test_pages_show_every_lead_once_also_those_that_share_a_value(api, ordering)
     assert len({row["id"] for row in pages}) == 13
 
 
-def test_page_stays_in_place_while_leads_are_added(api):
+def test_page_stays_in_place_while_leads_are_added(api: ApiClient) -> None:
     for number in range(4):
         create_lead(name=f"Lead {number}")
     first = api.get("/api/leads?ordering=-created_at&limit=2").json()
@@ -119,13 +126,13 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("path", "field"), WRONG)
-def test_wrong_parameter_is_named(api, path, field):
+def test_wrong_parameter_is_named(api: ApiClient, path: str, field: str) -> None:
     response = api.get(path)
     assert response.status_code == 400, response.content
     assert list(fields_of(response)) == [field]
 
 
-def test_cursor_of_another_ordering_or_list_is_refused(api):
+def test_cursor_of_another_ordering_or_list_is_refused(api: ApiClient) -> None:
     for number in range(3):
         create_lead(name=f"Lead {number}")
     following = api.get("/api/leads?ordering=name&limit=1").json()["next"]
@@ -135,7 +142,7 @@ def test_cursor_of_another_ordering_or_list_is_refused(api):
         assert list(fields_of(api.get(f"{path}&cursor={cursor}"))) == ["cursor"]
 
 
-def test_events_are_narrowed(api):
+def test_events_are_narrowed(api: ApiClient) -> None:
     thing = uuid7()
     make_events(2, thing)
     lead = create_lead(name="Ada")
@@ -154,20 +161,20 @@ def test_events_are_narrowed(api):
     assert api.results("/api/events?request_id=unheard-of") == []
 
 
-def test_events_of_a_type_that_is_no_longer_declared_are_found(api):
+def test_events_of_a_type_that_is_no_longer_declared_are_found(api: ApiClient) -> None:
     event = make_event()
     Event.unscoped.filter(pk=event.pk).update(type="crm.synced")
     [found] = api.results("/api/events?type=crm.synced")
     assert found["id"] == str(event.id)
 
 
-def test_events_come_newest_first_page_by_page(api):
+def test_events_come_newest_first_page_by_page(api: ApiClient) -> None:
     ids = [str(event.id) for event in make_events(7)]
     assert [row["id"] for row in api.walk("/api/events?limit=3")] == ids[::-1]
 
 
 @pytest.mark.parametrize("path", ["/api/leads", "/api/leads/", "/api/events/", "/api/pipelines/"])
-def test_trailing_slash_is_optional(api, path):
+def test_trailing_slash_is_optional(api: ApiClient, path: str) -> None:
     assert api.get(path).status_code == 200
 
 
@@ -182,8 +189,8 @@ def test_trailing_slash_is_optional(api, path):
     ],
 )
 def test_lists_cost_the_same_whatever_they_show(
-    api, tenant, path, queries, django_assert_num_queries
-):
+    api: ApiClient, tenant: Tenant, path: str, queries: int, django_assert_num_queries: Any
+) -> None:
     for number in range(12):
         owner = make_user(tenant)
         create_lead(name=f"Lead {number}", emails=[f"l{number}@example.com"], owner=owner)

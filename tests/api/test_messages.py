@@ -1,8 +1,11 @@
+from typing import Any
+
 import pytest
 
 from channels.models import Message
 from leads.services import create_lead
 from salesflow.accounts.ids import uuid7
+from salesflow.accounts.models import Tenant
 from tests.api.clients import ApiClient, fields_of
 from tests.channels.factories import make_inbound_message, make_message, make_reachable_lead
 from tests.factories import make_user
@@ -10,7 +13,7 @@ from tests.factories import make_user
 pytestmark = pytest.mark.django_db
 
 
-def test_message_is_queued_with_its_event(api):
+def test_message_is_queued_with_its_event(api: ApiClient) -> None:
     lead = make_reachable_lead("ada@example.com")
     response = api.post(
         "/api/messages",
@@ -26,7 +29,7 @@ def test_message_is_queued_with_its_event(api):
     assert event["type"] == "message.queued"
 
 
-def test_person_who_sends_is_the_author(tenant):
+def test_person_who_sends_is_the_author(tenant: Tenant) -> None:
     user = make_user(tenant)
     body = {"lead": str(make_reachable_lead().id), "channel": "email", "body": "Hi"}
     message = ApiClient(user=user).post("/api/messages", body).json()
@@ -52,7 +55,9 @@ def test_person_who_sends_is_the_author(tenant):
         ({"author": 1}, "author"),
     ],
 )
-def test_wrong_field_is_named_and_nothing_is_sent(api, change, field):
+def test_wrong_field_is_named_and_nothing_is_sent(
+    api: ApiClient, change: dict[str, Any], field: str
+) -> None:
     lead = make_reachable_lead("ada@example.com")
     body = {"lead": str(lead.id), "channel": "email", "body": "Hi", **change}
     response = api.post("/api/messages", body)
@@ -61,11 +66,11 @@ def test_wrong_field_is_named_and_nothing_is_sent(api, change, field):
     assert not Message.objects.exists()
 
 
-def test_missing_fields_are_named(api):
+def test_missing_fields_are_named(api: ApiClient) -> None:
     assert set(fields_of(api.post("/api/messages", {}))) == {"lead", "channel", "body"}
 
 
-def test_conversations_are_narrowed_and_read(api):
+def test_conversations_are_narrowed_and_read(api: ApiClient) -> None:
     quiet, busy = make_reachable_lead(), make_reachable_lead(phone="+4930901820")
     make_message(quiet)
     make_inbound_message(busy, body="Any news?")
@@ -79,7 +84,9 @@ def test_conversations_are_narrowed_and_read(api):
     assert list(fields_of(api.get("/api/conversations?channel=pigeon"))) == ["channel"]
 
 
-def test_conversations_cost_the_same_whatever_they_show(api, django_assert_num_queries):
+def test_conversations_cost_the_same_whatever_they_show(
+    api: ApiClient, django_assert_num_queries: Any
+) -> None:
     for _number in range(7):
         make_message()
     message = make_message()
@@ -89,7 +96,7 @@ def test_conversations_cost_the_same_whatever_they_show(api, django_assert_num_q
         api.get(f"/api/conversations/{message.conversation_id}/messages")
 
 
-def test_lead_with_messages_is_deleted_through_the_api(api):
+def test_lead_with_messages_is_deleted_through_the_api(api: ApiClient) -> None:
     lead = create_lead(name="Ada", emails=["ada@example.com"])
     make_message(lead)
     assert api.delete(f"/api/leads/{lead.id}").status_code == 204

@@ -1,3 +1,7 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
 import pytest
 
 from events.models import Event, Replay, ReplayItem
@@ -6,7 +10,7 @@ from events.testing import handler_of
 from leads.services import create_lead
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
-from salesflow.accounts.models import Membership
+from salesflow.accounts.models import Membership, Tenant
 from tests.api.clients import ApiClient, fields_of
 from tests.events.factories import make_event, make_events
 from tests.factories import make_tenant, make_user
@@ -17,24 +21,26 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Switch:
     """A handler that fails while it is off."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.on = False
-        self.handled = []
+        self.handled: list[UUID] = []
 
-    def __call__(self, event):
+    def __call__(self, event: Event) -> Any:
         if not self.on:
             raise RuntimeError("the switch is off")
         self.handled.append(event.id)
 
 
 @pytest.fixture
-def switch():
+def switch() -> Iterator[Switch]:
     switch = Switch()
     with handler_of("thing.happened", function=switch, name="switch"):
         yield switch
 
 
-def test_failed_event_tells_who_failed_and_why(api, switch, settle_events):
+def test_failed_event_tells_who_failed_and_why(
+    api: ApiClient, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     event = make_event()
     settle_events()
     told = api.get(f"/api/events/{event.id}").json()
@@ -51,7 +57,9 @@ def test_failed_event_tells_who_failed_and_why(api, switch, settle_events):
     assert "Traceback" not in str(told)
 
 
-def test_replayed_event_is_processed_once_the_handler_works(api, switch, settle_events):
+def test_replayed_event_is_processed_once_the_handler_works(
+    api: ApiClient, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     event = make_event()
     settle_events()
     switch.on = True
@@ -66,13 +74,17 @@ def test_replayed_event_is_processed_once_the_handler_works(api, switch, settle_
     assert (told["reason"], told["progress"]["succeeded"]) == ("switched on", 1)
 
 
-def test_replay_needs_no_body(api, switch, settle_events):
+def test_replay_needs_no_body(
+    api: ApiClient, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     event = make_event()
     settle_events()
     assert api.post(f"/api/events/{event.id}/replay/").status_code == 202
 
 
-def test_replay_of_what_did_not_fail_says_so(api, switch, settle_events):
+def test_replay_of_what_did_not_fail_says_so(
+    api: ApiClient, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     switch.on = True
     event = make_event()
     settle_events()
@@ -83,7 +95,9 @@ def test_replay_of_what_did_not_fail_says_so(api, switch, settle_events):
     assert told["status"] == "finished"
 
 
-def test_named_handler_runs_again_although_it_succeeded(api, switch, settle_events):
+def test_named_handler_runs_again_although_it_succeeded(
+    api: ApiClient, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     switch.on = True
     event = make_event()
     settle_events()
@@ -104,7 +118,9 @@ def test_named_handler_runs_again_although_it_succeeded(api, switch, settle_even
         ({"include_externals": True}, "include_externals"),
     ],
 )
-def test_wrong_option_is_named_and_nothing_is_replayed(api, switch, settle_events, body, field):
+def test_wrong_option_is_named_and_nothing_is_replayed(
+    api: ApiClient, switch: Switch, settle_events: Callable[[], int], body: Any, field: str
+) -> None:
     event = make_event()
     settle_events()
     for path in (f"/api/events/{event.id}/replay", "/api/events/replay/batch"):
@@ -114,7 +130,9 @@ def test_wrong_option_is_named_and_nothing_is_replayed(api, switch, settle_event
     assert not Replay.objects.exists()
 
 
-def test_batch_replays_the_oldest_failed_events_of_a_type(api, switch, settle_events):
+def test_batch_replays_the_oldest_failed_events_of_a_type(
+    api: ApiClient, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     events = make_events(5)
     create_lead(name="Ada")
     settle_events()
@@ -130,7 +148,9 @@ def test_batch_replays_the_oldest_failed_events_of_a_type(api, switch, settle_ev
     assert len(api.results("/api/events?status=failed")) == 2
 
 
-def test_batch_takes_failed_events_of_its_tenant_alone(api, switch, settle_events):
+def test_batch_takes_failed_events_of_its_tenant_alone(
+    api: ApiClient, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     make_event()
     other = make_tenant("other")
     with tenant_context(other):
@@ -156,7 +176,9 @@ def test_batch_takes_failed_events_of_its_tenant_alone(api, switch, settle_event
         ("cursor=abc", "cursor"),
     ],
 )
-def test_slip_in_a_batch_replays_nothing(api, switch, settle_events, query, field):
+def test_slip_in_a_batch_replays_nothing(
+    api: ApiClient, switch: Switch, settle_events: Callable[[], int], query: str, field: str
+) -> None:
     make_event()
     settle_events()
     response = api.post(f"/api/events/replay/batch?{query}")
@@ -165,7 +187,9 @@ def test_slip_in_a_batch_replays_nothing(api, switch, settle_events, query, fiel
     assert not Replay.objects.exists()
 
 
-def test_rep_may_not_replay_and_a_manager_may(tenant, switch, settle_events):
+def test_rep_may_not_replay_and_a_manager_may(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     event = make_event()
     settle_events()
     rep = ApiClient(user=make_user(tenant, Membership.Role.REP))
@@ -176,7 +200,9 @@ def test_rep_may_not_replay_and_a_manager_may(tenant, switch, settle_events):
     assert rep.get(f"/api/events/{event.id}").status_code == 200
 
 
-def test_person_who_replays_stays_on_record(tenant, switch, settle_events):
+def test_person_who_replays_stays_on_record(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     event = make_event()
     settle_events()
     manager = make_user(tenant, Membership.Role.MANAGER)
@@ -184,7 +210,7 @@ def test_person_who_replays_stays_on_record(tenant, switch, settle_events):
     assert Replay.objects.get(pk=replay).actor_id == manager.pk
 
 
-def test_unknown_event_and_replay_are_not_found(api):
+def test_unknown_event_and_replay_are_not_found(api: ApiClient) -> None:
     assert api.post(f"/api/events/{uuid7()}/replay").status_code == 404
     assert api.get(f"/api/events/{uuid7()}").status_code == 404
     assert api.get(f"/api/replays/{uuid7()}").status_code == 404
@@ -192,8 +218,8 @@ def test_unknown_event_and_replay_are_not_found(api):
 
 
 def test_event_is_told_in_four_queries_whatever_its_history(
-    api, switch, settle_events, django_assert_num_queries
-):
+    api: ApiClient, switch: Switch, settle_events: Callable[[], int], django_assert_num_queries: Any
+) -> None:
     event = make_event()
     settle_events()
     for _number in range(3):

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -12,6 +13,7 @@ from events.models import Event
 from events.payloads import payload_types
 from events.settling import settle
 from leads.services import create_lead, lose_lead
+from salesflow.accounts.models import Tenant
 from tests.api.clients import ApiClient
 from tests.channels.factories import make_message
 from tests.factories import make_user
@@ -20,15 +22,15 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")
-def document():
+def document() -> Any:
     return ApiClient().get("/api/schema").json()
 
 
-def test_document_is_made_without_a_warning(db):
+def test_document_is_made_without_a_warning(db: None) -> None:
     call_command("spectacular", "--fail-on-warn", "--validate", stdout=io.StringIO())
 
 
-def test_document_is_json_for_everybody_and_yaml_for_who_asks():
+def test_document_is_json_for_everybody_and_yaml_for_who_asks() -> None:
     plain = ApiClient().get("/api/schema")
     assert plain["Content-Type"] == "application/json"
     assert plain.json()["openapi"].startswith("3.1")
@@ -36,13 +38,13 @@ def test_document_is_json_for_everybody_and_yaml_for_who_asks():
     assert yaml.content.startswith(b"openapi: 3.1")
 
 
-def test_document_has_every_payload(document):
+def test_document_has_every_payload(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for payload in payload_types().values():
         assert payload.__name__ in schemas
 
 
-def test_every_operation_says_what_it_does(document):
+def test_every_operation_says_what_it_does(document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             assert operation.get("summary"), f"{method} {path}"
@@ -50,7 +52,7 @@ def test_every_operation_says_what_it_does(document):
             assert headers == (["Idempotency-Key"] if method == "post" else []), path
 
 
-def test_no_component_dangles(document):
+def test_no_component_dangles(document: dict[str, Any]) -> None:
     known = {
         f"#/components/{kind}/{name}"
         for kind, components in document["components"].items()
@@ -62,11 +64,11 @@ def test_no_component_dangles(document):
 class Checked:
     """A caller whose every answer is compared with the document."""
 
-    def __init__(self, api, document):
+    def __init__(self, api: ApiClient, document: dict[str, Any]) -> None:
         self.api, self.document = api, document
-        self.seen = set()
+        self.seen: set[tuple[str, str, str]] = set()
 
-    def __call__(self, method, path, body=None):
+    def __call__(self, method: str, path: str, body: Any = None) -> Any:
         response = self.api.request(method, path, body)
         route = self._route(path.partition("?")[0])
         answers = self.document["paths"][route][method.lower()]["responses"]
@@ -84,14 +86,16 @@ class Checked:
         assert response.content == b""
         return None
 
-    def _route(self, path):
+    def _route(self, path: str) -> str:
         for route in self.document["paths"]:
             if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), path):
-                return route
+                return str(route)
         raise AssertionError(f"{path} is not in the document.")
 
 
-def test_every_answer_is_as_the_document_says(api, tenant, document):
+def test_every_answer_is_as_the_document_says(
+    api: ApiClient, tenant: Tenant, document: dict[str, Any]
+) -> None:
     call = Checked(api, document)
     owner = make_user(tenant)
     lead = call(

@@ -1,6 +1,8 @@
 """Walks every route of the API as another tenant: nothing is seen, counted, changed or inferred."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,10 +19,12 @@ from leads.services import add_note, create_lead
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Membership, TenantScoped
-from tests.api.clients import api_of
+from tests.api.clients import ApiClient, api_of
 from tests.factories import make_tenant, make_user
 
 pytestmark = pytest.mark.django_db
+
+Route = tuple[str, str, Any]
 
 PUBLIC = {"api", "api-root", "api-schema", "api-docs"}
 # What a valid request sends, for every route with an id that takes a body.
@@ -33,7 +37,7 @@ BODIES = {
 WRITES = {("POST", "api-leads"), ("POST", "api-messages"), ("POST", "api-events-replay")}
 
 
-def routes(resolver=None, prefix=""):
+def routes(resolver: Any = None, prefix: str = "") -> Iterator[Route]:
     """Route, method → pattern, of all that is below /api."""
     resolver = resolver or get_resolver()
     for pattern in resolver.url_patterns:
@@ -51,14 +55,14 @@ WITH_ID = [route for route in PRIVATE if route[2].pattern.converters]
 LISTS = [route for route in PRIVATE if route[0] == "GET" and route not in WITH_ID]
 
 
-def label(route):
+def label(route: Route) -> str:
     return f"{route[0]} {route[1]}" if isinstance(route, tuple) else str(route)
 
 
 class World:
     """A tenant with one of everything."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.tenant = make_tenant("zanzibar", name="Zanzibar")
         with tenant_context(self.tenant):
             self.user = make_user(self.tenant, Membership.Role.ADMIN, email="zoe@example.com")
@@ -84,7 +88,7 @@ class World:
             "conversation_id": self.message.conversation_id,
         }
 
-    def path(self, route):
+    def path(self, route: Route) -> str:
         """The route's address with this world's ids."""
         _method, path, pattern = route
         for name in pattern.pattern.converters:
@@ -93,10 +97,10 @@ class World:
         assert "<" not in path
         return f"/{path}"
 
-    def snapshot(self):
+    def snapshot(self) -> str:
         """Everything that belongs to the tenant, as text."""
         scoped = [model for model in apps.get_models() if issubclass(model, TenantScoped)]
-        rows = {
+        rows: dict[str, Any] = {
             model.__name__: list(model.unscoped.filter(tenant=self.tenant).order_by("pk").values())
             for model in scoped
         }
@@ -110,32 +114,32 @@ class World:
 
 
 @pytest.fixture
-def intruder():
+def intruder() -> ApiClient:
     other = make_tenant("intruder")
     with tenant_context(other):
         return api_of(other)
 
 
 @pytest.fixture
-def world(intruder):
+def world(intruder: ApiClient) -> World:
     return World()
 
 
-def body_of(method, name):
+def body_of(method: str, name: str) -> Any:
     if method in ("GET", "DELETE"):
         return None
     assert (method, name) in BODIES, f"Teach this test what {method} {name} takes."
     return BODIES[method, name]
 
 
-def test_every_route_is_walked():
+def test_every_route_is_walked() -> None:
     walked = {(route[0], route[2].name) for route in [*WITH_ID, *LISTS]} | WRITES
     assert {(route[0], route[2].name) for route in PRIVATE} == walked
     assert len(PRIVATE) > 15
 
 
 @pytest.mark.parametrize("route", WITH_ID, ids=label)
-def test_id_of_another_tenant_is_not_found(world, intruder, route):
+def test_id_of_another_tenant_is_not_found(world: World, intruder: ApiClient, route: Route) -> None:
     method, _path, pattern = route
     path, body = world.path(route), body_of(method, pattern.name)
     before = world.snapshot()
@@ -152,7 +156,9 @@ def test_id_of_another_tenant_is_not_found(world, intruder, route):
 
 
 @pytest.mark.parametrize("route", LISTS, ids=label)
-def test_list_is_the_same_as_if_the_other_tenant_were_not_there(intruder, route):
+def test_list_is_the_same_as_if_the_other_tenant_were_not_there(
+    intruder: ApiClient, route: Route
+) -> None:
     path = f"/{route[1]}"
     before = intruder.get(path)
     assert before.status_code == 200
@@ -161,7 +167,7 @@ def test_list_is_the_same_as_if_the_other_tenant_were_not_there(intruder, route)
     assert world.api.get(path).content != before.content
 
 
-def test_filter_finds_nothing_of_another_tenant(world, intruder):
+def test_filter_finds_nothing_of_another_tenant(world: World, intruder: ApiClient) -> None:
     for query in (
         "search=Zanzibar",
         "search=zanzibar@example.com",
@@ -175,11 +181,12 @@ def test_filter_finds_nothing_of_another_tenant(world, intruder):
     assert intruder.results(f"/api/conversations?lead={world.lead.id}") == []
 
 
-def errors_of(response, *replaced):
+def errors_of(response: Any, *replaced: object) -> dict[str, list[str]]:
     text = response.content.decode()
     for given in replaced:
         text = text.replace(str(given), "…")
-    return json.loads(text)["error"]["fields"]
+    fields: dict[str, list[str]] = json.loads(text)["error"]["fields"]
+    return fields
 
 
 @pytest.mark.parametrize(
@@ -195,8 +202,8 @@ def errors_of(response, *replaced):
     ],
 )
 def test_reference_to_another_tenant_is_told_like_one_to_nothing(
-    world, intruder, method, path, body
-):
+    world: World, intruder: ApiClient, method: str, path: str, body: Any
+) -> None:
     theirs = {
         "user": str(world.user.pk),
         "email": world.user.email,
@@ -220,12 +227,16 @@ def test_reference_to_another_tenant_is_told_like_one_to_nothing(
     assert world.snapshot() == before
 
 
-def test_taken_address_and_external_id_of_another_tenant_are_free(world, intruder):
+def test_taken_address_and_external_id_of_another_tenant_are_free(
+    world: World, intruder: ApiClient
+) -> None:
     body = {"name": "X", "emails": ["zanzibar@example.com"], "external_id": "zanzibar-1"}
     assert intruder.post("/api/leads", body).status_code == 201
 
 
-def test_batch_replay_never_selects_events_of_another_tenant(world, intruder):
+def test_batch_replay_never_selects_events_of_another_tenant(
+    world: World, intruder: ApiClient
+) -> None:
     Event.unscoped.update(status="failed")
     before = world.snapshot()
     assert intruder.post("/api/events/replay/batch").json()["selected"] == 0
@@ -233,19 +244,21 @@ def test_batch_replay_never_selects_events_of_another_tenant(world, intruder):
     assert world.api.post("/api/events/replay/batch").json()["selected"] > 0
 
 
-def test_cursor_of_another_tenant_opens_nothing(world, intruder):
+def test_cursor_of_another_tenant_opens_nothing(world: World, intruder: ApiClient) -> None:
     with tenant_context(world.tenant):
         create_lead(name="Zanzibar Second")
     following = world.api.get("/api/leads?limit=1").json()["next"]
     assert intruder.results(following.removeprefix("http://testserver")) == []
 
 
-def test_key_of_one_tenant_beside_the_session_of_another_is_the_keys(world, intruder):
+def test_key_of_one_tenant_beside_the_session_of_another_is_the_keys(
+    world: World, intruder: ApiClient
+) -> None:
     intruder.client.force_login(world.user)
     assert intruder.results("/api/leads") == []
 
 
-def test_rows_made_through_the_api_belong_to_the_caller(world, intruder):
+def test_rows_made_through_the_api_belong_to_the_caller(world: World, intruder: ApiClient) -> None:
     lead_id = UUID(intruder.post("/api/leads", {"name": "Mine"}).json()["id"])
     assert Lead.unscoped.get(pk=lead_id).tenant.slug == "intruder"
     assert {event.tenant.slug for event in Event.unscoped.filter(subject_id=lead_id)} == {

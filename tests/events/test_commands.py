@@ -1,4 +1,7 @@
+from collections.abc import Callable, Iterator
 from contextvars import Context
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,6 +13,7 @@ from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
+from salesflow.accounts.models import Tenant
 from tests.events.factories import make_event, make_events
 from tests.factories import make_tenant
 
@@ -19,30 +23,36 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Switch:
     """A handler that fails while it is off."""
 
-    def __init__(self):
-        self.on, self.handled = False, []
-        self.error = RuntimeError("the switch is off")
+    def __init__(self) -> None:
+        self.on = False
+        self.handled: list[UUID] = []
+        self.error: Exception = RuntimeError("the switch is off")
 
-    def __call__(self, event):
+    def __call__(self, event: Event) -> Any:
         if not self.on:
             raise self.error
         self.handled.append(event.id)
 
 
 @pytest.fixture
-def switch():
+def switch() -> Iterator[Switch]:
     switch = Switch()
     with handler_of("thing.happened", function=switch, name="switch"):
         yield switch
 
 
-def replay_events(*arguments):
+def replay_events(*arguments: str) -> None:
     """Run the command as the command line does: with no tenant set."""
     reason = () if "--reason" in arguments else ("--reason", "mended")
     Context().run(call_command, "replay_events", *arguments, *reason)
 
 
-def test_replayed_event_is_processed_without_any_worker(tenant, switch, settle_events, capsys):
+def test_replayed_event_is_processed_without_any_worker(
+    tenant: Tenant,
+    switch: Switch,
+    settle_events: Callable[[], int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     event = make_event()
     settle_events()
     switch.on = True
@@ -54,7 +64,9 @@ def test_replayed_event_is_processed_without_any_worker(tenant, switch, settle_e
     assert "1 events selected, 1 processed, 0 left out" in capsys.readouterr().out
 
 
-def test_event_that_fails_again_makes_the_command_fail(tenant, switch, settle_events):
+def test_event_that_fails_again_makes_the_command_fail(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     make_event()
     settle_events()
     with pytest.raises(CommandError, match="1 of 1 events failed again"):
@@ -62,7 +74,9 @@ def test_event_that_fails_again_makes_the_command_fail(tenant, switch, settle_ev
     assert Event.objects.get().status == "failed"
 
 
-def test_selection_is_by_tenant_type_time_and_id(tenant, switch, settle_events):
+def test_selection_is_by_tenant_type_time_and_id(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     first, second = make_events(2)
     with tenant_context(make_tenant("other")):
         make_event()
@@ -80,7 +94,12 @@ def test_selection_is_by_tenant_type_time_and_id(tenant, switch, settle_events):
     assert Replay.objects.filter(tenant=tenant).count() == 2
 
 
-def test_dry_run_tells_the_plan_and_does_nothing(tenant, switch, settle_events, capsys):
+def test_dry_run_tells_the_plan_and_does_nothing(
+    tenant: Tenant,
+    switch: Switch,
+    settle_events: Callable[[], int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     make_events(3)
     settle_events()
     call_command("replay_events", "--dry-run")
@@ -93,10 +112,12 @@ def test_dry_run_tells_the_plan_and_does_nothing(tenant, switch, settle_events, 
     assert not Replay.objects.exists()
 
 
-def test_retry_that_is_due_soon_is_waited_for(tenant, settle_events):
+def test_retry_that_is_due_soon_is_waited_for(
+    tenant: Tenant, settle_events: Callable[[], int]
+) -> None:
     tries = []
 
-    def flaky(event):
+    def flaky(event: Event) -> None:
         tries.append(event.id)
         if len(tries) == 2:
             raise Retry(after=0.3)
@@ -116,7 +137,9 @@ def test_retry_that_is_due_soon_is_waited_for(tenant, settle_events):
     assert len(tries) == 3
 
 
-def test_retry_that_is_far_off_is_left_to_the_workers(tenant, settle_events, capsys):
+def test_retry_that_is_far_off_is_left_to_the_workers(
+    tenant: Tenant, settle_events: Callable[[], int], capsys: pytest.CaptureFixture[str]
+) -> None:
     switch = Switch()
     with handler_of("thing.happened", function=switch, name="switch"):
         make_event()
@@ -130,7 +153,9 @@ def test_retry_that_is_far_off_is_left_to_the_workers(tenant, settle_events, cap
     assert Event.objects.get().status == "pending"
 
 
-def test_handler_with_external_effects_runs_only_when_asked_for(tenant, settle_events, capsys):
+def test_handler_with_external_effects_runs_only_when_asked_for(
+    tenant: Tenant, settle_events: Callable[[], int], capsys: pytest.CaptureFixture[str]
+) -> None:
     switch = Switch()
     declared = {"effects": "external", "on_replay": "skip", "name": "switch"}
     with handler_of("thing.happened", function=switch, **declared):
@@ -149,7 +174,9 @@ def test_handler_with_external_effects_runs_only_when_asked_for(tenant, settle_e
     assert Delivery.objects.get().attempts == 2
 
 
-def test_replay_without_waiting_is_left_to_the_workers(tenant, switch, settle_events):
+def test_replay_without_waiting_is_left_to_the_workers(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     make_event()
     settle_events()
     switch.on = True
@@ -158,7 +185,7 @@ def test_replay_without_waiting_is_left_to_the_workers(tenant, switch, settle_ev
     assert Replay.objects.get().status == "running"
 
 
-def test_processed_event_is_run_again_at_a_named_handler(tenant, switch):
+def test_processed_event_is_run_again_at_a_named_handler(tenant: Tenant, switch: Switch) -> None:
     switch.on = True
     event = make_event()
     settle([event.id])
@@ -166,7 +193,9 @@ def test_processed_event_is_run_again_at_a_named_handler(tenant, switch):
     assert switch.handled == [event.id, event.id]
 
 
-def test_nothing_to_replay_is_no_mistake(tenant, capsys):
+def test_nothing_to_replay_is_no_mistake(
+    tenant: Tenant, capsys: pytest.CaptureFixture[str]
+) -> None:
     replay_events()
     assert "0 events selected" in capsys.readouterr().out
 
@@ -183,7 +212,13 @@ def test_nothing_to_replay_is_no_mistake(tenant, capsys):
         (["--reason", "  "], "--reason"),
     ],
 )
-def test_mistake_is_named_and_nothing_is_replayed(tenant, switch, settle_events, arguments, said):
+def test_mistake_is_named_and_nothing_is_replayed(
+    tenant: Tenant,
+    switch: Switch,
+    settle_events: Callable[[], int],
+    arguments: list[str],
+    said: str,
+) -> None:
     make_event()
     settle_events()
     with pytest.raises(CommandError, match=f"^[^\n]*{said}[^\n]*$"):
@@ -191,14 +226,16 @@ def test_mistake_is_named_and_nothing_is_replayed(tenant, switch, settle_events,
     assert not Replay.objects.exists()
 
 
-def test_unknown_id_selects_nothing(tenant, switch, settle_events):
+def test_unknown_id_selects_nothing(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int]
+) -> None:
     make_event()
     settle_events()
     replay_events("--id", str(uuid7()))
     assert Replay.objects.get().selected == 0
 
 
-def test_map_shows_model_event_and_handler(capsys):
+def test_map_shows_model_event_and_handler(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("event_map")
     lines = capsys.readouterr().out.splitlines()
     assert "leads.Lead" in lines

@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,17 +14,18 @@ from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import first_uuid7_of, uuid7
+from salesflow.accounts.models import Tenant
 from tests.events.factories import make_events
 from tests.factories import make_tenant
 
 pytestmark = pytest.mark.django_db
 
 
-def fail(event):
+def fail(event: Event) -> None:
     raise RuntimeError("broken")
 
 
-def age(events, days):
+def age(events: list[Event], days: int) -> None:
     """Make events look as if they had been published days ago."""
     for number, event in enumerate(events):
         moment = timezone.now() - timedelta(days=days)
@@ -32,7 +35,9 @@ def age(events, days):
         Event.unscoped.filter(pk=event.id).update(id=old_id, created_at=moment)
 
 
-def make_settled(count, days=0, function=fail):
+def make_settled(
+    count: int, days: int = 0, function: Callable[[Event], object] = fail
+) -> list[Event]:
     with handler_of("thing.happened", function=function, name="thing_handler"):
         events = make_events(count)
         settle([event.id for event in events])
@@ -40,11 +45,13 @@ def make_settled(count, days=0, function=fail):
     return events
 
 
-def prune(*arguments):
+def prune(*arguments: str) -> None:
     call_command("prune_events", *arguments)
 
 
-def test_old_settled_events_go_with_all_that_is_theirs(tenant, capsys):
+def test_old_settled_events_go_with_all_that_is_theirs(
+    tenant: Tenant, capsys: pytest.CaptureFixture[str]
+) -> None:
     make_settled(3, days=100)
     make_settled(2, days=80)
     prune()
@@ -52,13 +59,13 @@ def test_old_settled_events_go_with_all_that_is_theirs(tenant, capsys):
     assert Event.objects.count() == Delivery.objects.count() == Attempt.objects.count() == 2
 
 
-def test_pending_events_stay_whatever_their_age(tenant):
+def test_pending_events_stay_whatever_their_age(tenant: Tenant) -> None:
     age(make_events(2), days=400)
     prune("--older-than", "1d")
     assert Event.objects.count() == 2
 
 
-def test_event_that_a_replay_has_released_stays(tenant):
+def test_event_that_a_replay_has_released_stays(tenant: Tenant) -> None:
     make_settled(1, days=100)
     replay = start_replay(Event.objects.all(), reason="mended")
     advance(replay.id)
@@ -66,7 +73,9 @@ def test_event_that_a_replay_has_released_stays(tenant):
     assert Event.objects.get().status == EventStatus.PENDING
 
 
-def test_replay_goes_with_its_items_once_it_finished_long_ago(tenant, capsys):
+def test_replay_goes_with_its_items_once_it_finished_long_ago(
+    tenant: Tenant, capsys: pytest.CaptureFixture[str]
+) -> None:
     make_settled(2, function=lambda event: None)
     old, fresh = (start_replay(Event.objects.all(), reason="x") for _number in range(2))
     for replay in (old, fresh):
@@ -78,7 +87,7 @@ def test_replay_goes_with_its_items_once_it_finished_long_ago(tenant, capsys):
     assert set(ReplayItem.objects.values_list("replay", flat=True)) == {fresh.pk}
 
 
-def test_all_tenants_are_pruned(tenant):
+def test_all_tenants_are_pruned(tenant: Tenant) -> None:
     make_settled(1, days=100)
     with tenant_context(make_tenant("other")):
         make_settled(1, days=100)
@@ -86,26 +95,28 @@ def test_all_tenants_are_pruned(tenant):
     assert not Event.unscoped.exists()
 
 
-def test_dry_run_counts_and_deletes_nothing(tenant, capsys):
+def test_dry_run_counts_and_deletes_nothing(
+    tenant: Tenant, capsys: pytest.CaptureFixture[str]
+) -> None:
     make_settled(3, days=100)
     prune("--dry-run")
     assert capsys.readouterr().out == "3 events and 0 replays would be deleted.\n"
     assert Event.objects.count() == 3
 
 
-def test_many_batches_are_pruned(tenant, settings):
+def test_many_batches_are_pruned(tenant: Tenant, settings: Any) -> None:
     make_settled(pruning.BATCH * 2 + 1, days=100, function=lambda event: None)
     prune()
     assert not Event.objects.exists()
     assert not Delivery.objects.exists()
 
 
-def test_time_span_that_is_none_is_refused(tenant):
+def test_time_span_that_is_none_is_refused(tenant: Tenant) -> None:
     with pytest.raises(CommandError, match="no time span"):
         prune("--older-than=-5d")
 
 
-def test_ids_sort_like_their_time():
+def test_ids_sort_like_their_time() -> None:
     before, now = first_uuid7_of(timezone.now() - timedelta(seconds=1)), uuid7()
     after = first_uuid7_of(timezone.now() + timedelta(seconds=1))
     assert before < now < after

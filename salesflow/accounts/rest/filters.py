@@ -14,7 +14,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 
-class StrictFilterBackend(DjangoFilterBackend):
+class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
     """Filters by a view's `filterset_class`; unknown and repeated parameters are errors."""
 
     def filter_queryset(
