@@ -1,6 +1,9 @@
 # The two commands: `make run` starts SalesFlow, `make test` tests it. The others: see README.md.
 PYTHON ?= python3
 VENV := .venv/bin/python
+PIP := $(VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+# `make test ARGS=tests/leads` tests a part.
 ARGS ?=
 
 # `make run PORT=8001`; empty means that SALESFLOW_PORT or its default decides.
@@ -8,7 +11,7 @@ ifdef PORT
 export SALESFLOW_PORT := $(PORT)
 endif
 
-.PHONY: run test check messages psql lock clean venv install install-dev
+.PHONY: run test check screenshots messages psql lock clean venv install install-dev
 
 run: install
 	@exec $(VENV) -m salesflow
@@ -19,7 +22,7 @@ test: install-dev
 check: install-dev
 	@echo "ruff: format and lint" && $(VENV) -m ruff format --check --quiet . && $(VENV) -m ruff check --quiet .
 	@echo "mypy: types" && $(VENV) -m mypy --no-error-summary .
-	@echo "import-linter: floors" && .venv/bin/lint-imports
+	@echo "import-linter: floors" && $(VENV) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	@echo "Django: migrations" && $(VENV) manage.py makemigrations --check --dry-run
 	@echo "Django: deployment" && SALESFLOW_DEBUG=false SALESFLOW_BASE_URL=https://sales.example.com \
 		SALESFLOW_ALLOWED_HOSTS=sales.example.com $(VENV) manage.py check --deploy --fail-level WARNING
@@ -28,21 +31,24 @@ check: install-dev
 messages: install-dev
 	@$(VENV) manage.py makemessages
 
+# The pictures in README.md, anew from the demo's data; needs Chromium.
+screenshots: install-dev
+	@$(VENV) -m pytest --quiet tests/browser/test_screenshots.py --screenshots=docs/screenshots
+
 psql: install
 	@exec $(VENV) manage.py dbshell
 
 lock: install-dev
 	@$(VENV) -m uv $(COMPILE) --output-file requirements.txt pyproject.toml
 	@$(VENV) -m uv $(COMPILE) --output-file requirements-dev.txt --extra dev --constraint requirements.txt pyproject.toml
-COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 clean:
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
-# A virtual environment keeps its absolute path: one that was moved or whose Python is gone is made anew.
+# A virtual environment whose Python is gone is made anew.
 venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SalesFlow needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
-	@$(VENV) -c 'import os, sys; sys.exit(not os.path.samefile(sys.prefix, ".venv"))' 2>/dev/null \
+	@$(VENV) -c "" 2>/dev/null \
 		|| { echo "Making the virtual environment .venv"; $(PYTHON) -m venv --clear .venv; }
 
 # The copy of a lock file inside .venv tells what is installed there.
@@ -56,4 +62,3 @@ install-dev: venv
 	@cmp -s requirements-dev.txt .venv/requirements-dev.txt && cmp -s requirements.txt .venv/requirements.txt || { \
 		echo "Installing SalesFlow's development requirements into .venv (takes a minute or two)"; \
 		$(PIP) -r requirements-dev.txt && cp requirements.txt requirements-dev.txt .venv/; }
-PIP := $(VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
