@@ -1,0 +1,141 @@
+"""The admin in a real browser: nothing that its content security policy refuses, no error, and
+room for everything on a phone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from events.models import Event, Replay
+from events.testing import handler_of
+from leads.services import create_lead
+from salesflow.accounts.models import ApiKey, Tenant, User
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+DESKTOP = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}
+PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+PAGES = [
+    "/admin/",
+    "/admin/events/event/",
+    "/admin/events/event/?status=failed",
+    "/admin/events/event/?q=nothing",
+    "/admin/events/event/replay/",
+    "/admin/events/event/{event}/change/",
+    "/admin/events/replay/",
+    "/admin/events/replay/{replay}/change/",
+    "/admin/leads/lead/",
+    "/admin/leads/lead/{lead}/change/",
+    "/admin/leads/pipeline/",
+    "/admin/leads/pipeline/{pipeline}/change/",
+    "/admin/leads/pipeline/add/",
+    "/admin/accounts/tenant/",
+    "/admin/accounts/tenant/{tenant}/change/",
+    "/admin/accounts/user/",
+    "/admin/accounts/user/{user}/change/",
+    "/admin/accounts/user/add/",
+    "/admin/accounts/user/{user}/password/",
+    "/admin/accounts/apikey/",
+    "/admin/accounts/apikey/add/",
+    "/admin/auth/group/add/",
+]
+
+
+def broken(event: Event) -> None:
+    raise ValueError("<script>alert('in a traceback')</script>")
+
+
+@pytest.fixture
+def admin(make_person: Callable[..., User]) -> User:
+    """Who may do everything."""
+    return make_person(is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def rows(tenant: Tenant, admin: User, settle_events: Callable[[], int]) -> dict[str, Any]:
+    """An id of every kind: names as people type them who mean no good."""
+    hostile = {"rtl": "\u202egnp.exe", "script": "</pre><script>alert(1)</script>"}
+    with handler_of("lead.created", function=broken):
+        lead = create_lead(name="<img src=x onerror=alert(2)>" * 4, custom_fields=hostile)
+        settle_events()
+    replay = Replay.objects.create(tenant=tenant, reason="<b>mended</b>", selected=1)
+    ApiKey.issue(tenant=tenant, name="Zapier")
+    return {
+        "event": Event.objects.get(type="lead.created").pk,
+        "replay": replay.pk,
+        "lead": lead.pk,
+        "pipeline": lead.stage.pipeline_id,
+        "tenant": tenant.pk,
+        "user": admin.pk,
+    }
+
+
+def enter(page: Page, user: User) -> None:
+    """Log in at the admin's own door."""
+    page.goto("/admin/")
+    page.locator("[name=username]").fill(user.email)
+    page.locator("[name=password]").fill("secret-password")
+    page.locator("button[type=submit]").click()
+    page.wait_for_url("**/admin/")
+
+
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_pages_obey_their_policy_and_fit(
+    open_page: Callable[..., Page], admin: User, rows: dict[str, Any], window: dict[str, Any]
+) -> None:
+    page = open_page(**window)
+    enter(page, admin)
+    for address in PAGES:
+        response = page.goto(address.format(**rows), wait_until="networkidle")
+        assert response
+        assert response.status == 200, address
+        assert "unsafe-inline" not in script_policy(response.headers), address
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= window["viewport"]["width"], address
+
+
+def script_policy(headers: dict[str, str]) -> str:
+    """The part of the content security policy that is about scripts."""
+    parts = headers["content-security-policy"].split("; ")
+    return next(part for part in parts if part.startswith("script-src"))
+
+
+def test_failed_event_is_found_and_replayed(page: Page, admin: User, rows: dict[str, Any]) -> None:
+    enter(page, admin)
+    page.locator("#nav-sidebar, nav, aside").get_by_text("Failed").first.click()
+    page.locator("a.error-excerpt").first.click()
+    expect(page.locator(".event-traceback").first).to_be_visible()
+    expect(page.locator(".event-traceback").first).to_contain_text("in a traceback")
+    page.locator("a.event-button", has_text="Replay").click()
+    page.get_by_role("button", name="Replay 1 event").click()
+    assert not Replay.objects.filter(actor=admin).exists()
+    page.get_by_label("Reason").fill("Mended the handler")
+    page.get_by_role("button", name="Replay 1 event").click()
+    page.wait_for_url("**/admin/events/replay/*/change/")
+    expect(page.get_by_text("0 of 1 done").first).to_be_visible()
+    replay = Replay.objects.get(actor=admin)
+    assert (replay.reason, replay.selected) == ("Mended the handler", 1)
+    replay.items.update(status="succeeded")
+    Replay.objects.filter(pk=replay.pk).update(status=Replay.Status.FINISHED)
+    expect(page.get_by_text("1 of 1 done").first).to_be_visible()
+    expect(page.locator(".event-head [data-status=finished]")).to_be_visible()
+
+
+def test_ticked_events_go_to_the_plan(page: Page, admin: User, rows: dict[str, Any]) -> None:
+    enter(page, admin)
+    page.goto("/admin/events/event/?status=failed")
+    page.locator("input.action-select").last.check()
+    page.locator("select[name=action]").select_option("replay_selected")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("heading", name="Replay 1 failed event")).to_be_visible()
+
+
+def test_filters_open_and_narrow_the_list(page: Page, admin: User, rows: dict[str, Any]) -> None:
+    enter(page, admin)
+    page.goto("/admin/events/event/")
+    page.locator("a", has_text="Filters").first.click()
+    expect(page.locator("#changelist-filter")).to_be_visible()
+    page.locator("#changelist-filter [name=created_at_from_0]").fill("2999-01-01")
+    page.get_by_role("button", name="Apply Filters").click()
+    expect(page.get_by_text("No results found")).to_be_visible()
