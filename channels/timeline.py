@@ -38,8 +38,13 @@ def describe_sent(event: Any) -> Words:
 
 @describes(EventType.MESSAGE_RECEIVED, prefetch=attach_messages)
 def describe_received(event: Any) -> Words:
-    text, quote = _titled(_("Message received"), event), _quote(event.message)
-    return Words(text, icon="inbox-arrow-down", tone="accent", quote=quote)
+    return Words(
+        _titled(_("Message received"), event),
+        icon="inbox-arrow-down",
+        tone="accent",
+        quote=_quote(event.message),
+        is_done_by_us=False,
+    )
 
 
 @describes(EventType.MESSAGE_FAILED, prefetch=attach_messages)
@@ -55,12 +60,12 @@ def describe_failed(event: Any) -> Words:
 
 @describes(EventType.MESSAGE_DELIVERED)
 def describe_delivered(event: Event) -> Words:
-    return Words(_titled(_("Message delivered"), event), icon="check")
+    return Words(_titled(_("Message delivered"), event), icon="check", is_done_by_us=False)
 
 
 @describes(EventType.MESSAGE_READ)
 def describe_read(event: Event) -> Words:
-    return Words(_titled(_("Message read"), event), icon="check")
+    return Words(_titled(_("Message read"), event), icon="check", is_done_by_us=False)
 
 
 def _titled(text: str, event: Event) -> str:

@@ -54,6 +54,16 @@ def normalise_phone(value: str, *, language: str) -> str:
     return formatted
 
 
+def readable(value: str) -> str:
+    """A contact point as people read it: +49 30 901820; an address as it is."""
+    try:
+        number = phonenumbers.parse(value)
+    except phonenumbers.NumberParseException:
+        return value
+    shown: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    return shown
+
+
 def _is_dialled_from_abroad(number: phonenumbers.PhoneNumber) -> bool:
     # Stricter than is_possible_number, which takes a number without its area code.
     possible: int = phonenumbers.is_possible_number_with_reason(number)

@@ -74,7 +74,7 @@ class StageField(forms.ModelChoiceField[Stage]):
 
 
 class LinesField(forms.CharField):
-    """Several values, one a line."""
+    """Several values, one per line."""
 
     widget = forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"})
 
@@ -103,8 +103,8 @@ class LeadForm(ServiceForm):
     name = forms.CharField(label=_("Name"), max_length=200, required=False)
     company = forms.CharField(label=_("Company"), max_length=200, required=False)
     title = forms.CharField(label=_("Job title"), max_length=200, required=False)
-    emails = LinesField(label=_("E-mail addresses"), required=False, help_text=_("One a line."))
-    phones = LinesField(label=_("Phone numbers"), required=False, help_text=_("One a line."))
+    emails = LinesField(label=_("E-mail addresses"), required=False, help_text=_("One per line."))
+    phones = LinesField(label=_("Phone numbers"), required=False, help_text=_("One per line."))
     value = forms.DecimalField(
         label=_("Value"), required=False, localize=True, max_digits=14, decimal_places=2
     )
@@ -153,7 +153,7 @@ class EditLeadForm(LeadForm):
         label=_("Custom fields"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=_("One a line, such as “Industry: Retail”."),
+        help_text=_("One per line, such as “Industry: Retail”."),
     )
 
     def __init__(self, *args: Any, lead: Lead, **kwargs: Any) -> None:
@@ -274,12 +274,8 @@ class LeadFilterForm(forms.Form):
     )
     owner = forms.ChoiceField(label=_("Owner"), required=False)
     source = forms.ChoiceField(label=_("Source"), required=False)
-    tag = forms.CharField(
-        label=_("Tag"),
-        max_length=50,
-        required=False,
-        widget=forms.TextInput(attrs={"placeholder": _("Any tag"), "autocomplete": "off"}),
-    )
+    # Chosen on a lead's page; the list shows it among the filters in force.
+    tag = forms.CharField(label=_("Tag"), max_length=50, required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

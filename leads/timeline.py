@@ -60,6 +60,7 @@ class Words:
         quote: what somebody wrote.
         problem: why it did not work.
         mark: a figure that belongs to it.
+        is_done_by_us: whoever caused the event did this; else it is told without them.
     """
 
     text: str
@@ -70,6 +71,7 @@ class Words:
     quote: Quote | None = None
     problem: str = ""
     mark: str = ""
+    is_done_by_us: bool = True
 
 
 @dataclass(frozen=True)

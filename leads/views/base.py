@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django_htmx.http import reswap, retarget, trigger_client_event
 
 from leads.models import Lead
@@ -26,7 +27,7 @@ class LeadMixin(TenantRequiredMixin):
         try:
             return super().dispatch(request, *args, **kwargs)
         except Lead.DoesNotExist as error:
-            raise Http404("There is no such lead.") from error
+            raise Http404(_("There is no such lead.")) from error
 
     @cached_property
     def lead(self) -> Lead:

@@ -1,5 +1,6 @@
 """The lead list, the board, and the page of a lead."""
 
+from collections import Counter
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -11,6 +12,7 @@ from django.utils.translation import ngettext
 from django.views.generic import TemplateView, View
 from django_htmx.http import push_url
 
+from leads.contact_points import readable
 from leads.forms import LeadFilterForm, NoteForm
 from leads.models import Lead, Pipeline
 from leads.paging import Page
@@ -141,7 +143,7 @@ class LeadDetailView(LeadMixin, TemplateView):
             section="leads",
             lead=lead,
             stages=open_stages(lead),
-            contact_points=sorted(lead.contact_points.all(), key=lambda p: not p.is_primary),
+            contact_points=contact_points_of(lead),
             custom_facts=[
                 {"label": name, "value": value} for name, value in lead.custom_fields.items()
             ],
@@ -151,6 +153,21 @@ class LeadDetailView(LeadMixin, TemplateView):
             back_url=list_as_it_was_left(self.request),
             **kwargs,
         )
+
+
+def contact_points_of(lead: Lead) -> list[dict[str, Any]]:
+    """How to reach the lead, as people read it; the primary one is marked where there are more."""
+    points = sorted(lead.contact_points.all(), key=lambda point: not point.is_primary)
+    number = Counter(point.kind for point in points)
+    return [
+        {
+            "kind": point.kind,
+            "value": point.value,
+            "shown": readable(point.value),
+            "is_preferred": point.is_primary and number[point.kind] > 1,
+        }
+        for point in points
+    ]
 
 
 def list_as_it_was_left(request: HttpRequest) -> str:

@@ -32,6 +32,11 @@ OPTIONS = [
 ]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make screenshots` choose where the pictures go."""
+    parser.addoption("--screenshots", help="folder for the pictures of the main pages")
+
+
 @pytest.fixture(scope="session")
 def web_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real web server on the test database, with the static files it serves."""

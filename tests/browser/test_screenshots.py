@@ -1,0 +1,79 @@
+"""Pictures of the main pages with the demo's data: in tests/artifacts, or as --screenshots says."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from playwright.sync_api import Page, expect
+
+from events.models import Event
+from leads.models import Lead
+from salesflow.accounts.context import tenant_context
+from salesflow.accounts.models import Tenant
+from tests.browser.conftest import ARTIFACTS
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def demo(live: str, settings: Any) -> dict[str, dict[str, str]]:
+    """The demo tenant; role → e-mail address and password."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    call_command("load_demo", verbosity=0)
+    written = Path(os.environ["SALESFLOW_HOME"]) / "demo.json"
+    return {login["role"]: login for login in json.loads(written.read_text())["logins"]}
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest) -> Path:
+    """Where the pictures go."""
+    chosen = request.config.getoption("screenshots", default=None)
+    path = Path(chosen) if chosen else ARTIFACTS
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_main_pages_are_photographed(
+    open_page: Callable[..., Page], demo: dict[str, dict[str, str]], folder: Path, theme: str
+) -> None:
+    window = open_page(color_scheme=theme, timezone_id="Europe/Berlin")
+
+    def photograph(name: str, address: str) -> None:
+        window.goto(address)
+        window.wait_for_load_state("networkidle")
+        expect(window.locator("body")).not_to_contain_text("Server error")
+        window.screenshot(path=folder / f"{name}-{theme}.png", animations="disabled")
+
+    photograph("login", "/login")
+    log_in(window, demo["rep"])
+    photograph("leads", "/leads")
+    photograph("lead", f"/leads/{most_eventful_lead()}")
+    photograph("board", "/leads/board")
+    photograph("funnel", "/analytics/funnel")
+    window.context.clear_cookies()
+    log_in(window, demo["admin"])
+    window.set_viewport_size({"width": 1600, "height": 1000})
+    photograph("events", "/admin/events/event/?status__exact=failed")
+
+
+def log_in(page: Page, login: dict[str, str]) -> None:
+    page.goto("/login")
+    page.get_by_label("E-mail address").fill(login["email"])
+    page.get_by_label("Password", exact=True).fill(login["password"])
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/leads")
+
+
+def most_eventful_lead() -> Any:
+    with tenant_context(Tenant.objects.get(slug="demo")):
+        shown = Lead.objects.filter(outcome="open", owner__isnull=False, notes__isnull=False)
+        counts = {
+            lead.pk: Event.objects.filter(subject_id=lead.pk).count()
+            for lead in shown.exclude(value=None).distinct()[:50]
+        }
+        return max(counts, key=lambda pk: counts[pk])
