@@ -60,6 +60,8 @@ def _logging_config(level: str, renderer: Any) -> dict[str, Any]:
             # One line a task is noise at thousands of events a second; failures stay visible.
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
+            # A sweep that waited behind a backlog until the next one came is dropped, as it should.
+            "celery.worker.request": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "psycopg.pool": {"level": "ERROR"},
         },
