@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -22,7 +23,7 @@ class FunnelView(IdempotentPostMixin):
     """How leads become deals."""
 
     @extend_schema(
-        summary="Read the funnel of a pipeline, by stage and by source",
+        summary=gettext_lazy("Read the funnel of a pipeline, by stage and by source"),
         parameters=[FunnelParameters],
         responses=FunnelSerializer,
     )

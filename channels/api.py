@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, status
 from rest_framework.request import Request
@@ -30,7 +31,7 @@ class MessageCreate(IdempotentPostMixin, generics.GenericAPIView[Message]):
     serializer_class = MessageInputSerializer
 
     @extend_schema(
-        summary="Send a message to a lead",
+        summary=gettext_lazy("Send a message to a lead"),
         request=MessageInputSerializer,
         responses={202: MessageSerializer},
     )
@@ -43,7 +44,7 @@ class MessageCreate(IdempotentPostMixin, generics.GenericAPIView[Message]):
         return Response(MessageSerializer(message).data, status=status.HTTP_202_ACCEPTED)
 
 
-@extend_schema_view(get=extend_schema(summary="Read a message and what came of it"))
+@extend_schema_view(get=extend_schema(summary=gettext_lazy("Read a message and what came of it")))
 class MessageDetail(IdempotentPostMixin, generics.RetrieveAPIView[Message]):
     """One message."""
 
@@ -56,7 +57,9 @@ class MessageDetail(IdempotentPostMixin, generics.RetrieveAPIView[Message]):
         return messages
 
 
-@extend_schema_view(get=extend_schema(summary="List conversations, the last active first"))
+@extend_schema_view(
+    get=extend_schema(summary=gettext_lazy("List conversations, the last active first"))
+)
 class ConversationList(IdempotentPostMixin, generics.ListAPIView[Conversation]):
     """The tenant's conversations."""
 
@@ -70,7 +73,7 @@ class ConversationList(IdempotentPostMixin, generics.ListAPIView[Conversation]):
         return queries.conversations()
 
 
-@extend_schema_view(get=extend_schema(summary="Read a conversation"))
+@extend_schema_view(get=extend_schema(summary=gettext_lazy("Read a conversation")))
 class ConversationDetail(IdempotentPostMixin, generics.RetrieveAPIView[Conversation]):
     """One conversation."""
 
@@ -95,7 +98,7 @@ class ConversationMessages(IdempotentPostMixin, generics.ListAPIView[Message]):
         messages: QuerySet[Message] = Message.objects.filter(conversation=conversation_id)
         return messages.select_related("author")
 
-    @extend_schema(summary="List the messages of a conversation, the last first")
+    @extend_schema(summary=gettext_lazy("List the messages of a conversation, the last first"))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Answer with one page."""
         refuse_unknown_conversation(kwargs["conversation_id"])

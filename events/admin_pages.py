@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import F, Func, IntegerField, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Left, Length
 from django.http import HttpRequest
@@ -198,7 +199,7 @@ def overview(user: Any) -> dict[str, Any]:
 def count_up_to(rows: QuerySet[Any], most: int = MOST_COUNTED) -> str:
     """How many rows, in words: “10,000+” when there are more than were counted."""
     number = rows.order_by()[: most + 1].count()
-    return f"{most:,}+" if number > most else f"{number:,}"
+    return f"{intcomma(most)}+" if number > most else intcomma(number)
 
 
 def failed_events(user: Any, most: int) -> str:

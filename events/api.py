@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import exceptions, generics, status
 from rest_framework.request import Request
@@ -33,7 +34,7 @@ from salesflow.accounts.rest.routes import api_path
 DEFAULT_SELECTION, LARGEST_SELECTION = 100, 10_000
 
 
-@extend_schema_view(get=extend_schema(summary="List events, the newest first"))
+@extend_schema_view(get=extend_schema(summary=gettext_lazy("List events, the newest first")))
 class EventList(IdempotentPostMixin, generics.ListAPIView[Event]):
     """The tenant's events."""
 
@@ -47,7 +48,9 @@ class EventList(IdempotentPostMixin, generics.ListAPIView[Event]):
         return events
 
 
-@extend_schema_view(get=extend_schema(summary="List events whose handlers have still to run"))
+@extend_schema_view(
+    get=extend_schema(summary=gettext_lazy("List events whose handlers have still to run"))
+)
 class PendingEventList(EventList):
     """The tenant's pending events."""
 
@@ -58,7 +61,9 @@ class PendingEventList(EventList):
         return super().get_queryset().filter(status=EventStatus.PENDING)
 
 
-@extend_schema_view(get=extend_schema(summary="Read an event with its deliveries and attempts"))
+@extend_schema_view(
+    get=extend_schema(summary=gettext_lazy("Read an event with its deliveries and attempts"))
+)
 class EventDetail(IdempotentPostMixin, generics.RetrieveAPIView[Event]):
     """One event."""
 
@@ -76,7 +81,9 @@ class EventReplay(IdempotentPostMixin, generics.GenericAPIView[Event]):
     permission_classes = [MayReplay]
     serializer_class = ReplayRequestSerializer
 
-    @extend_schema(summary="Replay an event", responses={202: StartedReplaySerializer})
+    @extend_schema(
+        summary=gettext_lazy("Replay an event"), responses={202: StartedReplaySerializer}
+    )
     def post(self, request: Request, event_id: UUID) -> Response:
         """Start the replay; its progress is at /api/replays/{id}."""
         options = replay_options(request.data)
@@ -91,7 +98,7 @@ class EventReplayBatch(IdempotentPostMixin, generics.GenericAPIView[Event]):
     serializer_class = ReplayRequestSerializer
 
     @extend_schema(
-        summary="Replay failed events",
+        summary=gettext_lazy("Replay failed events"),
         parameters=[
             *parameters_of(ReplayFilter),
             OpenApiParameter(
@@ -102,7 +109,7 @@ class EventReplayBatch(IdempotentPostMixin, generics.GenericAPIView[Event]):
                     "maximum": LARGEST_SELECTION,
                     "default": DEFAULT_SELECTION,
                 },
-                description="How many events at most, the oldest first.",
+                description=gettext_lazy("How many events at most, the oldest first."),
             ),
         ],
         responses={202: StartedReplaySerializer},
@@ -144,7 +151,7 @@ def person_of(request: Request) -> User | None:
     return request.user if isinstance(request.user, User) else None
 
 
-@extend_schema_view(get=extend_schema(summary="Read how far a replay has come"))
+@extend_schema_view(get=extend_schema(summary=gettext_lazy("Read how far a replay has come")))
 class ReplayDetail(IdempotentPostMixin, generics.RetrieveAPIView[Replay]):
     """One replay."""
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import translation
 from structlog.contextvars import bound_contextvars
 
 from events import registry
@@ -79,6 +80,8 @@ def _call(handler: Handler, delivery: Delivery) -> Exception | None:
     tenant = tenants_of([event])[event.tenant_id]
     with (
         tenant_context(tenant),
+        # What a handler writes down, people of the tenant read.
+        translation.override(tenant.language),
         event_context(
             source="handler",
             request_id=event.request_id,

@@ -13,8 +13,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Func, Q, Value
 from django.db.models.functions import Now
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from events.payloads import Payload, payload_type
 from salesflow.accounts.ids import uuid7
@@ -346,6 +346,11 @@ class ReplayItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_id}: {self.status}"
+
+    @property
+    def note_label(self) -> str:
+        """The note in the reader's language, where it is one of ours."""
+        return gettext(self.note)
 
 
 def tenants_of(events: "list[Event]") -> "dict[UUID, Tenant]":

@@ -1,6 +1,7 @@
 """What reads events; every query is of the current tenant."""
 
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext
 
 from events.models import Event, Replay, ReplayItem
 from salesflow.accounts.context import current_tenant
@@ -23,6 +24,7 @@ def replays() -> QuerySet[Replay]:
 
 
 def skipped_in(replay: Replay) -> dict[str, int]:
-    """Why a replay passed events over → how many."""
+    """Why a replay passed events over, in the reader's language → how many."""
     skipped = ReplayItem.objects.filter(replay=replay, status=ReplayItem.Status.SKIPPED)
-    return dict(skipped.values_list("note").annotate(Count("id")).order_by("note"))
+    notes = skipped.values_list("note").annotate(Count("id")).order_by("note")
+    return {gettext(note): number for note, number in notes}

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from events import registry
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay, ReplayItem
@@ -15,9 +16,13 @@ from events.outcomes import save_deliveries, save_events
 from salesflow.accounts.context import _current_tenant
 from salesflow.accounts.models import Tenant, User
 
-NOTHING_TO_RUN = "nothing to run: no handler of this event failed"
-STILL_PENDING = "still pending: its handlers have not finished"
-ONLY_EXTERNAL = "only handlers with external effects failed, and the replay leaves those out"
+# Kept on record in English, shown in the reader's language (`ReplayItem.note_label`).
+NOTHING_TO_RUN = gettext_noop("nothing to run: no handler of this event failed")
+STILL_PENDING = gettext_noop("still pending: its handlers have not finished")
+ONLY_EXTERNAL = gettext_noop(
+    "only handlers with external effects failed, and the replay leaves those out"
+)
+PRUNED = gettext_noop("the event was pruned")
 
 
 def replay_event(
@@ -173,7 +178,7 @@ def _lock_events(event_ids: list[UUID]) -> dict[UUID, Event]:
 def _release(replay: Replay, item: ReplayItem, event: Event | None) -> Event | None:
     """Reset what the replay runs again; returns the event if there is something to run."""
     if event is None:
-        item.status, item.note = ReplayItem.Status.SKIPPED, "the event was pruned"
+        item.status, item.note = ReplayItem.Status.SKIPPED, PRUNED
         return None
     chosen, why_not = _choose(replay, event)
     if not chosen:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 from django.db.models.functions import Now
+from django.utils import translation
 from structlog.contextvars import bound_contextvars
 
 from events import registry
@@ -130,7 +131,8 @@ class Batch:
             elif handler.is_external:
                 self._hand_over(works)
             else:
-                with tenant_context(self.tenants[tenant_id]):
+                tenant = self.tenants[tenant_id]
+                with tenant_context(tenant), translation.override(tenant.language):
                     self._run(handler, works)
 
     def _due_deliveries(self, event: Event) -> list[Delivery]:

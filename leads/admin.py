@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.http import HttpRequest
+from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _now
@@ -86,7 +87,7 @@ class PipelineAdmin(TenantScopedAdmin):
             except ValidationError as error:
                 messages.error(request, "; ".join(error.messages))
             else:
-                self.log_change(request, pipeline, "made default")
+                self.log_change(request, pipeline, _now("made default"))
                 text = _now("New leads of %(tenant)s enter the pipeline “%(pipeline)s”.")
                 names = {"tenant": pipeline.tenant, "pipeline": pipeline}
                 messages.success(request, text % names)
@@ -260,7 +261,9 @@ class LeadAdmin(TenantScopedAdmin):
     @display(description=_("value"), empty_value="–")
     def amount(self, lead: Lead) -> str | None:
         """Value and currency."""
-        return None if lead.value is None else f"{lead.value:,.2f} {lead.currency}"
+        if lead.value is None:
+            return None
+        return f"{floatformat(lead.value, '2g')} {lead.currency}"
 
     @display(description=_("changed"), empty_value="–")
     def changed(self, lead: Lead) -> Any:

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import exceptions, generics, status
 from rest_framework.request import Request
@@ -49,13 +50,15 @@ class LeadList(IdempotentPostMixin, generics.ListAPIView[Lead]):
         """All of the tenant."""
         return queries.leads()
 
-    @extend_schema(summary="List leads, the last changed first")
+    @extend_schema(summary=gettext_lazy("List leads, the last changed first"))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Answer with one page."""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
-        summary="Create a lead", request=LeadInputSerializer, responses={201: LeadSerializer}
+        summary=gettext_lazy("Create a lead"),
+        request=LeadInputSerializer,
+        responses={201: LeadSerializer},
     )
     def post(self, request: Request) -> Response:
         """Create a lead; it needs a name, a company or an e-mail address."""
@@ -75,13 +78,13 @@ class LeadDetail(IdempotentPostMixin, generics.RetrieveAPIView[Lead]):
         """All of the tenant."""
         return queries.leads()
 
-    @extend_schema(summary="Read a lead")
+    @extend_schema(summary=gettext_lazy("Read a lead"))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Answer with the lead."""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
-        summary="Edit, move or assign a lead",
+        summary=gettext_lazy("Edit, move or assign a lead"),
         request=LeadInputSerializer,
         responses={200: LeadSerializer},
     )
@@ -94,7 +97,7 @@ class LeadDetail(IdempotentPostMixin, generics.RetrieveAPIView[Lead]):
             change_lead(lead, **serializer.validated_data)
         return Response(told(lead_id))
 
-    @extend_schema(summary="Delete a lead", responses={204: None})
+    @extend_schema(summary=gettext_lazy("Delete a lead"), responses={204: None})
     def delete(self, request: Request, lead_id: UUID) -> Response:
         """Delete the lead with its contact points and notes; its events stay."""
         with transaction.atomic():
@@ -139,7 +142,9 @@ def told(lead_id: UUID) -> Any:
     return LeadSerializer(queries.leads().get(pk=lead_id)).data
 
 
-@extend_schema_view(get=extend_schema(summary="List what happened to a lead, the last first"))
+@extend_schema_view(
+    get=extend_schema(summary=gettext_lazy("List what happened to a lead, the last first"))
+)
 class LeadEvents(IdempotentPostMixin, generics.ListAPIView[Event]):
     """A lead's history."""
 
@@ -169,14 +174,14 @@ class LeadNotes(IdempotentPostMixin, generics.ListAPIView[Note]):
         notes: QuerySet[Note] = Note.objects.filter(lead=self.kwargs.get("lead_id"))
         return notes.select_related("author")
 
-    @extend_schema(summary="List the notes on a lead, the last written first")
+    @extend_schema(summary=gettext_lazy("List the notes on a lead, the last written first"))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Answer with one page."""
         refuse_unknown_lead(kwargs["lead_id"])
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
-        summary="Write a note on a lead",
+        summary=gettext_lazy("Write a note on a lead"),
         request=NoteInputSerializer,
         responses={201: NoteSerializer},
     )
@@ -191,7 +196,7 @@ class LeadNotes(IdempotentPostMixin, generics.ListAPIView[Note]):
         return Response(NoteSerializer(note).data, status=status.HTTP_201_CREATED)
 
 
-@extend_schema_view(get=extend_schema(summary="List the pipelines with their stages"))
+@extend_schema_view(get=extend_schema(summary=gettext_lazy("List the pipelines with their stages")))
 class PipelineList(IdempotentPostMixin, generics.ListAPIView[Pipeline]):
     """The tenant's pipelines."""
 

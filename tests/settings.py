@@ -16,6 +16,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = pgmq_transport_options(database_url_of_tests()
 # Processes that a test starts are real ones: they use the project's settings.
 os.environ["DJANGO_SETTINGS_MODULE"] = "salesflow.settings"
 
+# Commands speak the language of the terminal: the tests' is English.
+os.environ["LANGUAGE"] = "en"
+
 # A million rounds of hashing for each user that a test makes would take longer than the tests.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

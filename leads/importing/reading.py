@@ -9,19 +9,20 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from leads.importing.report import ImportRefused
 
 SAMPLE = 64 * 1024
 DELIMITERS = ",;\t|"
 SIGNATURES = {
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"GIF8": "a GIF image",
-    b"%PDF": "a PDF document",
-    b"PK\x03\x04": "an Excel workbook or a ZIP archive; save it as CSV first",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook; save it as CSV first",
-    b"\x1f\x8b": "a gzip archive; unpack it first",
+    b"\x89PNG": gettext_lazy("a PNG image"),
+    b"\xff\xd8\xff": gettext_lazy("a JPEG image"),
+    b"GIF8": gettext_lazy("a GIF image"),
+    b"%PDF": gettext_lazy("a PDF document"),
+    b"PK\x03\x04": gettext_lazy("an Excel workbook or a ZIP archive; save it as CSV first"),
+    b"\xd0\xcf\x11\xe0": gettext_lazy("an old Excel workbook; save it as CSV first"),
+    b"\x1f\x8b": gettext_lazy("a gzip archive; unpack it first"),
 }
 BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",

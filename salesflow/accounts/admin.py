@@ -11,8 +11,8 @@ from django.contrib.auth.models import Group
 from django.db import models
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from rest_framework_api_key.models import APIKey
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -237,6 +237,6 @@ class ApiKeyAdmin(TenantScopedAdmin):
         keys = list(queryset.filter(revoked=False))
         for key in keys:
             services.revoke_api_key(key)
-            self.log_change(request, key, "revoked")
+            self.log_change(request, key, gettext("revoked"))
         text = ngettext("%d key was revoked.", "%d keys were revoked.", len(keys))
         messages.success(request, text % len(keys))

@@ -1,19 +1,22 @@
 """What all management commands share: whatever goes wrong is one clear line and exit status 1."""
 
+import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from tqdm import tqdm
 
 INTERRUPTED = 130
@@ -21,7 +24,10 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"
 
 
 class PlainCommand(BaseCommand):
-    """A command that explains itself in one line when it cannot do what it is told."""
+    """A command that explains itself in one line when it cannot do what it is told.
+
+    On a terminal it speaks the language of the terminal.
+    """
 
     _called_from_command_line: bool
 
@@ -34,6 +40,11 @@ class PlainCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> Any:
         """Run the command; what people cause becomes a CommandError."""
+        language = terminal_language(os.environ) if self._called_from_command_line else None
+        with override(language) if language else nullcontext():
+            return self._execute(*args, **options)
+
+    def _execute(self, *args: Any, **options: Any) -> Any:
         try:
             return super().execute(*args, **options)
         except ValidationError as error:
@@ -57,6 +68,18 @@ class PlainCommand(BaseCommand):
             disable=not sys.stderr.isatty(),
         ) as bar:
             yield bar
+
+
+def terminal_language(environ: Mapping[str, str]) -> str | None:
+    """The first language of the terminal that SalesFlow speaks; None: its default one.
+
+    Source: gettext's manual, "Locale Environment Variables": which variable precedes which.
+    """
+    names = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    wanted = next((environ[name] for name in names if environ.get(name)), "")
+    codes = [re.split(r"[_.@-]", locale)[0].lower() for locale in wanted.split(":")]
+    spoken = dict(settings.LANGUAGES)
+    return next((code for code in codes if code in spoken), None)
 
 
 def _refuse(command: BaseCommand, message: str) -> NoReturn:

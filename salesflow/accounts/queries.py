@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.utils.translation import gettext as _
 
 from salesflow.accounts.context import current_tenant
 from salesflow.accounts.models import Membership, Tenant, User
@@ -21,8 +22,9 @@ def get_tenant(slug: str) -> Tenant:
     try:
         return Tenant.objects.get(slug=slug)
     except Tenant.DoesNotExist:
-        known = ", ".join(Tenant.objects.values_list("slug", flat=True)[:10]) or "none yet"
-        raise Tenant.DoesNotExist(f"There is no tenant “{slug}” (tenants: {known}).") from None
+        known = ", ".join(Tenant.objects.values_list("slug", flat=True)[:10]) or _("none yet")
+        text = _("There is no tenant “%(slug)s” (tenants: %(known)s).")
+        raise Tenant.DoesNotExist(text % {"slug": slug, "known": known}) from None
 
 
 def membership_of(user: User | AnonymousUser, slug: str | None = None) -> Membership | None:

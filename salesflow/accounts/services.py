@@ -2,6 +2,7 @@
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from salesflow.accounts.models import ApiKey, Membership, Tenant, User
 
@@ -40,8 +41,11 @@ def add_member(tenant: Tenant, user: User, role: str = Membership.Role.REP) -> M
         ValidationError: unknown role.
     """
     if role not in Membership.Role.values:
-        raise ValidationError({"role": f"“{role}” is none of {', '.join(Membership.Role.values)}."})
-    membership, _ = Membership.unscoped.update_or_create(
+        known = ", ".join(Membership.Role.values)
+        raise ValidationError(
+            {"role": _("There is no role “%(role)s”: %(known)s.") % {"role": role, "known": known}}
+        )
+    membership, _created = Membership.unscoped.update_or_create(
         tenant=tenant, user=user, defaults={"role": role}
     )
     return membership

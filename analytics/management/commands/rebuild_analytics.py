@@ -3,16 +3,19 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from analytics.rebuilding import Rebuilt, count_told_events, rebuild_facts
+from salesflow.accounts.commands import PlainCommand
 from salesflow.accounts.models import Tenant
 from salesflow.accounts.queries import get_tenant
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """Each tenant's facts are built anew in one transaction: all of them, or nothing."""
 
     help = (
@@ -28,7 +31,8 @@ class Command(BaseCommand):
         """Rebuild, and tell how many events were read."""
         rebuilt = {tenant.slug: _rebuild(tenant) for tenant in _tenants(options["tenant"])}
         for slug, result in rebuilt.items():
-            self.stdout.write(f"{slug}: {result.events:,} events read")
+            text = _("%(tenant)s: %(number)s events read")
+            self.stdout.write(text % {"tenant": slug, "number": intcomma(result.events)})
         failed = [event for result in rebuilt.values() for event in result.failed.items()]
         if failed:
             event_id, error = failed[0]

@@ -1,9 +1,11 @@
 """Deletes old events."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from events.pruning import count_old, prune
 from salesflow.accounts.commands import PlainCommand, duration
@@ -29,10 +31,10 @@ class Command(PlainCommand):
         before = timezone.now() - duration(options["older_than"])
         if options["dry_run"]:
             found = count_old(before)
-            self.stdout.write(
-                f"{found.events} events and {found.replays} replays would be deleted."
-            )
+            text = _("%(events)s events and %(replays)s replays would be deleted.")
+            self.stdout.write(text % asdict(found))
             return
         with self.progress(0, "events") as bar:
             pruned = prune(before, bar.update)
-        self.stdout.write(f"Deleted {pruned.events} events and {pruned.replays} replays.")
+        text = _("Deleted %(events)s events and %(replays)s replays.")
+        self.stdout.write(text % asdict(pruned))

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext as _
 
 from events import registry
 from events.foreground import carry_out
@@ -53,10 +54,11 @@ class Command(PlainCommand):
             self._print_plan(events, options)
             return
         if not (options["reason"] or "").strip():
-            raise CommandError("Give a --reason: it stays on record.")
+            raise CommandError(_("Give a --reason: it stays on record."))
         replay = _start(events, tenant, options)
         if options["no_wait"]:
-            self.stdout.write(f"Replay {replay.id} of {replay.selected} events was started.")
+            text = _("Replay %(id)s of %(selected)d events was started.")
+            self.stdout.write(text % {"id": replay.id, "selected": replay.selected})
         else:
             self._carry_out(replay)
 
@@ -67,23 +69,31 @@ class Command(PlainCommand):
                 bar.update(replay.selected - counts["waiting"] - counts["released"] - bar.n)
 
             counts = carry_out(replay, show)
-        self.stdout.write(
-            f"Replay {replay.id}: {replay.selected} events selected, "
-            f"{counts['succeeded']} processed, {counts['skipped']} left out."
+        numbers = {"id": replay.id, "selected": replay.selected, **counts}
+        text = _(
+            "Replay %(id)s: %(selected)d events selected, %(succeeded)d processed, "
+            "%(skipped)d left out."
         )
+        self.stdout.write(text % numbers)
         for reason, number in skipped_in(replay).items():
-            self.stdout.write(f"Left out {number}: {reason}.")
-        waiting = counts["waiting"] + counts["released"]
+            text = _("Left out %(number)d: %(reason)s.")
+            self.stdout.write(text % {"number": number, "reason": reason})
+        self._tell_unfinished(numbers)
+
+    def _tell_unfinished(self, numbers: dict[str, Any]) -> None:
+        waiting = numbers["waiting"] + numbers["released"]
         if waiting:
-            self.stdout.write(f"{waiting} wait for a later retry, which a worker will make.")
-        if counts["failed"]:
-            raise CommandError(f"{counts['failed']} of {replay.selected} events failed again.")
+            text = _("%(waiting)d wait for a later retry, which a worker will make.")
+            self.stdout.write(text % {"waiting": waiting})
+        if numbers["failed"]:
+            raise CommandError(_("%(failed)d of %(selected)d events failed again.") % numbers)
 
     def _print_plan(self, events: QuerySet[Event], options: dict[str, Any]) -> None:
         groups = events.order_by("tenant__slug", "type").values_list("tenant__slug", "type")
         rows = list(groups.annotate(Count("pk")))
         total = sum(number for _slug, _type, number in rows)
-        self.stdout.write(f"{total} events would be replayed; nothing was done.")
+        text = _("%(total)d events would be replayed; nothing was done.")
+        self.stdout.write(text % {"total": total})
         for slug, event_type, number in rows:
             self.stdout.write(f"  {slug}  {event_type}  {number}")
         failed = Delivery.objects.filter(
@@ -97,15 +107,15 @@ class Command(PlainCommand):
 def _left_out(name: str, options: dict[str, Any]) -> str:
     handler = registry.get_handler(name)
     if handler is None:
-        return "  (no installed app has it: it would fail again)"
+        return "  " + _("(no installed app has it: it would fail again)")
     skipped = handler.on_replay == "skip" and not options["include_external"]
-    return "  (left out without --include-external)" if skipped else ""
+    return "  " + _("(left out without --include-external)") if skipped else ""
 
 
 def _selection(tenant: Tenant | None, options: dict[str, Any]) -> QuerySet[Event]:
     events = Event.unscoped.filter(status=EventStatus(options["status"]))
     if options["status"] == EventStatus.PROCESSED and not options["handler"]:
-        raise CommandError("Processed events have no failed handler: name one with --handler.")
+        raise CommandError(_("Processed events have no failed handler: name one with --handler."))
     if tenant:
         events = events.filter(tenant=tenant)
     if options["type"]:
@@ -121,7 +131,8 @@ def _known_type(event_type: str) -> str:
     if event_type in payload_types() or Event.unscoped.filter(type=event_type).exists():
         return event_type
     raise CommandError(
-        f"There is no event type “{event_type}” (types: {', '.join(sorted(payload_types()))})."
+        _("There is no event type “%(type)s” (types: %(known)s).")
+        % {"type": event_type, "known": ", ".join(sorted(payload_types()))}
     )
 
 

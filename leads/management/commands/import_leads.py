@@ -4,41 +4,39 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.core.management.base import CommandError, CommandParser
+from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from leads.importing import ImportOptions, ImportRefused, ImportReport, import_leads
 from leads.importing.mapping import FIELDS, parse_pairs
 from leads.importing.report import write_problems
 from leads.models import Outcome
+from salesflow.accounts.commands import PlainCommand
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from salesflow.accounts.queries import get_tenant
 
-DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+DELIMITER_NAMES = {
+    ",": gettext_lazy("comma"),
+    ";": gettext_lazy("semicolon"),
+    "\t": gettext_lazy("tab"),
+    "|": gettext_lazy("pipe"),
+}
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """All the good rows of a file become leads; the others are listed with what is wrong."""
 
     help = (
         "Imports leads from a CSV file of any encoding, delimiter and date format. "
         f"Fields to map: {', '.join(FIELDS)}, custom.NAME."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """As Django's, but a wrong option is one line and exit status 1, like any other mistake."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        if parser.called_from_command_line:
-            parser.error = self._refuse_arguments  # type: ignore[method-assign]
-        return parser
-
-    def _refuse_arguments(self, message: str) -> NoReturn:
-        self.stderr.write(_("%(message)s; see --help.") % {"message": message})
-        sys.exit(1)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
@@ -107,7 +105,7 @@ class Command(BaseCommand):
             self.stdout.write(note)
         if report.problems:
             remarks = _("%(count)s remarks on rows are in %(file)s")
-            self.stdout.write(remarks % {"count": f"{len(report.problems):,}", "file": errors})
+            self.stdout.write(remarks % {"count": intcomma(len(report.problems)), "file": errors})
         if report.dry_run:
             self.stdout.write(_("Dry run: nothing was written."))
 
@@ -131,12 +129,14 @@ def _figures(report: ImportReport) -> dict[str, str]:
     names = ("rows", "created", "updated", "unchanged", "rejected")
     numbers = {name: getattr(report, name) for name in names}
     numbers |= {outcome: report.outcomes[outcome] for outcome in Outcome.values}
-    worth = [f"{value:,} {code}" for code, value in sorted(report.won_value.items())]
+    worth = [
+        f"{floatformat(value, '2g')} {code}" for code, value in sorted(report.won_value.items())
+    ]
     return {
-        **{name: f"{number:,}" for name, number in numbers.items()},
+        **{name: intcomma(number) for name, number in numbers.items()},
         "worth": " + ".join(worth),
         "encoding": report.encoding,
-        "delimiter": DELIMITER_NAMES.get(report.delimiter, report.delimiter),
+        "delimiter": str(DELIMITER_NAMES.get(report.delimiter, report.delimiter)),
     }
 
 

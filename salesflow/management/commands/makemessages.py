@@ -31,7 +31,7 @@ class Command(makemessages.Command):
         options["no_obsolete"] = True
         super().handle(*args, **options)
         for language in options["locale"]:
-            catalogue = Path(self.default_locale_path, language, "LC_MESSAGES", "django.po")
+            catalogue = Path(str(self.default_locale_path), language, "LC_MESSAGES", "django.po")
             tidy_and_compile(catalogue)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
 
 from salesflow.accounts.commands import PlainCommand
 from salesflow.accounts.queries import get_tenant
@@ -24,6 +25,6 @@ class Command(PlainCommand):
         tenant = get_tenant(options["tenant"])
         name = options["name"].strip()
         if not 0 < len(name) <= 50:
-            raise CommandError("--name takes 1 to 50 characters.")
+            raise CommandError(_("--name takes 1 to 50 characters."))
         _row, key = create_api_key(tenant, name=name)
         self.stdout.write(key)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
 
 from salesflow.accounts.commands import PlainCommand
 from salesflow.accounts.services import create_tenant
@@ -26,4 +27,5 @@ class Command(PlainCommand):
         """Create it and say so."""
         names = ("name", "time_zone", "language")
         tenant = create_tenant(options["slug"], **{name: options[name] for name in names})
-        self.stdout.write(f"Created the tenant {tenant.slug} ({tenant.id}).")
+        text = _("Created the tenant %(slug)s (%(id)s).")
+        self.stdout.write(text % {"slug": tenant.slug, "id": tenant.id})

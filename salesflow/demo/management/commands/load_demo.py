@@ -8,10 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from channels.models import Message
@@ -36,7 +38,8 @@ class Command(BaseCommand):
     def handle(self, **_options: Any) -> None:
         """Write the history, settle its events, send the messages of today."""
         if Tenant.objects.filter(slug=SLUG).exists():
-            self.stdout.write(f"The tenant “{SLUG}” is loaded already.")
+            text = _("The tenant “%(slug)s” is loaded already.")
+            self.stdout.write(text % {"slug": SLUG})
             return
         with transaction.atomic():
             access = create_access()
@@ -69,10 +72,13 @@ class Command(BaseCommand):
         events = Event.objects.aggregate(
             all=Count("id"), failed=Count("id", filter=Q(status=EventStatus.FAILED))
         )
-        self.stdout.write(
-            f"{Lead.objects.count():,} leads, {Message.objects.count():,} messages, "
-            f"{events['all']:,} events, {events['failed']} of them failed for you to look at"
+        text = _(
+            "%(leads)s leads, %(messages)s messages, %(events)s events, %(failed)s of them "
+            "failed for you to look at"
         )
+        numbers = {"leads": Lead.objects.count(), "messages": Message.objects.count()}
+        numbers |= {"events": events["all"], "failed": events["failed"]}
+        self.stdout.write(text % {name: intcomma(number) for name, number in numbers.items()})
 
 
 def todays_stories(access: Access) -> list[Story]:
