@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -87,8 +87,8 @@ class PipelineAdmin(TenantScopedAdmin):
             except ValidationError as error:
                 messages.error(request, "; ".join(error.messages))
             else:
-                self.log_change(request, pipeline, _now("made default"))
-                text = _now("New leads of %(tenant)s enter the pipeline “%(pipeline)s”.")
+                self.log_change(request, pipeline, gettext("made default"))
+                text = gettext("New leads of %(tenant)s enter the pipeline “%(pipeline)s”.")
                 names = {"tenant": pipeline.tenant, "pipeline": pipeline}
                 messages.success(request, text % names)
 
@@ -138,7 +138,7 @@ class LeadForm(forms.ModelForm[Lead]):
         given, changed = self.cleaned_data, set(self.changed_data)
         edits = {name: given[name] for name in changed - {"owner", "stage", "lost_reason"}}
         if "lost_reason" in changed and "stage" not in changed:
-            raise ValidationError({"lost_reason": _now("Give a reason when you lose the lead.")})
+            raise ValidationError({"lost_reason": gettext("Give a reason when you lose the lead.")})
         with tenant_context(self.instance.tenant):
             if edits:
                 services.edit_lead(self.instance, **edits)
