@@ -92,7 +92,7 @@ def _call(handler: Handler, delivery: Delivery) -> Exception | None:
             handler=handler.name, event_id=str(event.id), request_id=event.request_id
         ),
     ):
-        event.idempotency_key = delivery.idempotency_key  # type: ignore[attr-defined]
+        event.idempotency_key = delivery.idempotency_key
         return _raised_by(handler.function, event)
 
 

@@ -85,6 +85,9 @@ class Event(models.Model):
     processed_at = models.DateTimeField(_("settled"), null=True)
     error_message = models.TextField(_("error"), blank=True)
 
+    # Set while an external handler runs, see `Delivery.idempotency_key`.
+    idempotency_key: str = ""
+
     objects = TenantManager()
     unscoped = models.Manager()
 

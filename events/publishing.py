@@ -246,7 +246,7 @@ class Publisher(TenantScoped):
 
     declarations: ClassVar[tuple[Declaration, ...]] = ()
 
-    objects: ClassVar[PublisherManager] = PublisherManager()  # type: ignore[assignment]
+    objects: ClassVar[PublisherManager] = PublisherManager()
     unscoped: ClassVar[models.Manager[Self]] = models.Manager.from_queryset(PublisherQuerySet)()
 
     class Meta:

@@ -7,7 +7,7 @@ from django.db import connection
 
 from events.external import run_delivery
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
-from events.registry import Retry, RetryPolicy
+from events.retry import Retry, RetryPolicy
 from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.models import Tenant

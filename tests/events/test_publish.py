@@ -84,7 +84,7 @@ def test_event_vanishes_with_the_change_that_caused_it(tenant: Tenant) -> None:
 
 
 def _nudges() -> list[Nudge]:
-    return [call for _sids, call, _robust in connection.run_on_commit if isinstance(call, Nudge)]
+    return [entry[1] for entry in connection.run_on_commit if isinstance(entry[1], Nudge)]
 
 
 @pytest.mark.django_db

@@ -7,8 +7,7 @@ import pytest
 
 from events import publish
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
-from events.registry import RetryPolicy
-from events.retry import Permanent
+from events.retry import Permanent, RetryPolicy
 from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.context import current_tenant, tenant_context

@@ -35,7 +35,8 @@ def _all_settled() -> bool:
 def _add_note(tenant: Tenant) -> Event:
     lead = create_lead(name="Erika Mustermann")
     add_note(lead, "Called, wants a quote.", author=make_user(tenant))
-    return Event.objects.get(type=NoteAdded.event_type)
+    event: Event = Event.objects.get(type=NoteAdded.event_type)
+    return event
 
 
 def test_worker_settles_what_a_transaction_published(
