@@ -9,6 +9,7 @@ from rest_framework import exceptions
 from events.models import Event, EventStatus
 from events.payloads import payload_types
 from events.queries import type_was_published
+from salesflow.accounts.rest.filters import MomentFilter
 
 ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
 
@@ -23,8 +24,8 @@ class EventFilter(filters.FilterSet):  # type: ignore[misc]
     subject = filters.UUIDFilter(
         "subject_id", help_text=gettext_lazy("What it is about, such as a lead's id.")
     )
-    created_after = filters.IsoDateTimeFilter("created_at", "gte", help_text=ISO_8601)
-    created_before = filters.IsoDateTimeFilter("created_at", "lt", help_text=ISO_8601)
+    created_after = MomentFilter("created_at", "gte", help_text=ISO_8601)
+    created_before = MomentFilter("created_at", "lt", help_text=ISO_8601)
 
     class Meta:
         model = Event

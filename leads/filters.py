@@ -9,6 +9,7 @@ from rest_framework import exceptions
 from leads.models import Lead, Outcome
 from leads.queries import search_leads, stages_called
 from salesflow.accounts.queries import find_member
+from salesflow.accounts.rest.filters import MomentFilter
 
 ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
 
@@ -28,10 +29,10 @@ class LeadFilter(filters.FilterSet):  # type: ignore[misc]
     source = filters.CharFilter()
     tag = filters.CharFilter(method="filter_tag")
     external_id = filters.CharFilter()
-    created_after = filters.IsoDateTimeFilter("created_at", "gte", help_text=ISO_8601)
-    created_before = filters.IsoDateTimeFilter("created_at", "lt", help_text=ISO_8601)
-    updated_after = filters.IsoDateTimeFilter("updated_at", "gte", help_text=ISO_8601)
-    updated_before = filters.IsoDateTimeFilter("updated_at", "lt", help_text=ISO_8601)
+    created_after = MomentFilter("created_at", "gte", help_text=ISO_8601)
+    created_before = MomentFilter("created_at", "lt", help_text=ISO_8601)
+    updated_after = MomentFilter("updated_at", "gte", help_text=ISO_8601)
+    updated_before = MomentFilter("updated_at", "lt", help_text=ISO_8601)
 
     class Meta:
         model = Lead

@@ -108,7 +108,7 @@ def _is_own(stage: Stage, lead: Lead | None) -> bool:
     return stage.pipeline_id == lead.stage.pipeline_id
 
 
-@extend_schema_field({"type": ["integer", "string", "null"]})
+@extend_schema_field({"type": ["integer", "string"]})
 class OwnerField(serializers.Field[Any, Any, Any, Any]):
     """A member of the team by id or e-mail address; null is nobody."""
 
@@ -128,7 +128,7 @@ class OwnerField(serializers.Field[Any, Any, Any, Any]):
         return owner
 
 
-@extend_schema_field({"type": ["string", "number", "null"], "examples": ["1250.00", 1250]})
+@extend_schema_field({"type": ["string", "number"], "examples": ["1250.00", 1250]})
 class MoneyField(serializers.DecimalField):
     """An amount as a string or a number."""
 

@@ -120,6 +120,7 @@ WRONG = [
     ("/api/events?subject=5", "subject"),
     ("/api/events?created_before=2020-13-01", "created_before"),
     ("/api/events?created_before=0000-00-00T00:00:00Z", "created_before"),
+    ("/api/events?created_after=0001-01-01T00:00:00%2B23:00", "created_after"),
     ("/api/events/status/pending?status=failed", "status"),
     ("/api/pipelines?name=Sales", "name"),
 ]

@@ -1,11 +1,14 @@
 """How lists are narrowed: a filter that is not understood is refused, never ignored."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from django_filters.utils import translate_validation
 from drf_spectacular.types import OpenApiTypes
@@ -31,6 +34,28 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
             refuse_unknown_parameters(request, known)
             return queryset
         return filtered(request, queryset, filterset_class, also=known)
+
+
+class MomentField(IsoDateTimeField):  # type: ignore[misc]
+    """A date and time, in UTC: PostgreSQL takes no offset of a day, Python does."""
+
+    def clean(self, value: Any) -> datetime | None:
+        """The moment.
+
+        Raises:
+            ValidationError: it is none, or beyond the years 1 to 9999.
+        """
+        moment = super().clean(value)
+        try:
+            return moment.astimezone(UTC) if moment else None
+        except OverflowError:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+
+class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]
+    """Compares with a date and time in ISO 8601."""
+
+    field_class = MomentField
 
 
 def filtered(
@@ -71,10 +96,7 @@ def refuse_unknown_parameters(request: Request, known: Iterable[str]) -> None:
 
 def parameters_of(filterset_class: type[FilterSet]) -> list[OpenApiParameter]:
     """The query parameters of a filter set, for the OpenAPI document of what is no list."""
-    types = {
-        filters.UUIDFilter: OpenApiTypes.UUID,
-        filters.IsoDateTimeFilter: OpenApiTypes.DATETIME,
-    }
+    types = {filters.UUIDFilter: OpenApiTypes.UUID, MomentFilter: OpenApiTypes.DATETIME}
     return [
         OpenApiParameter(
             name,
