@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from salesflow.accounts.models import Tenant, User
 from tests.cluster import database_url_of_tests
@@ -20,6 +20,8 @@ from tests.factories import make_user
 ARTIFACTS = Path(__file__).parent.parent / "artifacts"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 HOW_TO_INSTALL = "There is no Chromium: install it with “apt-get install chromium”."
+# Milliseconds that a page may take; what is there at once costs none of them.
+SLOW_MACHINE = 30_000
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -82,6 +84,7 @@ def make_person(live: str, tenant: Tenant, settings: Any) -> Callable[..., User]
 def playwright() -> Iterator[Playwright]:
     """Playwright, whose event loop is no reason for Django to refuse the database."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=SLOW_MACHINE)
     with sync_playwright() as started:
         yield started
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
@@ -109,7 +112,7 @@ def open_page(chromium: Browser, live: str) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(base_url=live, **given)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(SLOW_MACHINE)
         page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
         page.on("console", lambda message: _note_console(message, troubles))
         page.on("request", lambda request: _note_request(request.url, live, troubles))

@@ -50,7 +50,7 @@ def test_page_shows_what_is_known(browser: Client, rep: User) -> None:
         "Engines & Co",
         "Ada Lovelace",
         "ada@example.com",
-        "+493018301800",
+        "+49 30 18301800",
     ):
         assert shown in text
     for shown in ("vip guest", "Industry", "Steam", "EUR"):
