@@ -103,6 +103,8 @@ class Event(models.Model):
             models.Index("tenant", models.F("id").desc(), name="events_by_tenant"),
             # The API's filter: WHERE tenant_id = … AND type = … ORDER BY id DESC
             models.Index("tenant", "type", models.F("id").desc(), name="events_by_type"),
+            # The API's and the admin's filter: WHERE tenant_id = … AND source = … ORDER BY id DESC
+            models.Index("tenant", "source", models.F("id").desc(), name="events_by_source"),
             # The sweeper: WHERE status = 'pending' AND due_at <= now() ORDER BY due_at
             models.Index(fields=["due_at"], condition=Q(status="pending"), name="events_due"),
             # SELECT … WHERE status = 'failed' ORDER BY created_at DESC, and the admin's filter

@@ -148,6 +148,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='event',
+            index=models.Index(models.F('tenant'), models.F('source'), models.OrderBy(models.F('id'), descending=True), name='events_by_source'),
+        ),
+        migrations.AddIndex(
+            model_name='event',
             index=models.Index(condition=models.Q(('status', 'pending')), fields=['due_at'], name='events_due'),
         ),
         migrations.AddIndex(
