@@ -3,7 +3,6 @@
 from html.parser import HTMLParser
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 from zeal import zeal_context
 
@@ -41,7 +40,7 @@ class Page(HTMLParser):
         errors: what is wrong with it for somebody without a mouse, or for a strict browser.
     """
 
-    def __init__(self, response: HttpResponse) -> None:
+    def __init__(self, response: Any) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.errors: list[str] = []
@@ -124,7 +123,7 @@ class Page(HTMLParser):
             self.errors.append("no language")
 
 
-def page_of(response: HttpResponse) -> Page:
+def page_of(response: Any) -> Page:
     """The page of a response, checked.
 
     Raises:

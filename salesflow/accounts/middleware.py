@@ -107,7 +107,7 @@ class TenantMiddleware:
         in_admin = request.path_info.startswith(ADMIN)
         token = context._current_tenant.set(None if in_admin else tenant)
         try:
-            if tenant:
+            if tenant and request.user.is_authenticated:
                 structlog.contextvars.bind_contextvars(tenant=tenant.slug)
                 timezone.activate(ZoneInfo(request.user.time_zone or tenant.time_zone))
             _activate_language(request)

@@ -1,11 +1,11 @@
 """Logging in and out: by e-mail address, not too fast, and never with a hint who has an account."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -29,15 +29,15 @@ def user(tenant: Tenant) -> User:
     return make_user(tenant, email="ada@example.com")
 
 
-def log_in(email: str, password: str = PASSWORD, *, address: str = "192.0.2.1") -> HttpResponse:
+def log_in(email: str, password: str = PASSWORD, *, address: str = "192.0.2.1") -> Any:
     """Try to log in from a network address."""
     given = {"username": email, "password": password}
     return Client().post(reverse("login"), given, REMOTE_ADDR=address)
 
 
-def said(response: HttpResponse) -> str:
+def said(response: Any) -> str:
     """What the log-in form complains about."""
-    return str(response.context["form"].non_field_errors())  # type: ignore[attr-defined]
+    return str(response.context["form"].non_field_errors())
 
 
 def test_log_in_leads_to_where_one_wanted_to_go(user: User) -> None:
@@ -109,14 +109,12 @@ def test_failures_are_forgotten_after_a_day_and_name_nobody(user: User) -> None:
     assert LoginBackoff.objects.count() == 2
 
 
-def test_the_proxy_tells_who_it_is_only_when_there_is_one(
-    user: User, settings: pytest.FixtureRequest
-) -> None:
+def test_the_proxy_tells_who_it_is_only_when_there_is_one(user: User, settings: Any) -> None:
     forged = {"X-Forwarded-For": "198.51.100.7, 203.0.113.9"}
     given = {"username": "a@example.com", "password": "wrong"}
     keys = []
     for behind in (False, True):
-        settings.BEHIND_PROXY = behind  # type: ignore[attr-defined]
+        settings.BEHIND_PROXY = behind
         Client().post(reverse("login"), given, headers=forged)
         keys.append(set(LoginBackoff.objects.values_list("key", flat=True)))
     assert keys[0] < keys[1]

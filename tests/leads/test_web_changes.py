@@ -294,7 +294,7 @@ def test_board_adds_up_one_currency_only(browser: Client) -> None:
 def test_board_of_another_pipeline(browser: Client) -> None:
     way = make_pipeline("Partners")
     make_lead(name="Zoe", stage=way.stages.first())
-    page = page_of(browser.get(reverse("leads:board"), {"pipeline": way.pk}))
+    page = page_of(browser.get(reverse("leads:board"), {"pipeline": str(way.pk)}))
     assert "Zoe" in page.text
     assert "Zoe" not in page_of(browser.get(reverse("leads:board"), {"pipeline": "x"})).text
 

@@ -193,7 +193,7 @@ def test_timeline_goes_back_page_by_page(browser: Client) -> None:
         services.add_note(lead, f"Note {number}")
     first = timeline_of(lead)
     assert len(first.entries) == PAGE_SIZE
-    query = {"after": first.after}
+    query = {"after": str(first.after)}
     part = page_of(browser.get(url("timeline", lead), query, headers=HTMX)).text
     assert "Note 5" not in part
     for shown in ("Note 4", "Note 0", "Lead created"):

@@ -121,7 +121,8 @@ def test_pages_show_every_lead_once_forwards_and_backwards(browser: Client, sort
         seen += [lead.pk for lead in response.context["leads"]]
         last, url = url, response.context["next_url"]
     assert len(seen) == len(set(seen)) == 120
-    back, url = [], last
+    back: list[Any] = []
+    url = last
     while url:
         response = browser.get(reverse(LIST) + url)
         back = [lead.pk for lead in response.context["leads"]] + back
