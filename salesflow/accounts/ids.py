@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 _lock = threading.Lock()
@@ -33,7 +33,12 @@ def _next_stamp() -> int:
         return _last
 
 
-def first_uuid7_of(moment: datetime) -> UUID:
-    """The lowest id that `uuid7` can have made at that time: what is older has a lower one."""
-    milliseconds = int(moment.timestamp() * 1000)
+def first_uuid7_of(moment: datetime, shift: timedelta = timedelta()) -> UUID:
+    """The lowest id that `uuid7` can have made at that time: what is older has a lower one.
+
+    Args:
+        shift: added to the time, however early or late that is.
+    """
+    milliseconds = int((moment.timestamp() + shift.total_seconds()) * 1000)
+    milliseconds = min(max(milliseconds, 0), (1 << 48) - 1)
     return UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)

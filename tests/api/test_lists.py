@@ -174,6 +174,22 @@ def test_events_come_newest_first_page_by_page(api: ApiClient) -> None:
     assert [row["id"] for row in api.walk("/api/events?limit=3")] == ids[::-1]
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("created_before=9999-12-31T23:59:59Z", 1),
+        ("created_before=0001-01-01T00:00:00Z", 0),
+        ("created_after=9999-12-31T23:59:59Z", 0),
+        ("created_after=0001-01-01T00:00:00Z", 1),
+    ],
+)
+def test_events_are_narrowed_by_the_first_and_the_last_moment_there_is(
+    api: ApiClient, query: str, found: int
+) -> None:
+    make_event()
+    assert len(api.results(f"/api/events?{query}")) == found
+
+
 @pytest.mark.parametrize("path", ["/api/leads", "/api/leads/", "/api/events/", "/api/pipelines/"])
 def test_trailing_slash_is_optional(api: ApiClient, path: str) -> None:
     assert api.get(path).status_code == 200
