@@ -27,7 +27,6 @@ CHANGES = [
     for verb in ("add", "change", "delete")
     for name in ("tenant", "user", "membership", "apikey", "event", "replay", "lead", "pipeline")
 ]
-PAGES = ["tenant", "user", "apikey", "event", "replay", "lead", "pipeline"]
 
 
 def make_rows(tenant: Tenant) -> dict[str, Any]:
