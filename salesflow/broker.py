@@ -10,6 +10,19 @@ PGMQ_PARAMETERS = ("host", "port", "dbname", "user", "password")
 INSTALL_LOCK = 0x5A1E5F10  # any number that is the same in all our processes
 
 
+# A request that publishes must not wait for a broker that is away: one try, no pause. Left alone,
+# Celery waits two seconds before it believes that nobody listens.
+ONE_TRY = {"max_retries": 0, "interval_start": 0, "interval_step": 0}
+
+
+def transport_options(broker_url: str, database_url: str) -> dict[str, Any]:
+    """Return the options of Celery's transport for that broker."""
+    if broker_url.startswith("pgmq"):
+        return ONE_TRY | pgmq_transport_options(database_url)
+    waits = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 1800}
+    return ONE_TRY | waits
+
+
 def pgmq_transport_options(database_url: str) -> dict[str, Any]:
     """Return the options of Celery's `pgmq` transport for the queues in that database.
 

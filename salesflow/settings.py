@@ -105,11 +105,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Celery -------------------------------------------------------------------------------------
 BROKER_URL = env.str("BROKER_URL", default="")
 CELERY_BROKER_URL = BROKER_URL or "pgmq://localhost"
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    broker.pgmq_transport_options(DATABASE_URL)
-    if CELERY_BROKER_URL.startswith("pgmq")
-    else {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 1800}
-)
+CELERY_BROKER_TRANSPORT_OPTIONS = broker.transport_options(CELERY_BROKER_URL, DATABASE_URL)
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

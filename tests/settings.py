@@ -2,7 +2,7 @@
 
 import os
 
-from salesflow.broker import pgmq_transport_options
+from salesflow.broker import transport_options
 from tests.cluster import claim_home, database_url_of_tests
 
 claim_home()
@@ -11,7 +11,7 @@ os.environ["SALESFLOW_EXTRA_APPS"] = "tests.thirdparty"
 from salesflow.settings import *  # noqa: E402, F403
 
 # Celery's messages of this process go where the real processes of a test look for them.
-CELERY_BROKER_TRANSPORT_OPTIONS = pgmq_transport_options(database_url_of_tests())
+CELERY_BROKER_TRANSPORT_OPTIONS = transport_options("pgmq", database_url_of_tests())
 
 # Processes that a test starts are real ones: they use the project's settings.
 os.environ["DJANGO_SETTINGS_MODULE"] = "salesflow.settings"
