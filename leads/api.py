@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,7 +17,7 @@ from events.models import Event
 from events.serializers import EventSerializer
 from leads import queries, services
 from leads.filters import LeadFilter
-from leads.models import LEAD_VALUE, Lead, Note, Pipeline
+from leads.models import Lead, Note, Pipeline
 from leads.serializers import (
     LeadInputSerializer,
     LeadSerializer,
@@ -42,13 +42,13 @@ class LeadList(IdempotentPostMixin, generics.ListAPIView[Lead]):
         "created_at": ("created_at", "id"),
         "name": ("name", "id"),
         "company": ("company", "id"),
-        "value": (LEAD_VALUE, "id"),
+        "value": ("sorted_value", "id"),
     }
     default_ordering = "-updated_at"
 
     def get_queryset(self) -> QuerySet[Lead]:
         """All of the tenant."""
-        return queries.leads()
+        return queries.sortable(queries.leads())
 
     @extend_schema(summary=gettext_lazy("List leads, the last changed first"))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -149,7 +149,7 @@ class LeadEvents(IdempotentPostMixin, generics.ListAPIView[Event]):
     """A lead's history."""
 
     serializer_class = EventSerializer
-    orderings = {"occurred_at": ("occurred_at", F("position"))}
+    orderings = {"occurred_at": ("occurred_at", "position")}
     default_ordering = "-occurred_at"
 
     def get_queryset(self) -> QuerySet[Event]:

@@ -10,8 +10,8 @@ from django.db.models import Count, Max, Min, Prefetch, Q, QuerySet, Sum
 
 from events.models import Event
 from leads.models import LEAD_VALUE, ContactPoint, Lead, Pipeline, Stage
-from leads.paging import Order
 from salesflow.accounts.context import current_tenant
+from salesflow.accounts.paging import Order
 
 # What the lead list can be sorted by; each has its index.
 LEAD_ORDERS = {
@@ -78,7 +78,7 @@ def lead_order(sort: str) -> tuple[str, Order]:
     field = LEAD_ORDERS.get(sort.removeprefix("-"))
     if field is None:
         sort, field = "-updated_at", "updated_at"
-    return sort, Order(field, descending=sort.startswith("-"))
+    return sort, Order((field, "id"), descending=sort.startswith("-"))
 
 
 def sortable(rows: QuerySet[Lead]) -> QuerySet[Lead]:

@@ -22,11 +22,11 @@ from django.utils.translation import gettext as _
 from events.models import Event, EventStatus
 from events.types import EventType
 from leads.models import Lead
-from leads.paging import Order, Page
 from leads.queries import lead_events
+from salesflow.accounts.paging import Order, Page
 
 PAGE_SIZE = 30
-LAST_FIRST = Order("occurred_at", tie_breaker="position", descending=True)
+LAST_FIRST = Order(("occurred_at", "position"), descending=True)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def timeline_of(lead: Lead, *, after: str = "") -> Timeline:
         after: the key of the page, from the one before it.
     """
     rows: QuerySet[Event] = lead_events(lead).select_related("actor")
-    page = Page.read(rows, LAST_FIRST, size=PAGE_SIZE, after=after)
+    page = Page.read_or_first(rows, LAST_FIRST, size=PAGE_SIZE, after=after)
     return Timeline(list(_entries(page.rows)), page.after)
 
 

@@ -15,7 +15,6 @@ from django_htmx.http import push_url
 from leads.contact_points import readable
 from leads.forms import LeadFilterForm, NoteForm
 from leads.models import Lead, Pipeline
-from leads.paging import Page
 from leads.queries import (
     board_columns,
     count_capped,
@@ -28,6 +27,7 @@ from leads.queries import (
 )
 from leads.timeline import timeline_of
 from leads.views.base import LeadMixin, fragment, open_stages, shows_trouble
+from salesflow.accounts.paging import Page
 from salesflow.accounts.views import TenantRequiredMixin
 
 PAGE_SIZE = 50
@@ -56,7 +56,7 @@ class LeadListView(TenantRequiredMixin, TemplateView):
         rows = filter_leads(search_leads(leads(), form.cleaned_data.get("q", "")), **form.filters)
         sort, order = lead_order(query.get("sort", ""))
         links = {name: query.get(name, "") for name in LINKS}
-        page = Page.read(sortable(rows), order, size=PAGE_SIZE, **links)
+        page = Page.read_or_first(sortable(rows), order, size=PAGE_SIZE, **links)
         return super().get_context_data(
             section="leads",
             filter_form=form,

@@ -1,12 +1,8 @@
 """How long lists are cut into pages."""
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Any
 
-from django.core import signing
-from django.db.models import F, Field, Func, QuerySet, Value
-from django.db.models.lookups import GreaterThan, LessThan
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import exceptions
@@ -15,15 +11,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from salesflow.accounts.paging import BadKey, Order, Page
+
 DEFAULT_LIMIT, HIGHEST_LIMIT = 50, 200
-SALT = "salesflow.api.cursor"
 
 
 class KeysetPagination(BasePagination):
     """Pages by the last row seen: no counting, no offset, stable while rows are added.
 
-    A view declares what its rows can be sorted by, as name → what makes up the key, the last part
-    being unique; and `default_ordering`, a name with "-" before it when it descends:
+    A view declares what its rows can be sorted by, as name → the fields or annotations of an
+    `Order`; and `default_ordering`, a name with "-" before it when it descends:
 
         orderings = {"name": ("name", "id")}
     """
@@ -36,13 +33,18 @@ class KeysetPagination(BasePagination):
         Raises:
             ValidationError: `cursor`, `limit` or `ordering` cannot be what they say.
         """
-        self.request, self.salt = request, f"{SALT}.{type(view).__name__}"
-        self.orderings: Mapping[str, Sequence[Any]] = getattr(view, "orderings", {"id": ("id",)})
-        self.ordering = self._ordering(getattr(view, "default_ordering", "-id"))
-        limit = self._limit()
-        rows = list(self._from_cursor(self._sorted(queryset))[: limit + 1])
-        self.next = self._cursor_after(rows[limit - 1]) if len(rows) > limit else None
-        return rows[:limit]
+        self.request = request
+        self.orderings = _orderings(view)
+        order = self._order(getattr(view, "default_ordering", "-id"))
+        cursor = request.query_params.get("cursor", "")
+        try:
+            page = Page.read(queryset, order, size=self._limit(), after=cursor)
+        except BadKey:
+            raise exceptions.ValidationError(
+                {"cursor": _("Follow “next” as it was given, with the same ordering.")}
+            ) from None
+        self.next = page.after
+        return page.rows
 
     def get_paginated_response(self, data: Any) -> Response:
         """The page, and the address of the next one."""
@@ -52,13 +54,14 @@ class KeysetPagination(BasePagination):
 
     # --- Parameters -----------------------------------------------------------------------------
 
-    def _ordering(self, default: str) -> str:
+    def _order(self, default: str) -> Order:
         ordering = self.request.query_params.get("ordering", default)
-        if ordering.removeprefix("-") not in self.orderings:
+        names = self.orderings.get(ordering.removeprefix("-"))
+        if names is None:
             raise exceptions.ValidationError(
                 {"ordering": _("Sort by one of: %(names)s.") % {"names": ", ".join(self.names())}}
             )
-        return ordering
+        return Order(names, descending=ordering.startswith("-"))
 
     def names(self) -> list[str]:
         """What `ordering` may be."""
@@ -68,59 +71,11 @@ class KeysetPagination(BasePagination):
         given = self.request.query_params.get("limit", str(DEFAULT_LIMIT))
         return whole_number("limit", given, HIGHEST_LIMIT)
 
-    # --- Keys -----------------------------------------------------------------------------------
-
-    @cached_property
-    def _keys(self) -> list[Any]:
-        parts = self.orderings[self.ordering.removeprefix("-")]
-        return [F(part) if isinstance(part, str) else part for part in parts]
-
-    @property
-    def _descends(self) -> bool:
-        return self.ordering.startswith("-")
-
-    def _sorted(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        order = [key.desc() if self._descends else key.asc() for key in self._keys]
-        annotations = {f"_key{number}": key for number, key in enumerate(self._keys)}
-        rows: QuerySet[Any] = queryset.annotate(**annotations).order_by(*order)
-        return rows
-
-    def _from_cursor(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows after the one that the cursor names."""
-        cursor = self.request.query_params.get("cursor")
-        if not cursor:
-            return queryset
-        fields: list[Field[Any, Any]] = [
-            queryset.query.annotations[f"_key{number}"].output_field
-            for number in range(len(self._keys))
-        ]
-        values = zip(self._values_in(cursor), fields, strict=True)
-        last = Row(*(Value(field.to_python(value), output_field=field) for value, field in values))
-        after = LessThan if self._descends else GreaterThan
-        # A comparison of rows is one range of the index, however many rows share a value.
-        return queryset.filter(after(Row(*self._keys), last))
-
-    def _values_in(self, cursor: str) -> list[str]:
-        values: list[str] = []
-        try:
-            ordering, *values = signing.loads(cursor, salt=self.salt)
-        except signing.BadSignature:
-            ordering = None
-        if ordering != self.ordering:
-            raise exceptions.ValidationError(
-                {"cursor": _("Follow “next” as it was given, with the same ordering.")}
-            )
-        return values
-
-    def _cursor_after(self, row: Any) -> str:
-        keys = [getattr(row, f"_key{number}") for number in range(len(self._keys))]
-        return signing.dumps([self.ordering, *map(str, keys)], salt=self.salt, compress=True)
-
     # --- Schema ---------------------------------------------------------------------------------
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """The query parameters, for the OpenAPI document."""
-        self.orderings = getattr(view, "orderings", {"id": ("id",)})
+        self.orderings = _orderings(view)
         default = getattr(view, "default_ordering", "-id")
         return [
             _parameter("cursor", gettext_lazy("Where the page begins; see “next”."), {}),
@@ -151,13 +106,6 @@ class KeysetPagination(BasePagination):
         }
 
 
-class Row(Func):
-    """Several values that are compared as one, from the first on."""
-
-    function = "ROW"
-    output_field = Field()
-
-
 def whole_number(name: str, given: str, highest: int) -> int:
     """The number in a query parameter.
 
@@ -169,6 +117,11 @@ def whole_number(name: str, given: str, highest: int) -> int:
     raise exceptions.ValidationError(
         {name: _("Give a whole number from 1 to %(highest)d.") % {"highest": highest}}
     )
+
+
+def _orderings(view: Any) -> Mapping[str, tuple[str, ...]]:
+    orderings: Mapping[str, tuple[str, ...]] = getattr(view, "orderings", {"id": ("id",)})
+    return orderings
 
 
 def _parameter(name: str, description: Any, schema: dict[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
 from django.core import signing
-from django.core.exceptions import ValidationError
 from django.db.models import F, Model, QuerySet, Value
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 
 M = TypeVar("M", bound=Model)
-SALT = "leads.paging"
 
 
 class BadKey(ValueError):
@@ -19,37 +17,47 @@ class BadKey(ValueError):
 
 @dataclass(frozen=True)
 class Order:
-    """A total order: by a field or annotation, and where that is the same by a unique one."""
+    """A total order: by the first of some fields or annotations, and where that is the same by the
+    next one; the last one is unique."""
 
-    field: str
-    tie_breaker: str = "id"
+    names: tuple[str, ...]
     descending: bool = False
 
     def apply(self, rows: QuerySet[M], *, reverse: bool = False) -> QuerySet[M]:
         """The rows in this order, or in the opposite one."""
         sign = "-" if self.descending != reverse else ""
-        return rows.order_by(sign + self.field, sign + self.tie_breaker)
+        return rows.order_by(*(sign + name for name in self.names))
 
     def beyond(self, rows: QuerySet[M], key: str, *, reverse: bool = False) -> QuerySet[M]:
         """The rows after the one that gave `key`, or before it.
 
         Raises:
-            BadKey: no row of this list gave it.
+            BadKey: no such row in this order gave it.
         """
-        names = (self.field, self.tie_breaker)
-        fields = [_field(rows, name) for name in names]
-        values = [
-            Value(value, output_field=field)
-            for value, field in zip(_read(key, fields), fields, strict=True)
-        ]
+        values = self._read(key, rows)
         # One row comparison, which an index answers from the key on; an OR would not.
         lookup = TupleLessThan if self.descending != reverse else TupleGreaterThan
-        return rows.filter(lookup(Tuple(*map(F, names)), values))
+        return rows.filter(lookup(Tuple(*map(F, self.names)), values))
 
     def key_of(self, row: Model) -> str:
         """The key of the pages that begin after `row`, or end before it."""
-        values = [str(getattr(row, name)) for name in (self.field, self.tie_breaker)]
-        return signing.dumps(values, salt=SALT)
+        values = [str(getattr(row, name)) for name in self.names]
+        return signing.dumps(values, salt=self._salt(type(row)), compress=True)
+
+    def _read(self, key: str, rows: QuerySet[M]) -> list[Value]:
+        fields = [_field(rows, name) for name in self.names]
+        # Signed, so that what the database is asked for are values that it gave.
+        try:
+            texts = signing.loads(key, salt=self._salt(rows.model))
+        except signing.BadSignature as error:
+            raise BadKey(key) from error
+        pairs = zip(texts, fields, strict=True)
+        return [Value(field.to_python(text), output_field=field) for text, field in pairs]
+
+    def _salt(self, model: type[Model]) -> str:
+        """Keys of other rows, or in another order, have another one."""
+        sign = "-" if self.descending else ""
+        return f"salesflow.paging:{model._meta.label_lower}:{sign}{','.join(self.names)}"
 
 
 @dataclass(frozen=True)
@@ -64,24 +72,32 @@ class Page(Generic[M]):
     def read(
         cls, rows: QuerySet[M], order: Order, *, size: int, after: str = "", before: str = ""
     ) -> Self:
-        """Read one page of `rows`, in one query; the first where a key is missing or unusable.
+        """Read one page of `rows`, in one query; the first where no key is given.
 
         Args:
             after: the key of the last row seen.
             before: the key of the first row seen, when going back.
+
+        Raises:
+            BadKey: no such row in this order gave the key.
         """
-        try:
-            if before:
-                return cls._read_back(rows, order, size, before)
-            found = order.beyond(rows, after) if after else rows
-        except BadKey:
-            found, after = rows, ""
+        if before:
+            return cls._read_back(rows, order, size, before)
+        found = order.beyond(rows, after) if after else rows
         page = list(order.apply(found)[: size + 1])
         return cls(
             page[:size],
             before=order.key_of(page[0]) if after and page else None,
             after=order.key_of(page[size - 1]) if len(page) > size else None,
         )
+
+    @classmethod
+    def read_or_first(cls, rows: QuerySet[M], order: Order, *, size: int, **keys: str) -> Self:
+        """As `read`, but the first page where the key is unusable: nobody types keys."""
+        try:
+            return cls.read(rows, order, size=size, **keys)
+        except BadKey:
+            return cls.read(rows, order, size=size)
 
     @classmethod
     def _read_back(cls, rows: QuerySet[M], order: Order, size: int, before: str) -> Self:
@@ -97,12 +113,3 @@ class Page(Generic[M]):
 def _field(rows: QuerySet[M], name: str) -> Any:
     annotation = rows.query.annotations.get(name)
     return annotation.output_field if annotation else rows.model._meta.get_field(name)
-
-
-def _read(key: str, fields: list[Any]) -> list[Any]:
-    # Signed, so that what the database is asked for are values that it gave.
-    try:
-        texts = signing.loads(key, salt=SALT)
-        return [field.to_python(text) for field, text in zip(fields, texts, strict=True)]
-    except (signing.BadSignature, ValidationError) as error:
-        raise BadKey(key) from error
