@@ -58,9 +58,16 @@ class PlainCommand(BaseCommand):
             raise CommandError(_("Interrupted."), returncode=INTERRUPTED) from None
 
     @contextmanager
-    def progress(self, total: int, unit: str) -> Iterator["tqdm[NoReturn]"]:
-        """A bar on a terminal, once the work takes longer than a second."""
+    def progress(
+        self, total: int | None, unit: str, *, title: str | None = None
+    ) -> Iterator["tqdm[NoReturn]"]:
+        """A bar on a terminal, once the work takes longer than a second.
+
+        Args:
+            total: how many units there are; None: not known (yet).
+        """
         with tqdm(
+            desc=title,
             total=total,
             unit=f" {unit}",
             delay=1,

@@ -1,13 +1,11 @@
 """Builds the facts of analytics anew from the event log."""
 
-import sys
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from tqdm import tqdm
 
 from analytics.rebuilding import Rebuilt, count_told_events, rebuild_facts
 from salesflow.accounts.commands import PlainCommand
@@ -29,7 +27,7 @@ class Command(PlainCommand):
 
     def handle(self, **options: Any) -> None:
         """Rebuild, and tell how many events were read."""
-        rebuilt = {tenant.slug: _rebuild(tenant) for tenant in _tenants(options["tenant"])}
+        rebuilt = {tenant.slug: self._rebuild(tenant) for tenant in _tenants(options["tenant"])}
         for slug, result in rebuilt.items():
             text = _("%(tenant)s: %(number)s events read")
             self.stdout.write(text % {"tenant": slug, "number": intcomma(result.events)})
@@ -45,24 +43,12 @@ class Command(PlainCommand):
                 % {"count": len(failed), "event": event_id, "error": error}
             )
 
+    def _rebuild(self, tenant: Tenant) -> Rebuilt:
+        with self.progress(None, "events", title=tenant.slug) as bar:
+            if not bar.disable:
+                bar.total = count_told_events(tenant)
+            return rebuild_facts(tenant, progress=bar.update)
+
 
 def _tenants(slug: str | None) -> list[Tenant]:
-    if not slug:
-        return list(Tenant.objects.all())
-    try:
-        return [get_tenant(slug)]
-    except Tenant.DoesNotExist as error:
-        raise CommandError(str(error)) from None
-
-
-def _rebuild(tenant: Tenant) -> Rebuilt:
-    shown = sys.stderr.isatty()
-    with tqdm(
-        desc=tenant.slug,
-        unit=" events",
-        delay=1,
-        leave=False,
-        disable=not shown,
-        total=count_told_events(tenant) if shown else None,
-    ) as bar:
-        return rebuild_facts(tenant, progress=bar.update)
+    return [get_tenant(slug)] if slug else list(Tenant.objects.all())

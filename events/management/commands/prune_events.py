@@ -34,7 +34,7 @@ class Command(PlainCommand):
             text = _("%(events)s events and %(replays)s replays would be deleted.")
             self.stdout.write(text % asdict(found))
             return
-        with self.progress(0, "events") as bar:
+        with self.progress(None, "events") as bar:
             pruned = prune(before, bar.update)
         text = _("Deleted %(events)s events and %(replays)s replays.")
         self.stdout.write(text % asdict(pruned))

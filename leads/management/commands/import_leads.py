@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from tqdm import tqdm
 
 from leads.importing import ImportOptions, ImportRefused, ImportReport, import_leads
 from leads.importing.mapping import FIELDS, parse_pairs
@@ -19,7 +17,6 @@ from leads.importing.report import write_problems
 from leads.models import Outcome
 from salesflow.accounts.commands import PlainCommand
 from salesflow.accounts.context import tenant_context
-from salesflow.accounts.models import Tenant
 from salesflow.accounts.queries import get_tenant
 
 DELIMITER_NAMES = {
@@ -78,26 +75,17 @@ class Command(PlainCommand):
             raise CommandError(_("No row could be imported; see %(file)s.") % {"file": errors})
 
     def _import(self, path: Path, options: dict[str, Any]) -> ImportReport:
-        try:
-            tenant = get_tenant(options["tenant"])
-            with (
-                tenant_context(tenant),
-                tqdm(
-                    desc=path.name,
-                    unit=" rows",
-                    delay=1,
-                    leave=False,
-                    disable=not sys.stderr.isatty(),
-                ) as bar,
-            ):
+        tenant = get_tenant(options["tenant"])
+        with tenant_context(tenant), self.progress(None, "rows", title=path.name) as bar:
 
-                def show(done: int, total: int) -> None:
-                    bar.total = total
-                    bar.update(done - bar.n)
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
 
+            try:
                 return import_leads(path, _options(options), progress=show)
-        except (ImportRefused, Tenant.DoesNotExist) as error:
-            raise CommandError(str(error)) from None
+            except ImportRefused as error:
+                raise CommandError(str(error)) from None
 
     def _print(self, path: Path, report: ImportReport, errors: Path) -> None:
         self.stdout.write(_summary(report) % {"file": path.name, **_figures(report)})

@@ -1,7 +1,6 @@
 """Loads the demo tenant."""
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,16 +8,15 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from tqdm import tqdm
 
 from channels.models import Message
 from events.models import Event, EventStatus
 from leads.models import Lead
+from salesflow.accounts.commands import PlainCommand
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from salesflow.demo.access import SLUG, Access, create_access
@@ -27,7 +25,7 @@ from salesflow.demo.settling import settle_pending_events
 from salesflow.demo.story import Story, tell_stories
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """A tenant with people, months of leads, messages and a few honest failures."""
 
     help = (
@@ -55,17 +53,8 @@ class Command(BaseCommand):
             self._summarise()
 
     def _settle(self) -> None:
-        with (
-            expected_failures(),
-            tqdm(
-                desc="Settling events",
-                total=Event.objects.filter(status=EventStatus.PENDING).count(),
-                unit=" events",
-                delay=1,
-                leave=False,
-                disable=not sys.stderr.isatty(),
-            ) as bar,
-        ):
+        pending = Event.objects.filter(status=EventStatus.PENDING).count()
+        with expected_failures(), self.progress(pending, "events", title="Settling") as bar:
             settle_pending_events(bar.update)
 
     def _summarise(self) -> None:
