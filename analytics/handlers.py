@@ -4,7 +4,7 @@ comes. All handlers take batches and write each table in one statement."""
 from analytics.event_facts import autopilot_fact, message_fact, sequence_fact, write_event_facts
 from analytics.lead_facts import write_lead_facts
 from analytics.rebuilding import wait_for_rebuild
-from analytics.stage_entries import write_stage_entries
+from analytics.stage_entries import write_stage_datings, write_stage_entries
 from events import EventType, register_event_handler
 from events.models import Event
 
@@ -29,9 +29,10 @@ def handle_stage_change(events: list[Event]) -> None:
 
 @register_event_handler(EventType.LEAD_UPDATED, EventType.LEAD_ASSIGNED, batch=True)
 def handle_lead_edit(events: list[Event]) -> None:
-    """Keep source, value, currency, owner and date of leads as they are now."""
+    """Keep source, value, currency, owner and dates of leads as they are now."""
     wait_for_rebuild()
     write_lead_facts(events)
+    write_stage_datings(event for event in events if event.type == EventType.LEAD_UPDATED)
 
 
 @register_event_handler(EventType.LEAD_DELETED, EventType.LEAD_MERGED, batch=True)

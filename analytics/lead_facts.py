@@ -105,8 +105,9 @@ def _edited(edit: LeadUpdated) -> Values:
     values: Values = {name: (new[name],) for name in ("source", "currency") if name in new}
     if "value" in new:
         values["value"] = (None if new["value"] is None else Decimal(str(new["value"])),)
-    if "created_at" in new:
-        values["created"] = (datetime.fromisoformat(new["created_at"]),)
+    for register in ("created", "closed"):
+        if moment := new.get(f"{register}_at"):
+            values[register] = (datetime.fromisoformat(moment),)
     return values
 
 

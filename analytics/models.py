@@ -108,7 +108,8 @@ class StageEntry(EventFact):
     stage_id = models.UUIDField()
     stage_position = models.PositiveIntegerField(help_text=_("In the pipeline, at that time."))
     kind = models.CharField(max_length=4, help_text=_("Of the stage: open, won or lost."))
-    entered_at = models.DateTimeField()
+    told_at = models.DateTimeField(help_text=_("When it came in, as the event told."))
+    entered_at = models.DateTimeField(help_text=_("When it came in, as was told last."))
     left_at = models.DateTimeField(null=True)
     position = models.BigIntegerField(help_text=_("Of the event in the log."))
 
@@ -126,6 +127,25 @@ class StageEntry(EventFact):
 
     def __str__(self) -> str:
         return f"{self.lead_id} → {self.stage_id}"
+
+
+class StageDating(EventFact):
+    """It was told anew when a lead came into the stage that it was in then."""
+
+    lead_id = models.UUIDField()
+    entered_at = models.DateTimeField()
+    position = models.BigIntegerField(help_text=_("Of the event in the log."))
+
+    class Meta:
+        verbose_name = _("stage dating")
+        verbose_name_plural = _("stage datings")
+        indexes = [
+            # The last one of a stay: WHERE lead_id = … AND position > … ORDER BY position DESC
+            models.Index(fields=["lead_id", "position"], name="stage_datings_by_lead"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lead_id}: {self.entered_at}"
 
 
 class MessageFact(EventFact):

@@ -43,8 +43,8 @@ class Payload(BaseModel):
             _register(cls)
 
     @classmethod
-    def of(cls, instance: Any, changes: Changes) -> Self:
-        """The payload that `instance` publishes when it was created or changed.
+    def of(cls, instance: Any, changes: Changes) -> Self | None:
+        """The payload that `instance` publishes when it was created or changed; None: nothing.
 
         Args:
             instance: the row after the save.

@@ -155,7 +155,8 @@ def publishes(
     """Declare at the top of a model what its rows publish.
 
     Args:
-        payload: its classmethod `of(instance, changes)` makes the payload.
+        payload: its classmethod `of(instance, changes)` makes the payload, or None where another
+            event tells the change.
         on: "create", "change" (one of `fields` has another value than when it was read), or both.
         fields: the watched fields.
         when: publishes only rows for which it is true.
@@ -338,12 +339,9 @@ def drafts_of(row: Publisher, changes: Changes | None) -> list[Draft]:
         changes: what the save changed, or None when it created the row.
     """
     return [
-        Draft(
-            declared.payload.of(row, changes or {}),
-            getattr(row, declared.occurred) if declared.occurred else None,
-        )
+        Draft(payload, getattr(row, declared.occurred) if declared.occurred else None)
         for declared in row.declarations
-        if declared.applies(row, changes)
+        if declared.applies(row, changes) and (payload := declared.payload.of(row, changes or {}))
     ]
 
 

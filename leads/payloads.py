@@ -29,7 +29,12 @@ EDITED_FIELDS = (
     "custom_fields",
     "external_id",
     "created_at",
+    "stage_entered_at",
+    "closed_at",
+    "lost_reason",
 )
+# Field → the field with which it changes when a lead moves; then the event of the move tells it.
+MOVED_WITH = {"stage_entered_at": "stage", "closed_at": "outcome", "lost_reason": "outcome"}
 
 
 class FieldChange(BaseModel):
@@ -87,14 +92,14 @@ class LeadUpdated(Payload, type=EventType.LEAD_UPDATED, subject="lead"):
     changes: dict[str, FieldChange]
 
     @classmethod
-    def of(cls, instance: Lead, changes: Changes) -> Self:
-        """The edited fields, each with its old and new value."""
+    def of(cls, instance: Lead, changes: Changes) -> Self | None:
+        """The edited fields, each with its old and new value; None where a lead only moved."""
         edited = {
             field: FieldChange(old=_as_json(old), new=_as_json(new))
             for field, (old, new) in changes.items()
-            if field in EDITED_FIELDS
+            if field in EDITED_FIELDS and MOVED_WITH.get(field) not in changes
         }
-        return cls(lead_id=instance.id, changes=edited)
+        return cls(lead_id=instance.id, changes=edited) if edited else None
 
 
 class LeadStageChanged(Payload, type=EventType.LEAD_STAGE_CHANGED, subject="lead"):

@@ -10,13 +10,15 @@ An event that nobody describes is shown by the name of its type.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.text import capfirst
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from events.models import Event, EventStatus
@@ -238,11 +240,18 @@ def _changes(field: str, old: Any, new: Any) -> Iterator[Change]:
         for name in sorted({*old, *new}):
             if old.get(name) != new.get(name):
                 yield Change(_text(old.get(name)), _text(new.get(name)), name)
+    elif field.endswith("_at"):
+        before, after = (_moment(value) if value else "–" for value in (old, new))
+        yield Change(before, after, field_label(field))
     elif field == "value":
         before, after = (_amount(value) if value else "–" for value in (old, new))
         yield Change(before, after, field_label(field))
     else:
         yield Change(_text(old), _text(new), field_label(field))
+
+
+def _moment(value: str) -> str:
+    return date_format(localtime(datetime.fromisoformat(value)), "SHORT_DATETIME_FORMAT")
 
 
 def _text(value: Any) -> str:

@@ -102,6 +102,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='StageDating',
+            fields=[
+                ('event_id', models.UUIDField(primary_key=True, serialize=False)),
+                ('lead_id', models.UUIDField()),
+                ('entered_at', models.DateTimeField()),
+                ('position', models.BigIntegerField(help_text='Of the event in the log.')),
+                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),
+            ],
+            options={
+                'verbose_name': 'stage dating',
+                'verbose_name_plural': 'stage datings',
+                'indexes': [models.Index(fields=['lead_id', 'position'], name='stage_datings_by_lead')],
+            },
+        ),
+        migrations.CreateModel(
             name='StageEntry',
             fields=[
                 ('event_id', models.UUIDField(primary_key=True, serialize=False)),
@@ -110,7 +125,8 @@ class Migration(migrations.Migration):
                 ('stage_id', models.UUIDField()),
                 ('stage_position', models.PositiveIntegerField(help_text='In the pipeline, at that time.')),
                 ('kind', models.CharField(help_text='Of the stage: open, won or lost.', max_length=4)),
-                ('entered_at', models.DateTimeField()),
+                ('told_at', models.DateTimeField(help_text='When it came in, as the event told.')),
+                ('entered_at', models.DateTimeField(help_text='When it came in, as was told last.')),
                 ('left_at', models.DateTimeField(null=True)),
                 ('position', models.BigIntegerField(help_text='Of the event in the log.')),
                 ('tenant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),

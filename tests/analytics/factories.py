@@ -13,7 +13,7 @@ from leads.models import Lead, Stage
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
-VERBS = ["edit", "move", "move", "move", "redate", "assign", "delete"]
+VERBS = ["edit", "move", "move", "move", "redate", "redate_stay", "assign", "delete"]
 STEPS = st.lists(
     st.tuples(st.integers(0, 2), st.sampled_from(VERBS), st.integers(0, 9), st.integers(0, 400)),
     max_size=12,
@@ -59,7 +59,11 @@ def _change(
             lead, value=value and round(value, 2), currency=currency, source=f"source {number}"
         )
     lead = services.lock_lead(lead)
-    lead.created_at = min(START - timedelta(days=days), lead.closed_at or START)
+    if verb == "redate_stay":
+        lead.stage_entered_at = lead.created_at + timedelta(days=days)
+        lead.closed_at = lead.closed_at and lead.stage_entered_at
+    else:
+        lead.created_at = min(START - timedelta(days=days), lead.closed_at or START)
     lead.save()
     return lead
 
@@ -85,11 +89,18 @@ FOLLOWED = [
 def leads_as_stored() -> dict[Any, dict[str, Any]]:
     """Lead → what the lead's own row says about what its fact should say."""
     return {
-        lead.id: {name: getattr(lead, name) for name in FOLLOWED} for lead in Lead.objects.all()
+        lead.id: {name: getattr(lead, name) for name in [*FOLLOWED, "stage_entered_at"]}
+        for lead in Lead.objects.all()
     }
 
 
 def leads_as_counted() -> dict[Any, dict[str, Any]]:
-    """Lead → what its fact says, without those that were deleted."""
+    """Lead → what its fact and its last entry say, without those that were deleted."""
     living = LeadFact.objects.filter(deleted_at=None)
-    return {fact.lead_id: {name: getattr(fact, name) for name in FOLLOWED} for fact in living}
+    entries = StageEntry.objects.order_by("position").values_list("lead_id", "entered_at")
+    last = dict(entries)
+    return {
+        fact.lead_id: {name: getattr(fact, name) for name in FOLLOWED}
+        | {"stage_entered_at": last[fact.lead_id]}
+        for fact in living
+    }

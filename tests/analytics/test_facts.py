@@ -1,11 +1,11 @@
 """Each event becomes its fact, once."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from analytics.models import AutopilotFact, LeadFact, MessageFact, SequenceFact
+from analytics.models import AutopilotFact, LeadFact, MessageFact, SequenceFact, StageEntry
 from channels.autopilot.payloads import AutopilotActionExecuted
 from channels.payloads import MessageFailed, MessageSent
 from channels.sequences.payloads import SequenceEnrolled, SequenceFinished, SequenceStepExecuted
@@ -105,6 +105,30 @@ def test_deal_that_is_opened_again_is_open(tenant: Tenant, closing: str) -> None
     fact = LeadFact.objects.get()
     assert (fact.outcome, fact.closed_at) == ("open", None)
     assert fact.furthest_stage_id == stage_called("Proposal").id
+
+
+def test_dates_that_are_told_anew_are_counted(tenant: Tenant) -> None:
+    lead = make_lead(created_at=AT)
+    services.move_lead(lead, stage_called("Proposal"), at=AT + timedelta(days=3))
+    won = services.win_lead(lead, at=AT + timedelta(days=9))
+    won.closed_at = won.stage_entered_at = AT + timedelta(days=7)
+    won.save()
+    settle_twice()
+    assert LeadFact.objects.get().closed_at == AT + timedelta(days=7)
+    stays = StageEntry.objects.order_by("position").values_list("entered_at", "left_at")
+    days = [AT + timedelta(days=number) for number in (0, 3, 7)]
+    assert list(stays) == [(days[0], days[1]), (days[1], days[2]), (days[2], None)]
+
+
+def test_date_told_anew_before_its_entry_waits_for_it(tenant: Tenant) -> None:
+    lead = make_lead(created_at=AT)
+    lead.stage_entered_at = AT + timedelta(days=1)
+    lead.save()
+    for type_ in ("lead.updated", "lead.created"):
+        Event.objects.exclude(type=type_).update(status=EventStatus.PROCESSED)
+        settle_events()
+        Event.objects.update(status=EventStatus.PENDING)
+    assert StageEntry.objects.get().entered_at == AT + timedelta(days=1)
 
 
 def test_merged_lead_counts_no_more(tenant: Tenant) -> None:

@@ -161,6 +161,36 @@ def test_changed_rows_are_brought_up_to_date_through_events(tenant: Tenant, tmp_
     assert not Event.objects.filter(subject_id=bob.id).exists()
 
 
+def test_dates_that_a_file_tells_anew_are_an_edit(tenant: Tenant, tmp_path: Path) -> None:
+    columns = {**DEALS, "stage_entered_at": "since", "lost_reason": "why"}
+    header = [*HEADER, "since", "why"]
+    won = ["1", "Ada", "Won", "10", "2019-01-02", "2019-05-06", "2019-05-06", ""]
+    lost = ["2", "Bob", "Lost", "10", "2019-01-02", "2019-05-06", "2019-05-06", "Price"]
+    run(make_csv(tmp_path / "f.csv", header, [won, lost]), columns)
+    Event.objects.all().delete()
+    won[5:7], lost[7] = ["2019-05-04", "2019-05-03"], "Timing"
+
+    report = run(make_csv(tmp_path / "f.csv", header, [won, lost]), columns)
+
+    assert report.updated == 2
+    of_ada, of_bob = Event.objects.order_by("position")
+    assert (of_ada.type, of_bob.type) == ("lead.updated", "lead.updated")
+    before = "2019-05-06T00:00:00+00:00"
+    assert of_ada.payload["changes"] == {
+        "closed_at": {"old": before, "new": "2019-05-04T00:00:00+00:00"},
+        "stage_entered_at": {"old": before, "new": "2019-05-03T00:00:00+00:00"},
+    }
+    assert of_bob.payload["changes"] == {"lost_reason": {"old": "Price", "new": "Timing"}}
+
+
+def test_a_move_with_its_dates_is_no_edit(tenant: Tenant, tmp_path: Path) -> None:
+    run(deals(tmp_path, ["1", "Ada", "New", "10", "2019-01-02", ""]))
+    run(deals(tmp_path, ["1", "Ada", "Won", "10", "2019-01-02", "2019-05-06"]))
+    run(deals(tmp_path, ["1", "Ada", "New", "10", "2019-01-02", ""]))
+
+    assert types() == ["lead.created", "lead.stage_changed", "lead.won", "lead.stage_changed"]
+
+
 def test_three_broken_rows_in_a_thousand_are_named_and_the_others_land(
     tenant: Tenant, tmp_path: Path
 ) -> None:
