@@ -5,6 +5,8 @@ PIP := $(VENV) -m pip install --quiet --disable-pip-version-check --require-hash
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 # `make test ARGS=tests/leads` tests a part.
 ARGS ?=
+# Two test sessions or more at once, each with a database server of its own.
+SIDE_BY_SIDE ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # `make run PORT=8001`; empty means that SALESFLOW_PORT or its default decides.
 ifdef PORT
@@ -17,7 +19,7 @@ run: install
 	@exec $(VENV) -m salesflow
 
 test: install-dev
-	@$(VENV) -m pytest $(ARGS)
+	@$(VENV) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: install-dev
 	@echo "ruff: format and lint" && $(VENV) -m ruff format --check --quiet . && $(VENV) -m ruff check --quiet .

@@ -6,12 +6,20 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.utils import translation
 
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from tests.factories import make_tenant
 
 pytest_plugins = ["tests.cluster"]
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Pages that a test opens in another language leave that language behind in this thread."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
+SET_BACK = 10_000 << 12  # ten seconds, in the unit of stamps
+
 _lock = threading.Lock()
 _last = 0
 
@@ -13,8 +15,8 @@ _last = 0
 def uuid7() -> UUID:
     """A version 7 UUID: 48 bits of Unix milliseconds, 12 bits of their fraction, 62 random bits.
 
-    Ids made by one process rise strictly, so that they sort as they were made and land side by
-    side in an index.
+    Ids made by one process rise strictly, as long as nobody sets its clock back by more than ten
+    seconds; so they sort as they were made and land side by side in an index.
 
     Source: RFC 9562, section 5.7 and method 3 of section 6.2 (sub-millisecond clock in rand_a).
     """
@@ -29,7 +31,8 @@ def _next_stamp() -> int:
     global _last  # noqa: PLW0603
     now = time.time_ns() * 4096 // 1_000_000
     with _lock:
-        _last = max(now, _last + 1)
+        # A clock that was set back by more than this had been wrong: follow it.
+        _last = now if now < _last - SET_BACK else max(now, _last + 1)
         return _last
 
 
