@@ -16,9 +16,12 @@ from rest_framework.response import Response
 from events.models import Event
 from events.serializers import EventSerializer
 from leads import queries, services
+from leads.capturing import capture_lead
 from leads.filters import LeadFilter
 from leads.models import Lead, Note, Pipeline
 from leads.serializers import (
+    CaptureInputSerializer,
+    CaptureSerializer,
     LeadInputSerializer,
     LeadSerializer,
     NoteInputSerializer,
@@ -66,6 +69,33 @@ class LeadList(IdempotentPostMixin, generics.ListAPIView[Lead]):
         serializer.is_valid(raise_exception=True)
         lead = services.create_lead(**{"source": "api", **serializer.validated_data})
         return Response(told(lead.pk), status=status.HTTP_201_CREATED)
+
+
+class LeadExtract(IdempotentPostMixin, generics.GenericAPIView[Lead]):
+    """Makes leads from text."""
+
+    serializer_class = CaptureInputSerializer
+
+    @extend_schema(
+        summary=gettext_lazy("Make a lead from a text"),
+        request=CaptureInputSerializer,
+        responses={200: CaptureSerializer, 201: CaptureSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Find a lead in a mail, a web form or a signature, by rules that are documented.
+
+        201 tells a new lead with the text as its first note. 200 tells the lead that has one of
+        the addresses or numbers, and got the text as a note; or the result of a dry run.
+        """
+        author = request.user if isinstance(request.user, User) else None
+        serializer = CaptureInputSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        given = serializer.validated_data
+        capture = capture_lead(**given, author=author)
+        answer = CaptureSerializer(capture).data
+        answer["lead"] = told(capture.lead.pk) if capture.lead else None
+        made = capture.created and not capture.dry_run
+        return Response(answer, status=status.HTTP_201_CREATED if made else status.HTTP_200_OK)
 
 
 class LeadDetail(IdempotentPostMixin, generics.RetrieveAPIView[Lead]):
@@ -211,6 +241,7 @@ class PipelineList(IdempotentPostMixin, generics.ListAPIView[Pipeline]):
 
 urlpatterns: list[Any] = [
     api_path("leads", LeadList.as_view(), "api-leads"),
+    api_path("leads/extract", LeadExtract.as_view(), "api-leads-extract"),
     api_path("leads/<uuid:lead_id>", LeadDetail.as_view(), "api-lead"),
     api_path("leads/<uuid:lead_id>/events", LeadEvents.as_view(), "api-lead-events"),
     api_path("leads/<uuid:lead_id>/notes", LeadNotes.as_view(), "api-lead-notes"),

@@ -32,6 +32,11 @@ def normalise_email(value: str) -> str:
         ) from None
 
 
+def region_of(language: str) -> str:
+    """The country whose numbers may come without a country code, such as "DE"."""
+    return "DE" if language == "de" else "US"
+
+
 def normalise_phone(value: str, *, language: str) -> str:
     """The number in E.164, such as +4930901820.
 
@@ -43,7 +48,7 @@ def normalise_phone(value: str, *, language: str) -> str:
         ValidationError: no phone number can be read from it.
     """
     try:
-        number = phonenumbers.parse(value, "DE" if language == "de" else "US")
+        number = phonenumbers.parse(value, region_of(language))
     except phonenumbers.NumberParseException:
         number = None
     if number is None or not _is_dialled_from_abroad(number):

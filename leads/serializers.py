@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from leads.capturing import FOUND_FIELDS, LONGEST_TEXT, Capture
+from leads.capturing.pieces import Finding
 from leads.models import Lead, Note, Pipeline, Stage
 from leads.queries import stages_called
 from salesflow.accounts.models import User
@@ -204,3 +206,45 @@ class NoteInputSerializer(StrictSerializer):
     """What a note says."""
 
     body = TextField(allow_blank=True, trim_whitespace=False)
+
+
+class CaptureInputSerializer(StrictSerializer):
+    """A text that a lead stands in."""
+
+    text = TextField(
+        max_length=LONGEST_TEXT,
+        trim_whitespace=False,
+        help_text=gettext_lazy("A mail, a filled web form, a signature, a note of a call."),
+    )
+    source = TextField(  # type: ignore[assignment]
+        default="capture", help_text=gettext_lazy("Of a new lead; by default capture.")
+    )
+    dry_run = serializers.BooleanField(
+        default=False, help_text=gettext_lazy("Tell what would be found, and write nothing.")
+    )
+
+
+class FindingSerializer(serializers.Serializer[Finding]):
+    """A fact that stands in the text."""
+
+    field = serializers.ChoiceField(FOUND_FIELDS)
+    value = serializers.CharField(help_text=gettext_lazy("In normal form."))
+    rule = serializers.CharField(help_text=gettext_lazy("What found it."))
+    start = serializers.IntegerField(
+        help_text=gettext_lazy("Where in the text it stands, in characters.")
+    )
+    end = serializers.IntegerField(help_text=gettext_lazy("The place after its last character."))
+
+
+class CaptureSerializer(serializers.Serializer[Capture]):
+    """What came of a text."""
+
+    lead = LeadSerializer(
+        allow_null=True,
+        help_text=gettext_lazy("Null only in a dry run, when the lead would be a new one."),
+    )
+    created = serializers.BooleanField(
+        help_text=gettext_lazy("Whether the lead is new; in a dry run, whether it would be.")
+    )
+    dry_run = serializers.BooleanField()
+    found = FindingSerializer(many=True)

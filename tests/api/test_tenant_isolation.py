@@ -34,7 +34,12 @@ BODIES = {
     ("PATCH", "api-lead"): {"company": "Analytical"},
 }
 # Routes without an id that write: each has a test below.
-WRITES = {("POST", "api-leads"), ("POST", "api-messages"), ("POST", "api-events-replay")}
+WRITES = {
+    ("POST", "api-leads"),
+    ("POST", "api-leads-extract"),
+    ("POST", "api-messages"),
+    ("POST", "api-events-replay"),
+}
 
 
 def routes(resolver: Any = None, prefix: str = "") -> Iterator[Route]:
@@ -232,6 +237,17 @@ def test_taken_address_and_external_id_of_another_tenant_are_free(
 ) -> None:
     body = {"name": "X", "emails": ["zanzibar@example.com"], "external_id": "zanzibar-1"}
     assert intruder.post("/api/leads", body).status_code == 201
+
+
+def test_text_with_addresses_of_another_tenant_makes_a_lead_of_the_callers(
+    world: World, intruder: ApiClient
+) -> None:
+    before = world.snapshot()
+    addresses = ["zanzibar@example.com", world.user.email]
+    response = intruder.post("/api/leads/extract", {"text": " or ".join(addresses)})
+    assert response.status_code == 201
+    assert response.json()["lead"]["emails"] == addresses
+    assert world.snapshot() == before
 
 
 def test_batch_replay_never_selects_events_of_another_tenant(
