@@ -166,14 +166,7 @@ class LeadWon(Payload, type=EventType.LEAD_WON, subject="lead"):
     @classmethod
     def of(cls, instance: Lead, changes: Changes) -> Self:
         """The deal as it was won."""
-        return cls(
-            lead_id=instance.id,
-            stage_id=instance.stage_id,
-            stage=instance.stage.name,
-            owner_id=instance.owner_id,
-            value=instance.value,
-            currency=instance.currency,
-        )
+        return cls(**_closed_deal(instance))
 
 
 class LeadLost(Payload, type=EventType.LEAD_LOST, subject="lead"):
@@ -190,15 +183,7 @@ class LeadLost(Payload, type=EventType.LEAD_LOST, subject="lead"):
     @classmethod
     def of(cls, instance: Lead, changes: Changes) -> Self:
         """The deal as it was lost, and why."""
-        return cls(
-            lead_id=instance.id,
-            stage_id=instance.stage_id,
-            stage=instance.stage.name,
-            reason=instance.lost_reason,
-            owner_id=instance.owner_id,
-            value=instance.value,
-            currency=instance.currency,
-        )
+        return cls(reason=instance.lost_reason, **_closed_deal(instance))
 
 
 class LeadMerged(Payload, type=EventType.LEAD_MERGED, subject="lead"):
@@ -234,6 +219,18 @@ class NoteAdded(Payload, type=EventType.NOTE_ADDED, subject="lead"):
             author_id=instance.author_id,
             body=instance.body,
         )
+
+
+def _closed_deal(lead: Lead) -> dict[str, Any]:
+    """What a won and a lost deal both say."""
+    return {
+        "lead_id": lead.id,
+        "stage_id": lead.stage_id,
+        "stage": lead.stage.name,
+        "owner_id": lead.owner_id,
+        "value": lead.value,
+        "currency": lead.currency,
+    }
 
 
 def _as_json(value: Any) -> JsonValue:

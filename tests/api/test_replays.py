@@ -1,6 +1,5 @@
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -13,22 +12,10 @@ from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Membership, Tenant
 from tests.api.clients import ApiClient, fields_of
 from tests.events.factories import make_event, make_events
+from tests.events.switches import Switch
 from tests.factories import make_tenant, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Switch:
-    """A handler that fails while it is off."""
-
-    def __init__(self) -> None:
-        self.on = False
-        self.handled: list[UUID] = []
-
-    def __call__(self, event: Event) -> Any:
-        if not self.on:
-            raise RuntimeError("the switch is off")
-        self.handled.append(event.id)
 
 
 @pytest.fixture

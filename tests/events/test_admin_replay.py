@@ -14,6 +14,7 @@ from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_event, make_events
+from tests.events.switches import Switch
 from tests.factories import make_tenant, make_user
 from tests.staff import client_of, make_staff, make_superuser, said_on
 
@@ -24,21 +25,6 @@ PLAN = reverse("admin:events_event_replay")
 MAY_REPLAY = ["view_event", "replay_event"]
 
 pytestmark = pytest.mark.django_db
-
-
-class Switch:
-    """A handler that an engineer mends."""
-
-    __name__ = "switch"
-
-    def __init__(self) -> None:
-        self.works = False
-        self.effects: list[int] = []
-
-    def __call__(self, event: Event) -> None:
-        if not self.works:
-            raise ValueError("broken")
-        self.effects.append(event.payload["number"])
 
 
 @pytest.fixture
@@ -90,14 +76,14 @@ def test_failed_event_is_processed_once_the_handler_works(
     event, client = make_event(), client_of(admin)
     with handler_of(TYPE, function=switch):
         settle_events()
-        switch.works = True
+        switch.on = True
         page = client.get(reverse("admin:events_event_change", args=[event.pk]))
         response = start(client, page.context["replay_url"])
         advance_running_replays()
         settle_events()
     event.refresh_from_db()
     replay = Replay.objects.get()
-    assert (event.status, switch.effects) == (EventStatus.PROCESSED, [0])
+    assert (event.status, switch.numbers) == (EventStatus.PROCESSED, [0])
     assert (replay.reason, replay.actor, replay.tenant) == ("mended the handler", admin, tenant)
     assert response.redirect_chain[-1][0] == reverse("admin:events_replay_change", args=[replay.pk])
     assert "The replay of 1 event has started" in said_on(response)
@@ -175,13 +161,13 @@ def test_external_effects_stay_out_unless_asked_for(tenant: Tenant, settle_event
 
     def sends_mail(event: Event) -> None:
         sent.append(event.pk)
-        if not switch.works:
+        if not switch.on:
             raise ConnectionError("refused")
 
     root, event = client_of(make_superuser()), make_event()
     with handler_of(TYPE, function=sends_mail, effects="external", on_replay="skip"):
         settle_events()
-        switch.works = True
+        switch.on = True
         start(root, plan_url(event))
         advance_running_replays()
         settle_events()

@@ -1,7 +1,5 @@
 from collections.abc import Callable, Iterator
 from contextvars import Context
-from typing import Any
-from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,23 +13,10 @@ from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_event, make_events
+from tests.events.switches import Switch
 from tests.factories import make_tenant
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Switch:
-    """A handler that fails while it is off."""
-
-    def __init__(self) -> None:
-        self.on = False
-        self.handled: list[UUID] = []
-        self.error: Exception = RuntimeError("the switch is off")
-
-    def __call__(self, event: Event) -> Any:
-        if not self.on:
-            raise self.error
-        self.handled.append(event.id)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_event, make_events
+from tests.events.switches import Switch
 from tests.factories import make_tenant
 
 Settle = Callable[[], int]
@@ -20,26 +21,11 @@ TYPE = "thing.happened"
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
-class Switch:
-    """A handler that an engineer mends."""
-
-    __name__ = "switch"
-
-    def __init__(self) -> None:
-        self.works = False
-        self.effects: list[int] = []
-
-    def __call__(self, event: Event) -> None:
-        if not self.works:
-            raise ValueError("broken")
-        self.effects.append(event.payload["number"])
-
-
 def test_replay_makes_a_failed_event_processed(tenant: Tenant, settle_events: Settle) -> None:
     event, switch = make_event(), Switch()
     with handler_of(TYPE, function=switch):
         settle_events()
-        switch.works = True
+        switch.on = True
         replay = replay_event(event.id, reason="mended")
         settle_events()
     event.refresh_from_db()
@@ -62,38 +48,38 @@ def test_replay_that_fails_again_says_so(tenant: Tenant, settle_events: Settle) 
 
 def test_replay_leaves_succeeded_handlers_alone(tenant: Tenant, settle_events: Settle) -> None:
     event, good, bad = make_event(), Switch(), Switch()
-    good.works = True
+    good.on = True
     with (
         handler_of(TYPE, function=good, name="good"),
         handler_of(TYPE, function=bad, name="bad"),
     ):
         settle_events()
-        bad.works = True
+        bad.on = True
         replay_event(event.id)
         settle_events()
-    assert (good.effects, bad.effects) == ([0], [0])
+    assert (good.numbers, bad.numbers) == ([0], [0])
 
 
 def test_chosen_handler_runs_again_though_it_succeeded(
     tenant: Tenant, settle_events: Settle
 ) -> None:
     event, switch = make_event(), Switch()
-    switch.works = True
+    switch.on = True
     with handler_of(TYPE, function=switch):
         settle_events()
         replay_event(event.id, handlers=["switch"])
         settle_events()
-    assert switch.effects == [0, 0]
+    assert switch.numbers == [0, 0]
 
 
 def test_nothing_runs_when_nothing_failed(tenant: Tenant, settle_events: Settle) -> None:
     event, switch = make_event(), Switch()
-    switch.works = True
+    switch.on = True
     with handler_of(TYPE, function=switch):
         settle_events()
         replay = replay_event(event.id)
         settle_events()
-    assert switch.effects == [0]
+    assert switch.numbers == [0]
     [item] = replay.items.all()
     assert (item.status, "nothing to run" in item.note) == (ReplayItem.Status.SKIPPED, True)
 
@@ -104,14 +90,14 @@ def test_external_handler_is_left_out_unless_asked_for(
     event, switch = make_event(), Switch()
     with handler_of(TYPE, function=switch, effects="external", on_replay="skip"):
         settle_events()
-        switch.works = True
+        switch.on = True
         left_out = replay_event(event.id)
         settle_events()
-        assert switch.effects == []
+        assert switch.numbers == []
         assert progress_of(left_out)["skipped"] == 1
         replay_event(event.id, include_external=True)
         settle_events()
-    assert switch.effects == [0]
+    assert switch.numbers == [0]
 
 
 def test_selection_is_frozen(tenant: Tenant, settle_events: Settle) -> None:
@@ -122,7 +108,7 @@ def test_selection_is_frozen(tenant: Tenant, settle_events: Settle) -> None:
         replay = start_replay(Event.objects.filter(status="failed"), reason="mended")
         make_events(2)
         settle_events()
-        switch.works = True
+        switch.on = True
         advance_running_replays()
         settle_events()
     assert replay.selected == 3
@@ -137,7 +123,7 @@ def test_replay_finishes_when_all_items_have_answered(
     with handler_of(TYPE, function=switch):
         make_events(3)
         settle_events()
-        switch.works = True
+        switch.on = True
         replay = start_replay(Event.objects.filter(status="failed"), reason="mended")
         advance_running_replays()
         replay.refresh_from_db()
@@ -168,10 +154,10 @@ def test_second_replay_before_the_first_ran_has_no_second_effect(tenant: Tenant)
     event, switch = make_event(), Switch()
     with handler_of(TYPE, function=switch):
         settle([event.id])
-        switch.works = True
+        switch.on = True
         replay_event(event.id)
         replay_event(event.id)
         settle([event.id])
         settle([event.id])
-    assert switch.effects == [0]
+    assert switch.numbers == [0]
     assert Delivery.objects.get().attempts == 2
