@@ -1,5 +1,6 @@
 """The page of a lead: what it shows, and what its timeline tells."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -55,6 +56,14 @@ def test_page_shows_what_is_known(browser: Client, rep: User) -> None:
         assert shown in text
     for shown in ("vip guest", "Industry", "Steam", "EUR"):
         assert shown in text
+
+
+def test_timeline_tells_dates_as_people_read_them(tenant: Tenant) -> None:
+    lead = services.win_lead(make_lead(created_at=datetime(2026, 3, 1, tzinfo=UTC)))
+    lead.closed_at = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
+    lead.save()
+    [change] = timeline_of(lead).entries[0].words.changes
+    assert (change.label, change.new) == ("Closed", "03/04/2026 3:30 p.m.")
 
 
 def test_timeline_tells_what_happened_who_did_it_and_from_what_to_what(
