@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from leads.capturing.pieces import Finding, Piece, find
+from leads.capturing.pieces import LONGEST, Finding, Piece, find
 from leads.capturing.words import (
     FREE_MAIL_DOMAINS,
     FREE_MAIL_PROVIDERS,
@@ -25,13 +25,16 @@ def without_form(company: str) -> str:
     return FORM.sub("", company).lower()
 
 
-def companies_by_form(text: str) -> Iterator[Finding]:
+def companies_by_form(text: Piece) -> Iterator[Finding]:
     """Every name in front of a legal form, without the words that only lead to it."""
-    flat = re.sub(r"[^\S\r\n]", " ", text)
+    flat = re.sub(r"[^\S\r\n]", " ", text.text)
     for match in NAMED.finditer(flat):
-        piece = Piece(text[match.start() : match.end()], match.start())
-        piece = _without_lead(piece)
-        if FORM.sub("", piece.text).strip(" ,") and FORM.search(piece.text):
+        piece = _without_lead(text.part(*match.span()))
+        if (
+            len(piece.text) <= LONGEST
+            and FORM.sub("", piece.text).strip(" ,")
+            and FORM.search(piece.text)
+        ):
             yield find("company", piece, "legal_form")
 
 

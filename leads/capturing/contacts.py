@@ -14,7 +14,7 @@ AT = r"(?:@| ?[(\[](?:at|ät)[)\]] ?)"
 EMAIL = re.compile(
     rf"(?<![\w.+&-])(?<!\w')\w[\w.+'&-]{{0,63}}{AT}[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}"
 )
-FAX = re.compile(r"\b(?:tele)?fax(?: ?(?:no|nr|number|nummer)\b)?\W{0,4}$|\bF ?[:.]\s*$", re.I)
+FAX = re.compile(r"\b(?:tele)?fax(?: ?(?:no|nr|number|nummer)\b)?\W{0,4}$|\bF[:.]?\s*$", re.I)
 DIALLED = re.compile(
     r"\b(?:tel|telefon\w*|telephone|phone|mobile?|mobil\w*|handy\w*|cell|call|ruf\w*|durchwahl"
     r"|number|nummer|T|M|P)\b\W*(?:\w+\W+){0,4}$",

@@ -16,7 +16,7 @@ from leads.capturing.people import (
     read_signature,
     signatures,
 )
-from leads.capturing.pieces import Finding, blank_out
+from leads.capturing.pieces import Finding, Piece, blank_out
 from leads.capturing.words import DESKS
 
 # Of a kind; a text with more is a list and no lead's.
@@ -63,11 +63,17 @@ def extract(text: str, *, language: str, own: Own | None = None) -> list[Finding
         *find_labelled(shown),
         *introduced(shown),
         *_of_signatures(shown, [*emails, *phones]),
-        *companies_by_form(body),
+        *companies_by_form(Piece(body, 0)),
         *_of_addresses(emails, text),
         *find_budget(shown),
     ]
-    chosen = _first_of_each(found for found in candidates if not _is_own(found, own))
+    domains = {_compact(found.value) for found in candidates if found.rule == "mail_domain"}
+    chosen = _first_of_each(
+        found
+        for found in candidates
+        if not _is_own(found, own)
+        and not (found.field == "name" and _compact(found.value) in domains)
+    )
     return [*chosen, *emails, *phones, *_deal(candidates)]
 
 
@@ -111,10 +117,12 @@ def _of_header(header: Header | None, own: Own) -> Iterator[Finding]:
 
 
 def _of_signatures(text: str, contacts: list[Finding]) -> Iterator[Finding]:
-    """Those with a closing first."""
+    """Name, job title and company by its form; of those with a closing first."""
     blocks = [block for block in signatures(text, contacts) if block[0]]
     for lines, is_sure in sorted(blocks, key=lambda block: not block[1]):
         yield from read_signature(lines, is_sure=is_sure)
+        for line in lines:
+            yield from companies_by_form(line)
 
 
 def _of_addresses(emails: list[Finding], text: str) -> Iterator[Finding]:
@@ -129,6 +137,10 @@ def _is_own(found: Finding, own: Own) -> bool:
     return value in own.names or (
         found.field == "company" and without_form(found.value) in own.names
     )
+
+
+def _compact(words: str) -> str:
+    return "".join(words.lower().split())
 
 
 def _first_of_each(candidates: Iterable[Finding]) -> list[Finding]:

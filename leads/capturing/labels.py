@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from leads.capturing.budgets import read_amount
 from leads.capturing.contacts import EMAIL
 from leads.capturing.people import find_name
-from leads.capturing.pieces import Finding, Piece, find, lines_of
+from leads.capturing.pieces import LONGEST, Finding, Piece, find, lines_of
 from leads.capturing.words import FIELD_OF_LABEL, NOTHING_SAID
 
 WORDS = "|".join(re.escape(label) for label in sorted(FIELD_OF_LABEL, key=len, reverse=True))
@@ -17,9 +17,8 @@ LABEL = re.compile(
     r"(?P<mark>\s*[:=|]|\s*\t|\s+[-–—]\s|\s*$)[*_]{0,2}\s*",
     re.IGNORECASE,
 )
-REST = re.compile(r"\s*(?:[|;<(]|,\s|\s[–—-]\s).*")
+REST = re.compile(r"\s{0,9}(?:[|;<(]|,\s|\s[–—-]\s).*")
 HONORIFIC_TITLE = re.compile(r"(?:mr|mrs|ms|miss|dr|prof|herr|frau)\.?", re.IGNORECASE)
-LONGEST = 120
 
 
 def find_labelled(text: str) -> Iterator[Finding]:
@@ -68,7 +67,9 @@ def _name(value: Piece) -> Finding | None:
 
 def _words(value: Piece, field: str) -> Piece | None:
     """The value without what follows a bar, unless it is no company or job."""
-    piece = value.part(0, cut.start()) if (cut := re.search(r"\s*[|;\t]", value.text)) else value
+    piece = (
+        value.part(0, cut.start()) if (cut := re.search(r"\s{0,9}[|;\t]", value.text)) else value
+    )
     piece = piece.strip("\"'*_<>,")
     honorific = field == "title" and HONORIFIC_TITLE.fullmatch(piece.text)
     sentence = len(piece.text) > LONGEST or "@" in piece.text or "://" in piece.text

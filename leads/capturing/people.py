@@ -22,7 +22,7 @@ NAME = re.compile(
 LAST_FIRST = re.compile(rf"(?P<last>{NAME_WORD}),[^\S\n](?P<first>{NAME_WORD})")
 COMPANY = re.compile(rf"(?<![\w.]){LEGAL_FORM}(?!\w)")
 # What may stand between name, job and company in one line.
-BETWEEN = re.compile(r"\s*(?:[|·•/;,]|\s[–—-]\s|\t)\s*")
+BETWEEN = re.compile(r"\s{0,9}(?:[|·•/;,]|\s[–—-]\s|\t)\s*")
 INTRODUCTION = re.compile(
     r"\b(?i:my name is|mein name ist|ich heiße|ich heisse|this is|hier ist|hier spricht)[^\S\n]+"
     rf"(?P<name>{NAME.pattern})"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# What is longer is no company's name and no job, in characters.
+LONGEST = 120
+
 
 @dataclass(frozen=True)
 class Piece:

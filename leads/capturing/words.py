@@ -10,8 +10,8 @@ def _set(words: str) -> frozenset[str]:
 # What a web form, a list or a card calls a field; a dot behind it is ignored.
 LABELS = {
     "name": "name|full name|your name|contact|contact person|contact name|from|sender|"
-    "ihr name|vor- und nachname|vor- und zuname|vollständiger name|ansprechpartner|"
-    "ansprechpartnerin|kontakt|kontaktperson|von|absender",
+    "ihr name|vor- und nachname|vor- und zuname|vollständiger name|"
+    "ansprechpartner|ansprechpartnerin|ihr ansprechpartner|kontakt|kontaktperson|von|absender",
     "first_name": "first name|firstname|given name|vorname",
     "last_name": "last name|lastname|surname|family name|nachname|familienname|zuname",
     "company": "company|company name|organization|organisation|employer|business|"
@@ -37,7 +37,7 @@ CLOSING = re.compile(
     r"(?: and (?:best |kind )?regards)?|thank you|all the best"
     r"|(?:mit )?(?:freundlich(?:en|e|em)|best(?:en|e)|viele(?:n)?|lieb(?:en|e)|herzlich(?:en|e)"
     r"|schön(?:en|e)) (?:grüßen|grüßen?|grüssen?|gruß|gruss)|mfg|vg|lg|gruß|gruss|grüße|grüsse"
-    r"|besten dank|vielen dank|hochachtungsvoll)(?!\w)",
+    r"|besten dank|vielen dank|hochachtungsvoll)(?!\w)(?: (?:aus|from) (?:\w+ )?\w+$)?",
     re.IGNORECASE,
 )
 
