@@ -28,3 +28,5 @@ INSTALLED_APPS = [*INSTALLED_APPS, "zeal"]  # noqa: F405
 # Nobody collects static files for the tests: they are served from where they lie.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
+# WhiteNoise warns when the folder is missing, and warnings are errors.
+STATIC_ROOT.mkdir()  # noqa: F405
