@@ -67,13 +67,7 @@ def extract(text: str, *, language: str, own: Own | None = None) -> list[Finding
         *_of_addresses(emails, text),
         *find_budget(shown),
     ]
-    domains = {_compact(found.value) for found in candidates if found.rule == "mail_domain"}
-    chosen = _first_of_each(
-        found
-        for found in candidates
-        if not _is_own(found, own)
-        and not (found.field == "name" and _compact(found.value) in domains)
-    )
+    chosen = _first_of_each(_without_misread(candidates, own))
     return [*chosen, *emails, *phones, *_deal(candidates)]
 
 
@@ -130,6 +124,15 @@ def _of_addresses(emails: list[Finding], text: str) -> Iterator[Finding]:
         for found in (company_of_address(email, text), name_of_address(email)):
             if found:
                 yield found
+
+
+def _without_misread(candidates: list[Finding], own: Own) -> Iterator[Finding]:
+    """The candidates that are nobody of our own, and no names that are an address's domain."""
+    domains = {_compact(found.value) for found in candidates if found.rule == "mail_domain"}
+    for found in candidates:
+        is_domain = found.field == "name" and _compact(found.value) in domains
+        if not is_domain and not _is_own(found, own):
+            yield found
 
 
 def _is_own(found: Finding, own: Own) -> bool:
