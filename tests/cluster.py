@@ -64,6 +64,11 @@ def database_url_of_tests() -> str:
     return os.environ["SALESFLOW_DATABASE_URL"].replace("/salesflow?", "/test_salesflow?")
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Keep the database's name in sessions that run side by side: each has its own cluster."""
+
+
 @pytest.fixture
 def service_environment(transactional_db: None) -> dict[str, str]:
     """Return the environment for a real process (worker, web server) on the test database."""
