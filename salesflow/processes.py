@@ -21,7 +21,8 @@ from salesflow.home import PROJECT
 
 PR_SET_PDEATHSIG = 1
 CLOCK_TOLERANCE = 2.0  # seconds; a process's start is counted from the boot, whose date may shift
-LEFTOVER_GRACE = 5.0  # seconds that a killed supervisor's children get to finish: nothing of theirs gets lost
+# Seconds that a killed supervisor's children get to finish; nothing of theirs is lost without.
+LEFTOVER_GRACE = 5.0
 
 
 @dataclass
