@@ -17,6 +17,7 @@ from events.nudging import after_commit, nudge_events
 from events.outcomes import (
     aggregate,
     answer_replays,
+    log_context,
     milliseconds_since,
     record_failure,
     record_success,
@@ -88,9 +89,7 @@ def _call(handler: Handler, delivery: Delivery) -> Exception | None:
             actor_id=event.actor_id,
             cause_id=event.id,
         ),
-        bound_contextvars(
-            handler=handler.name, event_id=str(event.id), request_id=event.request_id
-        ),
+        bound_contextvars(**log_context(event, handler.name)),
     ):
         event.idempotency_key = delivery.idempotency_key
         return _raised_by(handler.function, event)
@@ -117,7 +116,7 @@ def _report(leased: Delivery, duration_ms: float, error: Exception | None) -> No
         if (delivery.status, delivery.attempts) != (DeliveryStatus.RUNNING, leased.attempts):
             return
         now = event.read_at
-        with bound_contextvars(event_id=str(event.id), handler=delivery.handler):
+        with bound_contextvars(**log_context(event, delivery.handler)):
             attempt = (
                 record_failure(delivery, now, duration_ms, error)
                 if error

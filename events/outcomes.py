@@ -26,6 +26,11 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+def log_context(event: Event, handler: str) -> dict[str, str]:
+    """What every log line about this event at this handler carries."""
+    return {"event_id": str(event.id), "request_id": event.request_id, "handler": handler}
+
+
 def milliseconds_since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
 

@@ -24,6 +24,7 @@ from events.nudging import after_commit, nudge_deliveries
 from events.outcomes import (
     aggregate,
     answer_replays,
+    log_context,
     milliseconds_since,
     record_failure,
     record_success,
@@ -183,7 +184,7 @@ class Batch:
     def _fail(self, works: list[Work], error: Exception, duration_ms: float = 0.0) -> None:
         for work in works:
             work.delivery.attempts += 1
-            with bound_contextvars(event_id=str(work.event.id), handler=work.delivery.handler):
+            with bound_contextvars(**log_context(work.event, work.delivery.handler)):
                 attempt = record_failure(work.delivery, self.now, duration_ms, error)
             self._keep(work.delivery, attempt)
 
@@ -249,9 +250,7 @@ def call_handler(handler: Handler, events: list[Event]) -> None:
                 actor_id=event.actor_id,
                 cause_id=event.id,
             ),
-            bound_contextvars(
-                handler=handler.name, event_id=str(event.id), request_id=event.request_id
-            ),
+            bound_contextvars(**log_context(event, handler.name)),
         ):
             handler.function(event)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
 
 from events import publish
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
@@ -205,3 +206,20 @@ def test_settling_costs_the_same_number_of_statements_for_any_batch(
         # events, release; the outermost savepoint stands for the transaction.
         with handler_of(TYPE, function=note, batch=True), django_assert_num_queries(10):
             settle(ids)
+
+
+def test_log_lines_of_a_handler_name_event_and_request(
+    tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    def complain(event: Event) -> None:
+        structlog.get_logger("shop").warning("spoke")
+        raise ValueError("no good")
+
+    event = publish(make_event().data, request_id="r-9")
+    with handler_of(TYPE, function=complain):
+        settle([event.id])
+    lines: list[Any] = [record.msg for record in caplog.records]
+    assert [line["event"] for line in lines] == ["spoke", "handler_failed"]
+    for line in lines:
+        assert (line["event_id"], line["request_id"]) == (str(event.id), "r-9")
+        assert (line["handler"], line["tenant"]) == ("complain", "acme")
