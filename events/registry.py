@@ -26,6 +26,8 @@ class Handler:
         batch: called with a list of events of one tenant instead of with one event.
         on_replay: "skip" leaves it out of replays that do not ask for external effects.
         timeout: seconds an external handler may take before its lease counts as lost.
+        ordered: takes the events of one subject in the order in which they were published; one
+            that failed holds its successors back.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Handler:
     on_replay: OnReplay = "run"
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout: float = 30.0
+    ordered: bool = False
 
     @property
     def module(self) -> str:
@@ -59,13 +62,14 @@ def register_event_handler(
     on_replay: OnReplay | None = None,
     max_attempts: int | None = None,
     timeout: float = 30.0,
+    ordered: bool = False,
 ) -> Callable[[F], F]:
     """Declare the decorated function a handler of events of `types`.
 
     Args:
         types: event types, such as `EventType.LEAD_CREATED`.
         name: its name in deliveries, for ever; by default the function's.
-        effects: see `Handler`; so are `batch`, `on_replay` and `timeout`.
+        effects: see `Handler`; so are `batch`, `on_replay`, `timeout` and `ordered`.
         on_replay: by default "run" for database effects, "skip" for external ones.
         max_attempts: tries in all; by default 3 for database effects, 8 for external ones.
 
@@ -86,6 +90,7 @@ def register_event_handler(
                 on_replay=on_replay or ("skip" if external else "run"),
                 retry=RetryPolicy(max_attempts=max_attempts or (8 if external else 3)),
                 timeout=timeout,
+                ordered=ordered,
             )
         )
         return function
