@@ -4,7 +4,6 @@ None of these tables has foreign key constraints: they are written thousands of 
 never updated by hand, and pruned in an order that keeps them whole.
 """
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -22,10 +21,6 @@ from salesflow.accounts.scoping import TenantManager
 
 if TYPE_CHECKING:
     from salesflow.accounts.models import Tenant
-
-
-# After this time the sweeper looks for an event whose nudge was lost.
-NUDGE_GRACE = timedelta(seconds=5)
 
 
 class EventStatus(models.TextChoices):
@@ -79,8 +74,13 @@ class Event(models.Model):
     created_at = models.DateTimeField(_("recorded"), db_default=Now())
     due_at = models.DateTimeField(
         _("due"),
-        db_default=Now() + Value(NUDGE_GRACE),
-        help_text=_("When the sweeper looks at it, should nobody else."),
+        db_default=Now(),
+        help_text=_("When a worker takes it, as long as it is pending."),
+    )
+    crashes = models.PositiveSmallIntegerField(
+        _("crashes"),
+        db_default=0,
+        help_text=_("How many workers died while they held it; from one on it is settled alone."),
     )
     processed_at = models.DateTimeField(_("settled"), null=True)
     error_message = models.TextField(_("error"), blank=True)
@@ -105,8 +105,20 @@ class Event(models.Model):
             models.Index("tenant", "type", models.F("id").desc(), name="events_by_type"),
             # The API's and the admin's filter: WHERE tenant_id = … AND source = … ORDER BY id DESC
             models.Index("tenant", "source", models.F("id").desc(), name="events_by_source"),
-            # The sweeper: WHERE status = 'pending' AND due_at <= now() ORDER BY due_at
-            models.Index(fields=["due_at"], condition=Q(status="pending"), name="events_due"),
+            # Workers, see events/taking.py: the tenants that wait, and for each of them
+            # WHERE status = 'pending' AND tenant_id = … AND due_at <= now()
+            # ORDER BY due_at, position
+            models.Index(
+                fields=["tenant", "due_at", "position"],
+                condition=Q(status="pending"),
+                name="events_waiting",
+            ),
+            # Ordered handlers: WHERE subject_id = ANY(…) AND status <> 'processed'
+            models.Index(
+                fields=["subject_id", "position"],
+                condition=~Q(status="processed") & Q(subject_id__isnull=False),
+                name="events_open_by_subject",
+            ),
             # SELECT … WHERE status = 'failed' ORDER BY created_at DESC, and the admin's filter
             models.Index(
                 models.F("created_at").desc(), condition=Q(status="failed"), name="events_failed"
@@ -356,6 +368,33 @@ class ReplayItem(models.Model):
     def note_label(self) -> str:
         """The note in the reader's language, where it is one of ours."""
         return gettext(self.note)
+
+
+class JournalEntry(models.Model):
+    """A batch that a worker holds: committed before its handlers run, gone when it is settled.
+
+    The settling transaction holds the advisory lock `token`. An entry whose lock is free was left
+    by a worker that died.
+    """
+
+    token = models.BigIntegerField(primary_key=True)
+    event_ids = ArrayField(models.UUIDField())
+    handler = models.CharField(
+        max_length=100, blank=True, help_text=_("The handler that runs, for an event alone.")
+    )
+    worker = models.CharField(_("worker"), max_length=100)
+    server_started_at = models.DateTimeField(
+        help_text=_("When the database server started: its restarts end batches too.")
+    )
+    started_at = models.DateTimeField(_("started"), db_default=Now())
+
+    objects = models.Manager()
+
+    class Meta:
+        db_table = "journal"
+
+    def __str__(self) -> str:
+        return f"{len(self.event_ids)} events at {self.worker}"
 
 
 def tenants_of(events: "list[Event]") -> "dict[UUID, Tenant]":
