@@ -56,6 +56,10 @@ class Event(models.Model):
     )
     source = models.CharField(_("source"), max_length=50)
     request_id = models.CharField(_("request"), max_length=64, blank=True)
+    # The span that published it, where requests are traced (events/tracing.py).
+    traceparent = models.CharField(
+        max_length=55, blank=True, default="", db_default="", editable=False
+    )
     subject_type = models.CharField(_("subject type"), max_length=50, blank=True)
     subject_id = models.UUIDField(pgettext_lazy("of an event", "subject"), null=True)
     actor = models.ForeignKey(
