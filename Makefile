@@ -43,6 +43,7 @@ psql: install
 lock: install-dev
 	@$(VENV) -m uv $(COMPILE) --output-file requirements.txt pyproject.toml
 	@$(VENV) -m uv $(COMPILE) --output-file requirements-dev.txt --extra dev --constraint requirements.txt pyproject.toml
+	@$(VENV) -m uv $(COMPILE) --output-file requirements-otel.txt --extra otel --constraint requirements.txt pyproject.toml
 
 clean:
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
