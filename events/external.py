@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import translation
 from structlog.contextvars import bound_contextvars
@@ -13,7 +13,7 @@ from structlog.contextvars import bound_contextvars
 from events import registry
 from events.context import event_context
 from events.models import Delivery, DeliveryStatus, Event, tenants_of
-from events.nudging import after_commit, nudge_events
+from events.nudging import after_commit, nudge_external
 from events.outcomes import (
     aggregate,
     answer_replays,
@@ -31,6 +31,19 @@ from salesflow.accounts.context import tenant_context
 
 # What a lease lasts longer than its handler may run, for the writing around the call.
 LEASE_MARGIN = timedelta(seconds=15)
+
+
+def due_deliveries() -> QuerySet[Delivery]:
+    """The deliveries that external handlers may have now."""
+    external = [handler.name for handler in registry.all_handlers() if handler.is_external]
+    return Delivery.objects.filter(
+        status=DeliveryStatus.PENDING, next_attempt_at__lte=Now(), handler__in=external
+    )
+
+
+def sweep() -> None:
+    """Wake workers when deliveries are due."""
+    nudge_external(int(due_deliveries().exists()))
 
 
 def run_delivery(delivery_id: int) -> bool:
@@ -56,8 +69,7 @@ def _take_lease(delivery_id: int) -> tuple[Delivery, Handler] | None:
             Delivery.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
             .select_related("event")
             .annotate(read_at=Now())
-            .filter(Q(next_attempt_at=None) | Q(next_attempt_at__lte=Now()))
-            .filter(pk=delivery_id, status=DeliveryStatus.PENDING)
+            .filter(pk=delivery_id, status=DeliveryStatus.PENDING, next_attempt_at__lte=Now())
             .first()
         )
         handler = registry.get_handler(delivery.handler) if delivery else None
@@ -127,4 +139,4 @@ def _report(leased: Delivery, duration_ms: float, error: Exception | None) -> No
         save_events([aggregate(event, deliveries, now)])
         answer_replays([event], deliveries)
         if delivery.status == DeliveryStatus.PENDING and delivery.next_attempt_at == now:
-            after_commit(nudge_events, [event.id])
+            after_commit(nudge_external)

@@ -81,11 +81,6 @@ class Event(models.Model):
         db_default=Now(),
         help_text=_("When a worker takes it, as long as it is pending."),
     )
-    crashes = models.PositiveSmallIntegerField(
-        _("crashes"),
-        db_default=0,
-        help_text=_("How many workers died while they held it; from one on it is settled alone."),
-    )
     processed_at = models.DateTimeField(_("settled"), null=True)
     error_message = models.TextField(_("error"), blank=True)
 

@@ -1,29 +1,53 @@
-"""Nudges: messages that tell a worker what is due. A lost one costs seconds, never an event."""
+"""Nudges: messages that wake workers. A lost one costs seconds, never an event.
 
+A nudge names nothing: workers look themselves for what is due. So one nudge serves whatever was
+published meanwhile, and the queue of nudges gives no tenant precedence over another.
+"""
+
+import atexit
+import os
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
+from events import metrics
+
 log = structlog.get_logger(__name__)
+
+# More workers than this at once need several transactions' nudges, or a second sweep.
+MOST_AT_ONCE = 8
+# Seconds between two sendings of one process: what is published meanwhile shares a nudge.
+PAUSE = 0.02
+# Seconds that a process which ends waits for its last nudges to be sent.
+LAST_CALL = 2.0
+
+SETTLE = "events.tasks.settle_due"
+RUN_EXTERNAL = "events.tasks.run_external"
+ADVANCE_REPLAYS = "events.tasks.advance_replays"
+
+QUEUES: dict[str, metrics.Queue] = {SETTLE: "events", RUN_EXTERNAL: "external"}
 
 
 class Broker:
-    """Remembers for a while that the broker is away, so that requests do not each wait for it."""
+    """Remembers for a while that the broker is away, so that nobody waits for it in vain."""
 
     def __init__(self) -> None:
         self._away_until = 0.0
 
-    def send(self, task: Any, *args: Any) -> bool:
+    def send(self, task: str, *args: Any) -> bool:
         """Send one message; False, and a log line, when the broker does not take it."""
+        from salesflow.celery import app
+
         if time.monotonic() < self._away_until:
             return False
         try:
-            task.apply_async(args, retry=False)
+            app.tasks[task].apply_async(args, retry=False)
         except Exception as error:  # whatever the transport raises: the sweeper makes up for it
             self._away_until = time.monotonic() + settings.BROKER_AWAY_SECONDS
             log.warning("broker_away", error=f"{type(error).__name__}: {error}")
@@ -34,23 +58,88 @@ class Broker:
 broker = Broker()
 
 
-class Nudge:
-    """Sends the ids that one transaction published, after it committed."""
+class Nudger:
+    """Sends the nudges of a process from a thread of its own, so that no request waits for them."""
 
     def __init__(self) -> None:
-        self.event_ids: list[UUID] = []
+        self._wanted: Counter[str] = Counter()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._idle = True
+
+    def want(self, task: str, messages: int) -> None:
+        """Have so many messages sent soon; those that are asked for meanwhile are sent as one."""
+        with self._changed:
+            self._wanted[task] = max(self._wanted[task], min(messages, MOST_AT_ONCE))
+            self._idle = False
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="nudger", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything that was wanted has been sent or given up.
+
+        Returns:
+            Whether that was so within `timeout` seconds.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: self._idle, timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._idle = not self._wanted
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: bool(self._wanted))
+                wanted, self._wanted = self._wanted, Counter()
+            for task, messages in wanted.items():
+                for _message in range(messages):
+                    sent = broker.send(task)
+                    if task in QUEUES:
+                        metrics.nudged(QUEUES[task], sent)
+            time.sleep(PAUSE)
+
+
+nudger = Nudger()
+
+
+def _begin_anew() -> None:
+    # A thread does not survive a fork, and its lock may be held for ever.
+    global nudger, broker
+    nudger, broker = Nudger(), Broker()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+atexit.register(lambda: flush(LAST_CALL))
+
+
+def flush(timeout: float = 10.0) -> bool:
+    """Wait until this process's nudges are sent; see `Nudger.flush`."""
+    return nudger.flush(timeout)
+
+
+class Nudge:
+    """Wakes workers for what one transaction published, after it committed."""
+
+    def __init__(self) -> None:
+        self.count = 0
 
     def __call__(self) -> None:
-        nudge_events(self.event_ids)
+        nudge_events(self.count)
 
 
-def nudge_after_commit(event_ids: Sequence[UUID]) -> None:
-    """Nudge once the current transaction has committed: one nudge a transaction, not an event."""
+def nudge_after_commit(count: int) -> None:
+    """Nudge once the current transaction has committed: once a transaction, not once an event.
+
+    Args:
+        count: how many events it published.
+    """
     nudge = _registered_nudge()
     if nudge is None:
         nudge = Nudge()
         transaction.on_commit(nudge)
-    nudge.event_ids.extend(event_ids)
+    nudge.count += count
 
 
 def _registered_nudge() -> Nudge | None:
@@ -66,22 +155,21 @@ def _registered_nudge() -> Nudge | None:
     return None
 
 
-def nudge_events(event_ids: Sequence[UUID]) -> bool:
-    """Tell workers that these events are due; False when the broker is away."""
-    from events.tasks import settle_events
-
-    size = settings.EVENT_BATCH_SIZE
-    chunks = [event_ids[at : at + size] for at in range(0, len(event_ids), size)]
-    sent = [broker.send(settle_events, [str(event_id) for event_id in ids]) for ids in chunks]
-    return all(sent)
+def nudge_events(count: int = 1) -> None:
+    """Wake as many workers as that many due events keep busy."""
+    if count:
+        nudger.want(SETTLE, -(-count // settings.EVENT_BATCH_SIZE))
 
 
-def nudge_deliveries(delivery_ids: Sequence[int]) -> None:
-    """Tell workers that these deliveries to external handlers are due."""
-    from events.tasks import run_external_delivery
+def nudge_external(count: int = 1) -> None:
+    """Wake workers for that many due deliveries to external handlers."""
+    if count:
+        nudger.want(RUN_EXTERNAL, count)
 
-    for delivery_id in delivery_ids:
-        broker.send(run_external_delivery, delivery_id)
+
+def nudge_replays() -> None:
+    """Have running replays carried on."""
+    nudger.want(ADVANCE_REPLAYS, 1)
 
 
 def after_commit(callback: Callable[..., Any], *args: Any) -> None:

@@ -6,19 +6,25 @@ import time
 import traceback
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
+from psycopg import sql
 
 from events import registry
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus, ReplayItem
 from events.retry import RetryPolicy
-from events.rows import insert_rows, update_rows, upsert_rows
-from events.states import aggregate_status
+from events.rows import copy_rows, execute, insert_rows, update_rows, upsert_rows
+from events.states import UNFINISHED, aggregate_status
 
 log = structlog.get_logger(__name__)
 
-# An external delivery that was nudged is looked for again after this time.
-EXTERNAL_GRACE = timedelta(seconds=30)
+# When an event is looked at again that waits for others: for an external handler, whose deliveries
+# have their own times, or for the event before it.
+LOOK_AGAIN = timedelta(minutes=10)
+
+FirstSuccess = tuple[UUID, str, float]
+"""Event id, handler and duration in ms of a delivery that succeeded at its first attempt."""
 
 
 def worker_name() -> str:
@@ -94,7 +100,8 @@ def aggregate(event: Event, deliveries: Iterable[Delivery], now: datetime) -> Ev
     deliveries = list(deliveries)
     event.status = aggregate_status(delivery.status for delivery in deliveries)
     event.error_message = next(
-        (f"{delivery.handler}: {delivery.error}" for delivery in deliveries if delivery.error), ""
+        (f"{delivery.handler}: {delivery.error}" for delivery in deliveries if delivery.failures),
+        "",
     )
     if event.status == EventStatus.PENDING:
         event.due_at = min(_look_again_at(delivery, now) for delivery in deliveries)
@@ -105,13 +112,37 @@ def aggregate(event: Event, deliveries: Iterable[Delivery], now: datetime) -> Ev
 
 
 def _look_again_at(delivery: Delivery, now: datetime) -> datetime:
-    if delivery.status == DeliveryStatus.RUNNING and delivery.lease_expires_at:
-        return delivery.lease_expires_at
-    if delivery.status != DeliveryStatus.PENDING:
+    """When a worker takes the event for this delivery's sake."""
+    handler = registry.get_handler(delivery.handler)
+    if delivery.status not in UNFINISHED:
         return datetime.max.replace(tzinfo=now.tzinfo)
-    if delivery.next_attempt_at is None or delivery.next_attempt_at <= now:
-        return now + EXTERNAL_GRACE
+    if delivery.next_attempt_at is None or (handler and handler.is_external):
+        return now + LOOK_AGAIN
     return delivery.next_attempt_at
+
+
+FIRST_SUCCESS_FIELDS = [
+    "event",
+    "handler",
+    "status",
+    "attempts",
+    "failures",
+    "worker",
+    "duration_ms",
+    "error",
+    "finished_at",
+]
+
+
+def save_first_successes(successes: list[FirstSuccess], now: datetime) -> None:
+    """Insert deliveries that succeeded at their first attempt, in one statement."""
+    worker = worker_name()
+    if successes:
+        rows = (
+            (event_id, handler, "succeeded", 1, 0, worker, duration_ms, "", now)
+            for event_id, handler, duration_ms in successes
+        )
+        copy_rows(Delivery, FIRST_SUCCESS_FIELDS, rows)
 
 
 DELIVERY_OUTCOME = [
@@ -154,6 +185,19 @@ def save_attempts(attempts: list[Attempt]) -> None:
     for attempt in attempts:
         attempt.delivery_id = attempt.delivery.pk
     insert_rows(attempts, ATTEMPT_FIELDS)
+
+
+SAVE_PROCESSED = sql.SQL("""
+    UPDATE events SET status = 'processed', processed_at = %(now)s WHERE id = ANY(%(ids)s)
+""")
+
+
+def save_processed(events: list[Event], now: datetime) -> None:
+    """Write that all handlers of these events succeeded at once, in one statement."""
+    for event in events:
+        event.status, event.processed_at = EventStatus.PROCESSED, now
+    if events:
+        execute(SAVE_PROCESSED, {"now": now, "ids": [event.id for event in events]})
 
 
 def save_events(events: list[Event]) -> None:

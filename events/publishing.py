@@ -68,7 +68,7 @@ def publish_many(
     if events:
         with transaction.atomic(savepoint=False):
             _insert(events)
-            nudge_after_commit([event.id for event in events])
+            nudge_after_commit(len(events))
     return events
 
 

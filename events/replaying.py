@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 
 from events import registry
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay, ReplayItem
-from events.nudging import after_commit, broker, nudge_events
+from events.nudging import after_commit, nudge_events, nudge_replays
 from events.outcomes import save_deliveries, save_events
 from salesflow.accounts.context import _current_tenant
 from salesflow.accounts.models import Tenant, User
@@ -90,7 +90,7 @@ def start_replay(
         )
         replay.selected = _freeze(replay, events)
         replay.save(update_fields=["selected"])
-        after_commit(_nudge_replay, replay.id)
+        after_commit(nudge_replays)
     return replay
 
 
@@ -111,12 +111,6 @@ def _freeze(replay: Replay, events: models.QuerySet[Event]) -> int:
             [replay.id, *params],
         )
         return int(cursor.rowcount)
-
-
-def _nudge_replay(replay_id: UUID) -> None:
-    from events.tasks import advance_replay
-
-    broker.send(advance_replay, str(replay_id))
 
 
 # --- Running ------------------------------------------------------------------------------------
@@ -159,7 +153,7 @@ def _release_next(replay_id: UUID) -> int:
     to_run = [event for event in released if event]
     save_deliveries([d for event in to_run for d in event.deliveries.all() if d.replay_id])
     save_events(to_run)
-    after_commit(nudge_events, [event.id for event in to_run])
+    after_commit(nudge_events, len(to_run))
     return len(items)
 
 

@@ -1,45 +1,70 @@
-"""Set-based writes of the backbone's rows: one statement, whatever the number of rows.
+"""Set-based reads and writes of the backbone's rows: one statement, whatever the number of rows.
 
-Django's bulk_create prepares every value of every row by itself, which takes longer than
-PostgreSQL needs for all the rest of a settling; arrays that PostgreSQL unnests do not.
+Django prepares every value of every row by itself, which takes longer than PostgreSQL needs for
+all the rest of a settling. So these go to the driver: COPY for inserts, arrays that PostgreSQL
+unnests for updates, binary results for reads, all on Django's connection, in its transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
+import psycopg
 from django.db import connection, models
 from psycopg import sql
+from psycopg.pq import Format
 from psycopg.types.json import Jsonb
 
+Row = tuple[Any, ...]
+Statement = sql.SQL | sql.Composed
 
-def insert_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
-    """Insert `rows`; columns that are not among `fields` get their database defaults.
+
+@contextmanager
+def driver_cursor() -> Iterator[psycopg.Cursor[Row]]:
+    """A cursor of the driver's own kind on Django's connection; errors are Django's."""
+    connection.ensure_connection()
+    assert connection.connection is not None
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.format = Format.BINARY
+        yield cursor
+
+
+def fetch_rows(statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+    """All rows of a query."""
+    with driver_cursor() as cursor:
+        return cursor.execute(statement, values).fetchall()
+
+
+def execute(statement: Statement, values: Mapping[str, Any]) -> int:
+    """Run a statement; returns how many rows it touched."""
+    with driver_cursor() as cursor:
+        return cursor.execute(statement, values).rowcount
+
+
+def copy_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Row]) -> None:
+    """Insert rows given as plain tuples; other columns get their database defaults.
 
     COPY, since it takes half the time of an INSERT, also of a single row.
 
     Args:
-        rows: of one model, in the order in which sequences count them.
-        fields: names of the model's concrete fields.
+        fields: names of the model's concrete fields, in the order of the tuples' values.
+        rows: in the order in which sequences count them.
     """
-    if not rows:
-        return
-    model = type(rows[0])
-    statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
-        table=sql.Identifier(model._meta.db_table),
-        columns=sql.SQL(", ").join(_column(model, name) for name in fields),
-    )
-    with (
-        connection.wrap_database_errors,
-        connection.cursor() as cursor,
-        cursor.copy(statement) as copy,
-    ):
-        for values in zip(*_columns(rows, fields), strict=True):
-            copy.write_row(values)
+    with driver_cursor() as cursor, cursor.copy(_copy(model, tuple(fields))) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def insert_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
+    """Insert rows of one model; see `copy_rows`."""
+    if rows:
+        copy_rows(type(rows[0]), fields, zip(*_columns(rows, fields), strict=True))
 
 
 def upsert_rows(
     rows: Sequence[models.Model], key: Sequence[str], fields: Sequence[str]
-) -> dict[tuple[Any, ...], Any]:
+) -> dict[Row, Any]:
     """Insert `rows`, or update those whose `key` is there already.
 
     Args:
@@ -51,20 +76,10 @@ def upsert_rows(
     """
     if not rows:
         return {}
-    model = type(rows[0])
-    columns = [_column(model, name) for name in key]
-    updates = [sql.SQL("{0} = excluded.{0}").format(_column(model, name)) for name in fields]
-    statement = sql.SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {updates} RETURNING {returned}")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            statement.format(
-                insert=_insert(model, [*key, *fields]),
-                key=sql.SQL(", ").join(columns),
-                updates=sql.SQL(", ").join(updates),
-                returned=sql.SQL(", ").join([_column(model, "pk"), *columns]),
-            ),
-            _columns(rows, [*key, *fields]),
-        )
+    names = (*key, *fields)
+    statement = _upsert(type(rows[0]), tuple(key), tuple(fields))
+    with driver_cursor() as cursor:
+        cursor.execute(statement, _columns(rows, names))
         return {tuple(values): pk for pk, *values in cursor.fetchall()}
 
 
@@ -72,29 +87,51 @@ def update_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
     """Write `fields` of rows that are there already."""
     if not rows:
         return
-    model = type(rows[0])
-    assignments = [sql.SQL("{0} = given.{0}").format(_column(model, name)) for name in fields]
-    statement = sql.SQL(
-        "UPDATE {table} SET {assignments} FROM {given} WHERE {table}.{key} = given.{key}"
+    with driver_cursor() as cursor:
+        cursor.execute(_update(type(rows[0]), tuple(fields)), _columns(rows, ["pk", *fields]))
+
+
+# --- Statements ---------------------------------------------------------------------------------
+
+
+@cache
+def _copy(model: type[models.Model], fields: tuple[str, ...]) -> sql.Composed:
+    return sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
+        table=sql.Identifier(model._meta.db_table),
+        columns=sql.SQL(", ").join(_column(model, name) for name in fields),
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            statement.format(
-                table=sql.Identifier(model._meta.db_table),
-                assignments=sql.SQL(", ").join(assignments),
-                given=_unnested(model, ["pk", *fields]),
-                key=_column(model, "pk"),
-            ),
-            _columns(rows, ["pk", *fields]),
-        )
 
 
-def _insert(model: type[models.Model], fields: Iterable[str]) -> sql.Composed:
-    names = list(fields)
-    return sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {given}").format(
+@cache
+def _upsert(
+    model: type[models.Model], key: tuple[str, ...], fields: tuple[str, ...]
+) -> sql.Composed:
+    names = [*key, *fields]
+    columns = [_column(model, name) for name in key]
+    updates = [sql.SQL("{0} = excluded.{0}").format(_column(model, name)) for name in fields]
+    return sql.SQL(
+        "INSERT INTO {table} ({columns}) SELECT {columns} FROM {given} "
+        "ON CONFLICT ({key}) DO UPDATE SET {updates} RETURNING {returned}"
+    ).format(
         table=sql.Identifier(model._meta.db_table),
         columns=sql.SQL(", ").join(_column(model, name) for name in names),
         given=_unnested(model, names),
+        key=sql.SQL(", ").join(columns),
+        updates=sql.SQL(", ").join(updates),
+        returned=sql.SQL(", ").join([_column(model, "pk"), *columns]),
+    )
+
+
+@cache
+def _update(model: type[models.Model], fields: tuple[str, ...]) -> sql.Composed:
+    assignments = [sql.SQL("{0} = given.{0}").format(_column(model, name)) for name in fields]
+    return sql.SQL(
+        "UPDATE {table} SET {assignments} FROM {given} WHERE {table}.{key} = given.{key}"
+    ).format(
+        table=sql.Identifier(model._meta.db_table),
+        assignments=sql.SQL(", ").join(assignments),
+        given=_unnested(model, ["pk", *fields]),
+        key=_column(model, "pk"),
     )
 
 
@@ -106,10 +143,14 @@ def _unnested(model: type[models.Model], names: Sequence[str]) -> sql.Composed:
     )
 
 
+# --- Columns ------------------------------------------------------------------------------------
+
+
 def _column(model: type[models.Model], name: str) -> sql.Identifier:
     return sql.Identifier(_field(model, name).column)
 
 
+@cache
 def _field(model: type[models.Model], name: str) -> Any:
     return model._meta.pk if name == "pk" else model._meta.get_field(name)
 

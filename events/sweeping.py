@@ -1,48 +1,68 @@
-"""The sweeper: finds what is due and that nobody was told of, or was told in vain."""
+"""The sweeper: wakes workers for what is due and that nobody was told of, or was told in vain.
 
-from uuid import UUID
-
-from django.db import connection
-
-from events.nudging import nudge_events
-from events.replaying import advance_running_replays
-
-SWEEP_LIMIT = 2000
-MOST_ROUNDS = 20
-
-# The due time is moved on so that an event waits in the broker once, not once a sweep; rows that
-# another sweeper or a worker holds are theirs.
-TAKE_DUE = """
-    UPDATE events SET due_at = statement_timestamp() + interval '30 seconds'
-    WHERE id IN (
-        SELECT id FROM events WHERE status = 'pending' AND due_at <= statement_timestamp()
-        ORDER BY due_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
-    )
-    RETURNING id
+It has a queue and a process of its own, takes nothing that a worker could hold, and does no harm
+when it runs twice at once.
 """
 
+from collections.abc import Callable
 
-def sweep() -> int:
-    """Nudge the events that are due, and carry running replays on.
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+from psycopg import sql
 
-    Due are retries whose time has come, events whose nudge was lost, and those whose worker died.
+from events import external, journal
+from events.nudging import MOST_AT_ONCE, nudge_events
+from events.replaying import advance_running_replays
+from events.rows import fetch_rows
 
-    Returns:
-        How many events were nudged.
+log = structlog.get_logger(__name__)
+
+# Younger ones have just been nudged. Steps from tenant to tenant, as events/taking.py does.
+ANYTHING_DUE = sql.SQL("""
+    WITH RECURSIVE waiting AS (
+        (SELECT tenant_id, due_at FROM events WHERE status = 'pending'
+         ORDER BY tenant_id, due_at LIMIT 1)
+        UNION ALL
+        SELECT next.tenant_id, next.due_at FROM waiting, LATERAL (
+            SELECT tenant_id, due_at FROM events
+            WHERE status = 'pending' AND tenant_id > waiting.tenant_id
+            ORDER BY tenant_id, due_at LIMIT 1
+        ) AS next
+    )
+    SELECT EXISTS (
+        SELECT FROM waiting WHERE due_at <= statement_timestamp() - interval '1 second'
+    )
+""")
+
+
+def sweep() -> None:
+    """Wake workers for due retries, lost nudges and dead batches, and carry replays on.
+
+    What goes wrong with one of these is logged and keeps none of the others.
     """
-    advance_running_replays()
-    found = 0
-    for _round in range(MOST_ROUNDS):
-        event_ids = take_due_events()
-        nudge_events(event_ids)
-        found += len(event_ids)
-        if len(event_ids) < SWEEP_LIMIT:
-            break
-    return found
+    for step in (
+        wake_workers,
+        external.sweep,
+        advance_running_replays,
+        journal.delete_dead_entries,
+    ):
+        _attempt(step)
 
 
-def take_due_events(limit: int = SWEEP_LIMIT) -> list[UUID]:
-    """The ids of due events, which nobody else will be given for 30 seconds."""
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE_DUE, [limit])
-        return [row[0] for row in cursor.fetchall()]
+def wake_workers() -> bool:
+    """Nudge all workers when an event has been due for a while; returns whether one has."""
+    [(due,)] = fetch_rows(ANYTHING_DUE, {})
+    if due:
+        nudge_events(MOST_AT_ONCE * settings.EVENT_BATCH_SIZE)
+    return bool(due)
+
+
+def _attempt(step: Callable[[], object]) -> None:
+    try:
+        step()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("database_away", step=step.__name__, error=str(error).strip())
+        connection.close()
+    except Exception:
+        log.exception("sweep_failed", step=step.__name__)

@@ -1,22 +1,38 @@
 """Thin Celery entry points; losing any of these messages costs seconds, never an event."""
 
-from uuid import UUID
+import time
 
+import structlog
 from celery import shared_task
+from django.db import InterfaceError, OperationalError, connection
 
-from events import external, settling, sweeping
+from events import external, nudging, settling, sweeping
+
+log = structlog.get_logger(__name__)
+
+# A worker that has settled for so long gives way to what else it was sent, and to its shutdown.
+TURN = 1.0
 
 
-@shared_task(name="events.tasks.settle_events")
-def settle_events(event_ids: list[str]) -> None:
-    """Settle these events."""
-    settling.settle([UUID(event_id) for event_id in event_ids])
+@shared_task(name="events.tasks.settle_due")
+def settle_due() -> None:
+    """Settle what is due, until nothing is."""
+    give_way_at = time.monotonic() + TURN
+    try:
+        while settling.settle_due():
+            if time.monotonic() > give_way_at and nudging.broker.send(nudging.SETTLE):
+                return
+    except (OperationalError, InterfaceError) as error:
+        # Nothing is lost: the transaction was undone, and the sweeper looks again.
+        log.warning("database_away", error=str(error).strip())
+        connection.close()
 
 
-@shared_task(name="events.tasks.run_external_delivery")
-def run_external_delivery(delivery_id: int) -> None:
-    """Run one delivery to an external handler."""
-    external.run_delivery(delivery_id)
+@shared_task(name="events.tasks.run_external")
+def run_external() -> None:
+    """Run what is due at external handlers."""
+    for delivery_id in external.due_deliveries().values_list("pk", flat=True)[:100]:
+        external.run_delivery(delivery_id)
 
 
 @shared_task(name="events.tasks.sweep")
@@ -25,9 +41,9 @@ def sweep() -> None:
     sweeping.sweep()
 
 
-@shared_task(name="events.tasks.advance_replay")
-def advance_replay(replay_id: str) -> None:
-    """Release the next events of a replay."""
-    from events.replaying import advance
+@shared_task(name="events.tasks.advance_replays")
+def advance_replays() -> None:
+    """Release the next events of running replays."""
+    from events.replaying import advance_running_replays
 
-    advance(UUID(replay_id))
+    advance_running_replays()

@@ -120,14 +120,20 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 # `celery inspect` can't work on pgmq (its reply queue's name is too long), but would be polled.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = not CELERY_BROKER_URL.startswith("pgmq")
 CELERY_TASK_DEFAULT_QUEUE = "events"
-CELERY_TASK_ROUTES = {"events.tasks.run_external_delivery": {"queue": "external"}}
+# Each queue has worker processes of its own: slow calls do not delay events, and neither of them
+# can keep the sweeper from its work.
+CELERY_TASK_ROUTES = {
+    "events.tasks.run_external": {"queue": "external"},
+    "events.tasks.sweep": {"queue": "sweeps"},
+    "events.tasks.advance_replays": {"queue": "sweeps"},
+}
 CELERY_TASK_SEND_SENT_EVENT = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "events.tasks.sweep",
+        # No message expires: a worker whose clock is fast would do nothing at all.
         "schedule": env.float("SWEEP_INTERVAL", default=2.0),
-        "options": {"expires": 10},
     },
     "forget-old-responses": {
         "task": "accounts.tasks.forget_old_responses",

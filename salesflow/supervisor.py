@@ -133,7 +133,7 @@ def _services(directory: Path, port: int) -> list[Child]:
     celery = [sys.executable, "-m", "celery", "--quiet", "-A", "salesflow"]
     # Nobody asks these workers anything through the broker, so they need not answer.
     lonely = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    queues = ["--queues", "events,external", "--concurrency", "2"]
+    queues = ["--queues", "events,external,sweeps", "--concurrency", "2"]
     schedule = ["--schedule", str(directory / "beat-schedule"), "--pidfile="]
     gunicorn = [
         sys.executable,

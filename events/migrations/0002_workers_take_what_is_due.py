@@ -44,17 +44,6 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "journal"},
         ),
-        migrations.AddField(
-            model_name="event",
-            name="crashes",
-            field=models.PositiveSmallIntegerField(
-                db_default=0,
-                help_text=(
-                    "How many workers died while they held it; from one on it is settled alone."
-                ),
-                verbose_name="crashes",
-            ),
-        ),
         migrations.AlterField(
             model_name="event",
             name="due_at",

@@ -1,0 +1,144 @@
+"""Taking due events: locked until the transaction ends, and fairly between tenants."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+
+from events.models import Event
+from events.rows import fetch_rows
+
+# One take looks at so many tenants; the next one goes on behind the last of them.
+MOST_TENANTS = 200
+FIRST = UUID(int=0)
+
+# Who waits is found by stepping from tenant to tenant through events_waiting, however many events
+# each of them has; each tenant that has something due then gets an equal share of the batch.
+# SKIP LOCKED: what another worker holds is its own.
+TAKE_DUE = """
+    WITH RECURSIVE waiting AS (
+        (SELECT tenant_id, due_at, 1 AS number FROM events
+         WHERE status = 'pending' AND tenant_id > %(after)s ORDER BY tenant_id, due_at LIMIT 1)
+        UNION ALL
+        SELECT next.tenant_id, next.due_at, waiting.number + 1 FROM waiting, LATERAL (
+            SELECT tenant_id, due_at FROM events
+            WHERE status = 'pending' AND tenant_id > waiting.tenant_id
+            ORDER BY tenant_id, due_at LIMIT 1
+        ) AS next WHERE waiting.number < %(most)s
+    ), due AS MATERIALIZED (
+        SELECT tenant_id FROM waiting WHERE due_at <= statement_timestamp()
+    ), last AS (
+        SELECT tenant_id FROM waiting WHERE number = %(most)s
+    )
+    SELECT statement_timestamp(), (SELECT tenant_id FROM last), taken.* FROM (SELECT 1) AS always
+    LEFT JOIN (
+        due CROSS JOIN LATERAL (
+            SELECT {columns} FROM events
+            WHERE status = 'pending' AND tenant_id = due.tenant_id
+              AND due_at <= statement_timestamp()
+            ORDER BY due_at, position
+            LIMIT greatest(1, %(size)s / (SELECT count(*) FROM due)) FOR NO KEY UPDATE SKIP LOCKED
+        ) AS taken
+    ) ON true
+"""
+TAKE_NAMED = """
+    SELECT statement_timestamp(), NULL, taken.* FROM (SELECT 1) AS always
+    LEFT JOIN (
+        SELECT {columns} FROM events
+        WHERE id = ANY(%(ids)s) AND status = 'pending' FOR NO KEY UPDATE SKIP LOCKED
+    ) AS taken ON true
+"""
+
+
+@dataclass
+class Taken:
+    """What a transaction has taken.
+
+    Attributes:
+        now: the database's time, which alone decides what is due: workers' clocks may differ.
+        events: in the order in which they were published.
+        next_after: the tenant behind which the next take begins, where this one did not see all.
+    """
+
+    now: datetime
+    events: list[Event]
+    next_after: UUID = FIRST
+
+
+def take_due(size: int, after: UUID = FIRST) -> Taken:
+    """Lock about `size` due events.
+
+    Args:
+        after: a tenant; those up to it wait for the next take.
+    """
+    values = {"size": size, "after": after, "most": MOST_TENANTS}
+    return _taken(fetch_rows(_statement(TAKE_DUE), values))
+
+
+def take_named(event_ids: Sequence[UUID]) -> Taken:
+    """Lock those of the events that are pending, due or not."""
+    return _taken(fetch_rows(_statement(TAKE_NAMED), {"ids": list(event_ids)}))
+
+
+class Rotation:
+    """Takes in turn: where there are very many tenants, each take goes on behind the last one."""
+
+    def __init__(self) -> None:
+        self._after = FIRST
+
+    def take(self, size: int) -> Taken:
+        """Lock about `size` due events; see `take_due`."""
+        taken = take_due(size, self._after)
+        if not taken.events and self._after != FIRST:
+            taken = take_due(size)
+        self._after = taken.next_after
+        return taken
+
+
+class BatchSize:
+    """How many events a worker takes at once: fewer where handlers are slow.
+
+    A batch that takes long delays whatever comes in meanwhile, also that of other tenants.
+
+    Args:
+        most: the size for quick handlers.
+    """
+
+    LONG, SHORT, LEAST = 0.5, 0.2, 10
+
+    def __init__(self, most: int) -> None:
+        self.most = self.size = most
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Settle one batch within this block: its time decides the size of the next."""
+        started = time.monotonic()
+        yield
+        seconds = time.monotonic() - started
+        if seconds > self.LONG:
+            self.size = max(self.LEAST, self.size // 2)
+        elif seconds < self.SHORT:
+            self.size = min(self.most, self.size * 2)
+
+
+@cache
+def _columns() -> list[str]:
+    return [str(field.column) for field in Event._meta.concrete_fields]
+
+
+@cache
+def _statement(text: str) -> sql.Composed:
+    return sql.SQL(text).format(columns=sql.SQL(", ").join(map(sql.Identifier, _columns())))
+
+
+def _taken(rows: list[tuple[Any, ...]]) -> Taken:
+    """What the rows of either statement hold: one without an event says that nothing was due."""
+    events = [Event.from_db("default", _columns(), row[2:]) for row in rows if row[2]]
+    events.sort(key=lambda event: event.position)
+    return Taken(rows[0][0], events, rows[0][1] or FIRST)
