@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from events.circuit import CircuitState
 from events.payloads import Payload, payload_type
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.scoping import TenantManager
@@ -177,6 +178,9 @@ class DeliveryStatus(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+WAITS_FOR_CALL = Q(status="pending", tenant__isnull=False)
+
+
 class Delivery(models.Model):
     """One event at one handler."""
 
@@ -188,6 +192,15 @@ class Delivery(models.Model):
         related_name="deliveries",
     )
     handler = models.CharField(_("handler"), max_length=100)
+    tenant = models.ForeignKey(
+        "accounts.Tenant",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+        help_text=_("Of a delivery to an external handler: whose share of the calls it takes."),
+    )
     status = models.CharField(
         _("status"),
         max_length=10,
@@ -222,6 +235,25 @@ class Delivery(models.Model):
             # What fails at a handler: WHERE handler = … AND status = 'failed'
             models.Index(
                 fields=["handler"], condition=Q(status="failed"), name="deliveries_failed"
+            ),
+            # External workers, see events/external/leasing.py: the handlers that have something
+            # due: WHERE handler = … AND status = 'pending' AND tenant_id IS NOT NULL
+            # AND next_attempt_at <= now()
+            models.Index(
+                fields=["handler", "next_attempt_at"],
+                condition=WAITS_FOR_CALL,
+                name="deliveries_to_call",
+            ),
+            # … and the tenants of a handler, one after the other, with what each has due
+            models.Index(
+                fields=["handler", "tenant", "next_attempt_at"],
+                condition=WAITS_FOR_CALL,
+                name="deliveries_to_call_by_tenant",
+            ),
+            # The calls that run, and lost leases: WHERE status = 'running'
+            # AND lease_expires_at <= now()
+            models.Index(
+                fields=["lease_expires_at"], condition=Q(status="running"), name="deliveries_leased"
             ),
         ]
 
@@ -394,6 +426,37 @@ class JournalEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{len(self.event_ids)} events at {self.worker}"
+
+
+class Breaker(models.Model):
+    """The state of one circuit, see `events.circuit`; a lost row is a closed circuit.
+
+    Every external handler has one under its name; other keys are free.
+    """
+
+    key = models.CharField(_("service"), max_length=200, primary_key=True)
+    state = models.CharField(
+        _("state"), max_length=10, choices=CircuitState.choices, default=CircuitState.CLOSED
+    )
+    window_started_at = models.DateTimeField(null=True)
+    calls = models.PositiveIntegerField(_("calls"), default=0)
+    failures = models.PositiveIntegerField(_("failures"), default=0)
+    previous_calls = models.PositiveIntegerField(default=0)
+    previous_failures = models.PositiveIntegerField(default=0)
+    openings = models.PositiveIntegerField(_("openings in a row"), default=0)
+    retry_at = models.DateTimeField(_("next probe"), null=True)
+    probe = models.BigIntegerField(null=True)
+    changed_at = models.DateTimeField(_("since"), db_default=Now())
+
+    objects = models.Manager()
+
+    class Meta:
+        db_table = "breakers"
+        verbose_name = _("circuit breaker")
+        verbose_name_plural = _("circuit breakers")
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.state}"
 
 
 def tenants_of(events: "list[Event]") -> "dict[UUID, Tenant]":

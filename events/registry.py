@@ -7,14 +7,19 @@ from typing import Any, Literal, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from events.circuit import BreakerPolicy
 from events.payloads import payload_types
 from events.retry import Permanent, Retry, RetryPolicy
 
-__all__ = ["Handler", "Permanent", "Retry", "register_event_handler"]
+__all__ = ["BreakerPolicy", "Handler", "Permanent", "Retry", "register_event_handler"]
 
 Effects = Literal["database", "external"]
 OnReplay = Literal["run", "skip"]
 F = TypeVar("F", bound=Callable[..., Any])
+
+# Seconds that an external call may take, by default and at most: others wait for its process.
+TIMEOUT, LONGEST_TIMEOUT = 30.0, 600.0
+BREAKER = BreakerPolicy()
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,10 @@ class Handler:
         effects: "database" runs in the settling transaction, "external" in none.
         batch: called with a list of events of one tenant instead of with one event.
         on_replay: "skip" leaves it out of replays that do not ask for external effects.
-        timeout: seconds an external handler may take before its lease counts as lost.
+        timeout: seconds that a call of an external handler may take; then it is interrupted.
+        concurrency: how many calls of an external handler may run at once, in all workers
+            together; None leaves it to the number of workers.
+        breaker: when an external handler is not called for a while; None: never.
         ordered: takes the events of one subject in the order in which they were published; one
             that failed holds its successors back.
     """
@@ -37,8 +45,10 @@ class Handler:
     batch: bool = False
     on_replay: OnReplay = "run"
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    timeout: float = 30.0
+    timeout: float = TIMEOUT
     ordered: bool = False
+    concurrency: int | None = None
+    breaker: BreakerPolicy | None = BREAKER
 
     @property
     def module(self) -> str:
@@ -61,15 +71,18 @@ def register_event_handler(
     batch: bool = False,
     on_replay: OnReplay | None = None,
     max_attempts: int | None = None,
-    timeout: float = 30.0,
+    timeout: float = TIMEOUT,
     ordered: bool = False,
+    concurrency: int | None = None,
+    breaker: BreakerPolicy | None = BREAKER,
 ) -> Callable[[F], F]:
     """Declare the decorated function a handler of events of `types`.
 
     Args:
         types: event types, such as `EventType.LEAD_CREATED`.
         name: its name in deliveries, for ever; by default the function's.
-        effects: see `Handler`; so are `batch`, `on_replay`, `timeout` and `ordered`.
+        effects: see `Handler`; so are `batch`, `on_replay`, `timeout`, `ordered`,
+            `concurrency` and `breaker`.
         on_replay: by default "run" for database effects, "skip" for external ones.
         max_attempts: tries in all; by default 3 for database effects, 8 for external ones.
 
@@ -91,6 +104,8 @@ def register_event_handler(
                 retry=RetryPolicy(max_attempts=max_attempts or (8 if external else 3)),
                 timeout=timeout,
                 ordered=ordered,
+                concurrency=concurrency,
+                breaker=breaker,
             )
         )
         return function
@@ -100,19 +115,33 @@ def register_event_handler(
 
 def add_handler(handler: Handler) -> None:
     """Add a handler; see `register_event_handler` for what it refuses."""
-    if not handler.types:
-        raise ImproperlyConfigured(f"Handler “{handler.name}” names no event type.")
-    if handler.is_external and handler.batch:
-        raise ImproperlyConfigured(
-            f"Handler “{handler.name}” is external: it cannot take batches, "
-            "since each of its calls is leased and retried by itself."
-        )
+    if problem := _contradiction(handler):
+        raise ImproperlyConfigured(f"Handler “{handler.name}” {problem}")
     known = _handlers.setdefault(handler.name, handler)
     if known is not handler:
         raise ImproperlyConfigured(
             f"Two handlers are called “{handler.name}”: one in {known.module}, "
             f"one in {handler.module}. Rename one, or give it a name=…."
         )
+
+
+def _contradiction(handler: Handler) -> str:
+    """What is wrong with a declaration, to follow the handler's name; empty if nothing is."""
+    about_calls = (handler.timeout, handler.concurrency, handler.breaker)
+    if not handler.types:
+        return "names no event type."
+    if not handler.is_external and about_calls != (TIMEOUT, None, BREAKER):
+        return "has database effects: timeout, concurrency and breaker are of external handlers."
+    if handler.is_external and handler.batch:
+        return (
+            "is external: it cannot take batches, "
+            "since each of its calls is leased and retried by itself."
+        )
+    if not 0 < handler.timeout <= LONGEST_TIMEOUT:
+        return f"has a timeout of {handler.timeout:g} s: give one up to {LONGEST_TIMEOUT:g} s."
+    if handler.concurrency is not None and handler.concurrency < 1:
+        return f"has a concurrency of {handler.concurrency}: give 1 or more, or None."
+    return ""
 
 
 def remove_handler(name: str) -> None:
