@@ -165,8 +165,9 @@ class Batch:
                 continue
             self._hold_up(handler.name, work.event)
             delivery = self._delivery_of(work, handler.name)
-            if delivery.next_attempt_at is None:
+            if delivery.next_attempt_at is None or delivery.tenant_id is None:
                 delivery.next_attempt_at = self.taken.now
+                delivery.tenant_id = work.event.tenant_id
                 self.touched.append(delivery)
         after_commit(nudge_external, len(works))
 

@@ -146,6 +146,7 @@ def save_first_successes(successes: list[FirstSuccess], now: datetime) -> None:
 
 
 DELIVERY_OUTCOME = [
+    "tenant",
     "status",
     "attempts",
     "failures",
