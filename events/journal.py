@@ -7,6 +7,8 @@ the same without asking. Such an event is settled alone, its handler written dow
 and the handler that ends workers again and again is found.
 """
 
+import atexit
+import os
 import secrets
 import threading
 from collections import defaultdict
@@ -119,7 +121,21 @@ class Journal:
         return open_one
 
 
+    def disconnect(self) -> None:
+        """Close this thread's connection; the next entry opens a new one."""
+        open_one: psycopg.Connection[Any] | None = getattr(self._own, "connection", None)
+        self._own.connection = None
+        if open_one is not None:
+            open_one.close()
+
+    def forget(self) -> None:
+        """In a forked child: leave the parent's connection to the parent."""
+        self._own = threading.local()
+
+
 journal = Journal()
+atexit.register(journal.disconnect)
+os.register_at_fork(after_in_child=journal.forget)
 
 
 @dataclass(frozen=True)

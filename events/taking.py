@@ -120,7 +120,10 @@ class BatchSize:
         """Settle one batch within this block: its time decides the size of the next."""
         started = time.monotonic()
         yield
-        seconds = time.monotonic() - started
+        self.note(time.monotonic() - started)
+
+    def note(self, seconds: float) -> None:
+        """Draw the conclusion from a batch that took so long."""
         if seconds > self.LONG:
             self.size = max(self.LEAST, self.size // 2)
         elif seconds < self.SHORT:
