@@ -72,8 +72,8 @@ def admitted(key: str, now: datetime) -> Breaker | None:
 
     The caller sees to it that nobody else asks for this key until the transaction ends.
     """
-    row = Breaker.objects.filter(key=key).first() or Breaker(key=key)
-    if row.state != CircuitState.CLOSED:
+    row: Breaker | None = Breaker.objects.filter(key=key).first() or Breaker(key=key)
+    if row and row.state != CircuitState.CLOSED:
         # Who holds it now is about to report; the next look will see what came of that.
         rows = Breaker.objects.select_for_update(skip_locked=True, no_key=True)
         row = rows.filter(key=key).first()

@@ -3,7 +3,7 @@
 import time
 
 import structlog
-from celery import shared_task
+from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError, connection
 
 from events import external, nudging, settling, sweeping
@@ -28,11 +28,23 @@ def settle_due() -> None:
         connection.close()
 
 
-@shared_task(name="events.tasks.run_external")
+class ExternalTask(Task[..., None]):
+    """Ends, with its process, when a call neither returns nor can be interrupted."""
+
+    @property
+    def time_limit(self) -> float:  # type: ignore[override]
+        """Seconds, see `external.longest_turn`: known once all handlers are."""
+        return external.longest_turn()
+
+
+@shared_task(name="events.tasks.run_external", base=ExternalTask)
 def run_external() -> None:
     """Run what is due at external handlers."""
-    for delivery_id in external.due_deliveries().values_list("pk", flat=True)[:100]:
-        external.run_delivery(delivery_id)
+    try:
+        external.run_due()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("database_away", error=str(error).strip())
+        connection.close()
 
 
 @shared_task(name="events.tasks.sweep")

@@ -233,6 +233,8 @@ SPECTACULAR_SETTINGS = {
 
 # --- Events -------------------------------------------------------------------------------------
 EVENT_BATCH_SIZE = env.int("EVENT_BATCH_SIZE", default=300)
+# Seconds for which a call's lease lasts without a heartbeat.
+EXTERNAL_LEASE_SECONDS = env.float("EXTERNAL_LEASE_SECONDS", default=15.0)
 # Seconds without another try after the broker did not answer.
 BROKER_AWAY_SECONDS = env.float("BROKER_AWAY_SECONDS", default=5.0)
 

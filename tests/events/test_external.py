@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from events.external import run_delivery
+from events.external import run_delivery, sweep
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
 from events.retry import Retry, RetryPolicy
 from events.settling import settle
@@ -104,7 +104,7 @@ def test_lost_worker_counts_as_a_failed_attempt(event: Event) -> None:
         Delivery.objects.update(
             status=DeliveryStatus.RUNNING, attempts=1, lease_expires_at=event.created_at
         )
-        settle([event.id])
+        sweep()
     event.refresh_from_db()
     assert event.status == EventStatus.FAILED
     assert "worker lost" in event.error_message

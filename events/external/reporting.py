@@ -1,0 +1,142 @@
+"""What came of calls: written on deliveries, attempts, events, replays and breakers at once."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models.functions import Now
+from structlog.contextvars import bound_contextvars
+
+from events import breakers, metrics, ordering, registry
+from events.external.calling import Result
+from events.external.leasing import Lease
+from events.external.transactions import brief_transaction
+from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
+from events.nudging import after_commit, nudge_events
+from events.outcomes import (
+    aggregate,
+    answer_replays,
+    log_context,
+    record_failure,
+    record_success,
+    save_attempts,
+    save_deliveries,
+    save_events,
+)
+
+log = structlog.get_logger(__name__)
+
+OUTCOMES: dict[str, metrics.Outcome] = {
+    DeliveryStatus.SUCCEEDED: "succeeded",
+    DeliveryStatus.PENDING: "retried",
+    DeliveryStatus.FAILED: "failed",
+}
+
+
+class LeaseLost(Exception):
+    """The worker that ran an external handler did not report in time."""
+
+    def __init__(self) -> None:
+        super().__init__("worker lost: it died, froze or hung, and did not report on the call")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A call that has ended: its delivery, which the transaction holds, and its result.
+
+    Attributes:
+        worker: who made the call.
+    """
+
+    delivery: Delivery
+    result: Result
+    worker: str
+
+
+def report(lease: Lease, result: Result) -> bool:
+    """Write what came of a call.
+
+    Returns:
+        False where the lease was lost meanwhile: the delivery is another's then and stays so.
+    """
+    with brief_transaction():
+        event = (
+            Event.unscoped.select_for_update(no_key=True)
+            .annotate(read_at=Now())
+            .get(pk=lease.event.pk)
+        )
+        now = event.read_at
+        held = Delivery.objects.select_for_update(no_key=True).filter(
+            pk=lease.delivery.pk, status=DeliveryStatus.RUNNING, attempts=lease.number
+        )
+        delivery = held.first()
+        if delivery is None:
+            _log_refusal(lease)
+            return False
+        delivery.event = event
+        write([Ended(delivery, result, delivery.worker)], now)
+        if policy := lease.handler.breaker:
+            breakers.record_call(lease.handler.name, policy, delivery.pk, result.error, now)
+    return True
+
+
+def _log_refusal(lease: Lease) -> None:
+    with bound_contextvars(**log_context(lease.event, lease.handler.name)):
+        log.warning("late_report_refused", attempt=lease.number)
+
+
+def write(calls: Sequence[Ended], now: datetime) -> None:
+    """Write the outcome of calls, one statement a table; the caller holds deliveries and events."""
+    places = [place for ended in calls if (place := _place_in_order(ended))]
+    ordering.lock_places(places)
+    attempts = [attempt for ended in calls if (attempt := _record(ended, now))]
+    save_deliveries([ended.delivery for ended in calls])
+    save_attempts(attempts)
+    _aggregate(calls, now)
+    if places:
+        after_commit(nudge_events, ordering.let_go(places))
+
+
+def _record(ended: Ended, now: datetime) -> Attempt | None:
+    delivery, result = ended.delivery, ended.result
+    with bound_contextvars(**log_context(delivery.event, delivery.handler)):
+        attempt = (
+            record_failure(delivery, now, result.duration_ms, result.error)
+            if result.error
+            else record_success(delivery, now, result.duration_ms)
+        )
+    delivery.worker = ended.worker
+    if attempt:
+        attempt.worker = ended.worker
+    seconds = result.duration_ms / 1000
+    count = partial(metrics.handled, delivery.handler, OUTCOMES[delivery.status], 1, seconds)
+    transaction.on_commit(count)
+    return attempt
+
+
+def _aggregate(calls: Sequence[Ended], now: datetime) -> None:
+    """Give the events of these calls the status that follows from all of their deliveries."""
+    events = {ended.delivery.event_id: ended.delivery.event for ended in calls}
+    deliveries: dict[UUID, list[Delivery]] = defaultdict(list)
+    for delivery in Delivery.objects.filter(event_id__in=events):
+        deliveries[delivery.event_id].append(delivery)
+    settled = [aggregate(event, deliveries[pk], now) for pk, event in events.items()]
+    save_events(settled)
+    answer_replays(settled, (row for rows in deliveries.values() for row in rows))
+    for event in settled:
+        if event.status != EventStatus.PENDING:
+            transaction.on_commit(partial(metrics.settled, event.type, event.status))
+
+
+def _place_in_order(ended: Ended) -> ordering.Place | None:
+    """Where this success lets successors go, if it is one and its handler is ordered."""
+    handler = registry.get_handler(ended.delivery.handler)
+    subject_id = ended.delivery.event.subject_id
+    if ended.result.error or subject_id is None or not (handler and handler.ordered):
+        return None
+    return handler.name, subject_id
