@@ -1,0 +1,1 @@
+"""SalesFlow's engine measured beside its peers; see docs/benchmarks.md."""

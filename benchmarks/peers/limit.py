@@ -1,0 +1,102 @@
+"""The limit: the same rows written set-based by one process, without any engine."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+
+from benchmarks.peers.peer import Mode, Peer
+from benchmarks.workload.services import chunks_of, fields_of
+from salesflow.accounts.context import current_tenant
+from salesflow.accounts.ids import uuid7
+
+COPY_PROSPECTS: LiteralString = """
+    COPY bench_prospects (id, tenant_id, name, email, source, created_at) FROM STDIN
+"""
+COPY_EVENTS: LiteralString = """
+    COPY events (id, tenant_id, type, version, payload, status, source, request_id, subject_type,
+                 subject_id, occurred_at, error_message) FROM STDIN
+"""
+COPY_WELCOMES: LiteralString = "COPY bench_welcomes (event_id, prospect_id) FROM STDIN"
+COPY_DELIVERIES: LiteralString = """
+    COPY deliveries (event_id, handler, status, attempts, failures, worker, duration_ms, error,
+                     finished_at) FROM STDIN
+"""
+TAKE_EVENTS: LiteralString = """
+    SELECT id, subject_id FROM events WHERE id = ANY(%s) AND status = 'pending'
+    ORDER BY position FOR NO KEY UPDATE SKIP LOCKED
+"""
+SETTLE_EVENTS: LiteralString = """
+    UPDATE events SET status = 'processed', processed_at = now() WHERE id = ANY(%s)
+"""
+
+# Type and version; status, source and request id.
+TYPE, STATE = ("prospect.imported", 1), ("pending", "system", "")
+
+
+class Limit(Peer):
+    """A transaction that publishes a chunk, a transaction that settles it, and so on."""
+
+    name = "limit"
+    title = "The limit: COPY and UPDATE"
+    packages = ("psycopg",)
+    history = "deliveries"
+    finished = "status = 'succeeded'"
+    history_since = "event_id >= %(since)s"
+
+    def worker_commands(self) -> list[list[str]]:
+        """The publishing process does it all."""
+        return []
+
+    def publish(self, mode: Mode, count: int) -> None:
+        """Write and settle chunk by chunk."""
+        tenant_id = current_tenant().id
+        with psycopg.connect(settings.DATABASE_URL) as connection:
+            for size in chunks_of(count):
+                with connection.transaction():
+                    event_ids = _publish(connection, tenant_id, size)
+                with connection.transaction():
+                    _settle(connection, event_ids)
+
+
+def _publish(connection: psycopg.Connection[Any], tenant_id: UUID, size: int) -> list[UUID]:
+    now, prospects, events = datetime.now(UTC), [], []
+    for number in range(size):
+        prospect_id, fields = uuid7(), fields_of(number)
+        prospects.append(
+            (prospect_id, tenant_id, fields["name"], fields["email"], "import", now),
+        )
+        payload = json.dumps({"prospect_id": str(prospect_id), "source": "import"})
+        events.append(
+            (uuid7(), tenant_id, *TYPE, payload, *STATE, "prospect", prospect_id, now, "")
+        )
+    _copy(connection, COPY_PROSPECTS, prospects)
+    _copy(connection, COPY_EVENTS, events)
+    return [event[0] for event in events]
+
+
+def _settle(connection: psycopg.Connection[Any], event_ids: Sequence[UUID]) -> None:
+    now = datetime.now(UTC)
+    taken = connection.execute(TAKE_EVENTS, [event_ids]).fetchall()
+    _copy(connection, COPY_WELCOMES, taken)
+    _copy(
+        connection,
+        COPY_DELIVERIES,
+        (
+            (event_id, "welcome_imported", "succeeded", 1, 0, "limit", 0.1, "", now)
+            for event_id, _ in taken
+        ),
+    )
+    connection.execute(SETTLE_EVENTS, [[event_id for event_id, _ in taken]])
+
+
+def _copy(
+    connection: psycopg.Connection[Any], statement: LiteralString, rows: Iterable[tuple[Any, ...]]
+) -> None:
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
