@@ -1,0 +1,204 @@
+"""What holds whatever was done: each invariant is a query for what breaks it.
+
+Each query returns one column: a sentence about something that should not be. The tables and views
+of the books (`ledger`, `found`, `calls`, `expected`, `parcel_events`) are made by the audit.
+"""
+
+from typing import NamedTuple
+
+
+class Invariant(NamedTuple):
+    """A promise, and the SQL that finds where it was broken."""
+
+    name: str
+    sql: str
+
+
+COMMITTED = Invariant(
+    "what was committed is there: its row once, its event once",
+    """
+    SELECT format('parcel %s: %s rows, %s events', parcel_id, rows, events)
+    FROM found WHERE outcome = 'committed' AND (rows, events) <> (1, 1)
+    """,
+)
+
+ROLLED_BACK = Invariant(
+    "what was rolled back is not there",
+    """
+    SELECT format('parcel %s: %s rows, %s events', parcel_id, rows, events)
+    FROM found WHERE outcome = 'rolled back' AND (rows, events) <> (0, 0)
+    """,
+)
+
+ALL_OR_NOTHING = Invariant(
+    "what nobody can tell is there as a whole or not at all",
+    """
+    SELECT format('transaction %s: %s rows and %s events of %s parcels',
+                  transaction, sum(rows), sum(events), size)
+    FROM found WHERE outcome = 'unknown' GROUP BY transaction, size
+    HAVING (sum(rows), sum(events)) NOT IN ((0, 0), (size, size))
+    """,
+)
+
+FROM_SOMEWHERE = Invariant(
+    "no event is there that nobody published, and each in its publisher's tenant and words",
+    """
+    SELECT format('event %s of parcel %s', id, event.parcel_id)
+    FROM parcel_events AS event LEFT JOIN ledger USING (parcel_id)
+    WHERE ledger.parcel_id IS NULL
+       OR (event.tenant_id, event.fate, event.series_id, event.number)
+          <> (ledger.tenant_id, ledger.fate, ledger.series_id, ledger.number)
+       OR event.kind <> ledger.kind AND (event.kind, ledger.kind) <> ('echoed', 'counted')
+    """,
+)
+
+CALM_PUBLISHERS = Invariant(
+    "a publisher meets no errors but those of a database that is away",
+    """
+    SELECT format('transaction %s: %s', transaction, error) FROM ledger
+    WHERE error <> '' AND error !~ '^(OperationalError|InterfaceError|PoolTimeout|PoolClosed)'
+    GROUP BY transaction, error
+    """,
+)
+
+SETTLED = Invariant(
+    "every event is settled",
+    """
+    SELECT format('event %s (%s, %s) is %s', id, kind, fate, status)
+    FROM parcel_events WHERE status NOT IN ('processed', 'failed') OR processed_at IS NULL
+    """,
+)
+
+EFFECTS_ONCE = Invariant(
+    "each effect in the database happened exactly as often as expected",
+    """
+    SELECT format('%s of event %s (%s, %s): %s effects instead of %s',
+                  expected.handler, event.id, kind, fate, count(effect.id), expected.effects)
+    FROM parcel_events AS event JOIN expected USING (kind, fate)
+    LEFT JOIN chaos_effect AS effect ON effect.event_id = event.id
+        AND effect.handler = expected.handler AND effect.parcel_id = event.parcel_id
+        AND effect.tenant_id = event.tenant_id
+    GROUP BY event.id, kind, fate, expected.handler, expected.effects
+    HAVING count(effect.id) <> expected.effects
+    """,
+)
+
+EFFECTS_OF_EVENTS = Invariant(
+    "no effect is there without its event",
+    """
+    SELECT format('%s of event %s', handler, event_id)
+    FROM chaos_effect AS effect LEFT JOIN parcel_events ON parcel_events.id = effect.event_id
+    WHERE parcel_events.id IS NULL
+    """,
+)
+
+COUNTERS = Invariant(
+    "what handlers added up is what they did",
+    """
+    SELECT format('%s of tenant %s: %s counted, %s done',
+                  handler, tenant_id, total, count(effect.id))
+    FROM chaos_counter LEFT JOIN chaos_effect AS effect USING (tenant_id, handler)
+    GROUP BY handler, tenant_id, total HAVING total <> count(effect.id)
+    """,
+)
+
+ECHOES = Invariant(
+    "what a handler published is there once for each of its effects",
+    """
+    SELECT format('parcel %s: %s echoes', parcel_id, count(echo.id))
+    FROM parcel_events AS event
+    LEFT JOIN (SELECT id, parcel_id FROM parcel_events WHERE kind = 'echoed') AS echo
+        USING (parcel_id)
+    WHERE event.kind = 'counted' AND event.fate = 'echoing'
+    GROUP BY parcel_id HAVING count(echo.id) <> 1
+    """,
+)
+
+IN_ORDER = Invariant(
+    "within a series, ordered effects happened in the order of publishing",
+    """
+    SELECT format('series %s: number %s after number %s', series_id, number, before)
+    FROM (
+        SELECT series_id, number, lag(number) OVER (PARTITION BY series_id ORDER BY id) AS before
+        FROM chaos_effect WHERE handler = 'tally_in_order'
+    ) AS effects
+    WHERE number <= before
+    """,
+)
+
+CALLED = Invariant(
+    "each call outside was made at least once, with one key of its own",
+    """
+    SELECT format('event %s (%s): %s calls with the keys %s', event.id, event.fate,
+                  count(calls.key), array_agg(DISTINCT calls.key))
+    FROM parcel_events AS event JOIN expected USING (kind, fate)
+    LEFT JOIN calls ON calls.event_id = event.id AND calls.parcel_id = event.parcel_id
+    WHERE expected.calls GROUP BY event.id, event.fate HAVING count(DISTINCT calls.key) <> 1
+    UNION ALL
+    SELECT format('key %s: used for %s events', key, count(DISTINCT event_id))
+    FROM calls GROUP BY key HAVING count(DISTINCT event_id) <> 1
+    """,
+)
+
+CALLS_COUNTED = Invariant(
+    "each call outside was counted as an attempt before it was made",
+    """
+    SELECT format('%s: %s calls, %s attempts', key, count(*), attempts)
+    FROM calls LEFT JOIN deliveries USING (event_id)
+    GROUP BY key, event_id, attempts HAVING attempts IS NULL OR count(*) > attempts
+    """,
+)
+
+DELIVERIES = Invariant(
+    "each handler's delivery ended as the parcel's fate has it",
+    """
+    SELECT format('%s of event %s (%s, %s): %s instead of %s: %s', expected.handler, event.id,
+                  kind, fate, coalesce(delivery.status, 'nothing'), expected.status, delivery.error)
+    FROM parcel_events AS event JOIN expected USING (kind, fate)
+    LEFT JOIN deliveries AS delivery
+        ON delivery.event_id = event.id AND delivery.handler = expected.handler
+    WHERE delivery.status IS DISTINCT FROM expected.status
+    """,
+)
+
+AGGREGATES = Invariant(
+    "an event failed exactly if one of its deliveries did",
+    """
+    SELECT format('event %s is %s with deliveries %s', event.id, event.status,
+                  array_agg(delivery.status))
+    FROM parcel_events AS event LEFT JOIN deliveries AS delivery ON delivery.event_id = event.id
+    GROUP BY event.id, event.status
+    HAVING (event.status = 'failed') IS DISTINCT FROM bool_or(delivery.status = 'failed')
+    """,
+)
+
+NOTHING_LEFT = Invariant(
+    "no lease, no journal entry and no retry is left over",
+    """
+    SELECT format('delivery %s of event %s: %s, lease until %s, next attempt at %s', handler,
+                  event_id, status, lease_expires_at, next_attempt_at)
+    FROM deliveries WHERE lease_expires_at IS NOT NULL OR next_attempt_at IS NOT NULL
+        OR status IN ('pending', 'running')
+    UNION ALL
+    SELECT format('journal: %s', journal) FROM journal
+    """,
+)
+
+INVARIANTS = [
+    COMMITTED,
+    ROLLED_BACK,
+    ALL_OR_NOTHING,
+    FROM_SOMEWHERE,
+    CALM_PUBLISHERS,
+    SETTLED,
+    EFFECTS_ONCE,
+    EFFECTS_OF_EVENTS,
+    COUNTERS,
+    ECHOES,
+    IN_ORDER,
+    CALLED,
+    CALLS_COUNTED,
+    DELIVERIES,
+    AGGREGATES,
+    NOTHING_LEFT,
+]
