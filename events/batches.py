@@ -71,7 +71,7 @@ class Batch:
     first_successes: list[FirstSuccess] = field(default_factory=list)
     touched: list[Delivery] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
-    held_up: dict[ordering.Place, UUID] = field(default_factory=dict)
+    held_up: dict[ordering.Place, ordering.Blocker] = field(default_factory=dict)
     succeeded_in_order: set[ordering.Place] = field(default_factory=set)
     calls: list[tuple[str, metrics.Outcome, int, float]] = field(default_factory=list)
 
@@ -181,21 +181,21 @@ class Batch:
     # --- Order per subject ----------------------------------------------------------------------
 
     def _await_predecessors(self, handler: Handler, works: list[Work]) -> None:
-        """Note for which subjects an ordered handler has to wait for events of other batches."""
+        """Note which events of other batches an ordered handler has to wait for."""
         if handler.ordered:
-            found = ordering.predecessors(handler, [work.event for work in works])
-            for subject_id, event_id in found.items():
-                self.held_up[handler.name, subject_id] = event_id
+            found = ordering.unfinished_others(handler, [work.event for work in works])
+            for subject_id, blocker in found.items():
+                self.held_up[handler.name, subject_id] = blocker
 
     def _has_to_wait(self, handler: Handler, work: Work) -> bool:
         """Whether an earlier event of the subject is unfinished; if so the delivery is parked."""
         subject_id = work.event.subject_id
         blocker = self.held_up.get((handler.name, subject_id)) if subject_id else None
-        if blocker is None:
+        if blocker is None or work.event.position < blocker.position:
             return False
         delivery = self._delivery_of(work, handler.name)
         delivery.next_attempt_at = None
-        delivery.error = f"waits for the event before it: {blocker}"
+        delivery.error = f"waits for the event before it: {blocker.event_id}"
         self.touched.append(delivery)
         return True
 
@@ -203,7 +203,7 @@ class Batch:
         """From here on the subject's later events wait, if the handler is an ordered one."""
         declared = registry.get_handler(handler)
         if declared and declared.ordered and event.subject_id:
-            self.held_up[handler, event.subject_id] = event.id
+            self.held_up[handler, event.subject_id] = ordering.Blocker(event.position, event.id)
 
     # --- Outcomes -------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ predecessor may have been pruned.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import sql
@@ -20,6 +21,14 @@ from events.rows import execute, fetch_rows
 Place = tuple[str, UUID]
 """A handler's name and a subject's id."""
 
+
+class Blocker(NamedTuple):
+    """An event that those behind it in the log have to wait for."""
+
+    position: int
+    event_id: UUID
+
+
 # In one order for all workers, so that they do not wait for each other in a circle.
 LOCK = sql.SQL("""
     SELECT pg_advisory_xact_lock(key) FROM (
@@ -30,12 +39,13 @@ LOCK = sql.SQL("""
 """)
 # Reads events_open_by_subject, which holds no processed event.
 UNFINISHED = sql.SQL("""
-    SELECT subject_id, position, id FROM events
+    SELECT DISTINCT ON (subject_id) subject_id, position, id FROM events
     WHERE subject_id = ANY(%(subjects)s) AND status <> 'processed' AND type = ANY(%(types)s)
-      AND NOT EXISTS (
+      AND id <> ALL(%(ids)s) AND NOT EXISTS (
         SELECT FROM deliveries WHERE event_id = events.id AND handler = %(handler)s
           AND deliveries.status IN ('succeeded', 'skipped')
       )
+    ORDER BY subject_id, position
 """)
 # Those that somebody holds are about to look for themselves.
 LET_GO = sql.SQL("""
@@ -58,23 +68,24 @@ def lock_places(places: Iterable[Place]) -> None:
         fetch_rows(LOCK, {"handlers": handlers, "subjects": subjects})
 
 
-def predecessors(handler: Handler, events: Sequence[Event]) -> dict[UUID, UUID]:
-    """Subject → an event before the first of `events`, at which the handler has not succeeded.
+def unfinished_others(handler: Handler, events: Sequence[Event]) -> dict[UUID, Blocker]:
+    """Subject → the first event that is not among `events` and that the handler has yet to do.
 
     Args:
         events: those that the handler may run for now; the caller holds their places.
     """
-    first: dict[UUID, int] = {}
-    for event in events:
-        if event.subject_id:
-            first.setdefault(event.subject_id, event.position)
-    if not first:
+    subjects = {event.subject_id for event in events if event.subject_id}
+    if not subjects:
         return {}
-    values = {"subjects": list(first), "types": list(handler.types), "handler": handler.name}
+    values = {
+        "subjects": list(subjects),
+        "types": list(handler.types),
+        "handler": handler.name,
+        "ids": [event.id for event in events],
+    }
     return {
-        subject_id: event_id
+        subject_id: Blocker(position, event_id)
         for subject_id, position, event_id in fetch_rows(UNFINISHED, values)
-        if position < first[subject_id]
     }
 
 

@@ -71,6 +71,14 @@ def test_successor_waits_for_an_event_of_another_batch(recorder: Recorder) -> No
     assert recorder.done == [1, 2]
 
 
+def test_event_between_two_of_a_batch_is_waited_for(recorder: Recorder) -> None:
+    [first, _between, last] = change(ONE, 1, 2, 3)
+    settle([first.id, last.id])
+    assert recorder.done == [1]
+    settle_all()
+    assert recorder.done == [1, 2, 3]
+
+
 def test_failed_event_parks_its_successors_alone(recorder: Recorder) -> None:
     recorder.broken = {2}
     events = change(ONE, 1, 2, 3, 4)
