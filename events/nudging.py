@@ -42,6 +42,7 @@ class Broker:
 
     def send(self, task: str, *args: Any) -> bool:
         """Send one message; False, and a log line, when the broker does not take it."""
+        import events.tasks  # noqa: F401 (registers them; no one else does so in a web process)
         from salesflow.celery import app
 
         if time.monotonic() < self._away_until:
