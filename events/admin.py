@@ -40,7 +40,7 @@ from salesflow.accounts.admin_scope import (
     sees_many_tenants,
 )
 
-# Tasks keep no results: what they did is on the events.
+# What tasks did is on the events; a long job's result is for whoever looks into its table.
 admin.site.unregister([GroupResult, TaskResult])
 
 MAY_REPLAY = "events.replay_event"

@@ -342,6 +342,19 @@ class Replay(models.Model):
     selected = models.PositiveIntegerField(_("selected"), default=0)
     created_at = models.DateTimeField(_("started"), db_default=Now())
     finished_at = models.DateTimeField(_("finished"), null=True)
+    # What came of it, written when it finishes: it outlives the items.
+    succeeded = models.PositiveIntegerField(_("succeeded"), db_default=0, default=0)
+    failed = models.PositiveIntegerField(_("failed"), db_default=0, default=0)
+    skipped = models.PositiveIntegerField(_("skipped"), db_default=0, default=0)
+    skipped_because = models.JSONField(
+        _("skipped because"),
+        db_default=Value({}, models.JSONField()),
+        default=dict,
+        help_text=_("Note of the skipped items → how many."),
+    )
+    pruned_at = models.DateTimeField(
+        _("pruned"), null=True, help_text=_("When the list of its events was deleted.")
+    )
 
     class Meta:
         db_table = "replays"
@@ -351,6 +364,12 @@ class Replay(models.Model):
         indexes = [
             # The sweeper: WHERE status = 'running'
             models.Index(fields=["id"], condition=Q(status="running"), name="replays_running"),
+            # Pruning: WHERE status = 'finished' AND pruned_at IS NULL ORDER BY finished_at
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(status="finished", pruned_at=None),
+                name="replays_unpruned",
+            ),
         ]
 
     def __str__(self) -> str:

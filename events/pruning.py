@@ -1,27 +1,43 @@
-"""Pruning: old settled events and finished replays go, batch by batch, with all that is theirs."""
+"""Pruning: what was settled long ago goes, batch by batch, with all that is theirs.
 
-from collections.abc import Callable
+A batch holds its rows for some milliseconds, so that it may run beside everything else; why the
+tables have no partitions to drop instead is told in docs/architecture.md.
+"""
+
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.conf import settings
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from events.models import Event, EventStatus, Replay, ReplayItem
+from events.nudging import broker
 from salesflow.accounts.ids import first_uuid7_of
 
 BATCH = 1000
-BEGINNING = UUID(int=0)
+# Replays are many where programs replay single events.
+BATCH_OF_REPLAYS = 100
+# Seconds for which the scheduled pruning keeps a worker from settling events.
+SLICE = 1.0
+BEGINNING, END = UUID(int=0), UUID(int=(1 << 128) - 1)
 
-# A pending event stays, whatever its age, and so does one that a replay or a worker holds. The id
-# is time-ordered, so the primary key finds the old ones; the recorded time decides.
+# A pending event stays, whatever its age, and so does one that a replay or a worker holds, or whose
+# failure holds back later events of its subject. The id is time-ordered, so the primary key finds
+# the old ones; the recorded time decides.
 DELETE_EVENTS = """
     WITH old AS (
         SELECT id FROM events
         WHERE id > %(after)s AND id < %(before_id)s AND created_at < %(before)s
           AND status <> 'pending'
+          AND NOT (status = 'failed' AND EXISTS (
+            SELECT FROM events AS later
+            WHERE later.subject_id = events.subject_id AND later.status = 'pending'
+          ))
         ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED
     ), of_deliveries AS (
         DELETE FROM deliveries USING old WHERE deliveries.event_id = old.id RETURNING deliveries.id
@@ -32,72 +48,141 @@ DELETE_EVENTS = """
     )
     SELECT count(*), max(id::text)::uuid FROM of_events
 """
+# A replay whose items are not all gone is taken again by the next batch.
 DELETE_REPLAY_ITEMS = """
-    DELETE FROM replay_items WHERE id IN (
-        SELECT id FROM replay_items WHERE replay_id = %(replay)s ORDER BY id LIMIT %(batch)s
+    WITH old AS (
+        SELECT id FROM replays
+        WHERE status = 'finished' AND pruned_at IS NULL AND finished_at < %(before)s
+        ORDER BY finished_at LIMIT %(replays)s FOR NO KEY UPDATE SKIP LOCKED
+    ), of_items AS (
+        DELETE FROM replay_items WHERE id IN (
+            SELECT items.id FROM old JOIN replay_items AS items ON items.replay_id = old.id
+            LIMIT %(batch)s
+        ) RETURNING id
+    ), of_replays AS (
+        UPDATE replays SET pruned_at = statement_timestamp() FROM old
+        WHERE replays.id = old.id AND (SELECT count(*) FROM of_items) < %(batch)s
+        RETURNING replays.id
     )
+    SELECT (SELECT count(*) FROM of_items), (SELECT count(*) FROM of_replays)
 """
 
 
 @dataclass
 class Pruned:
-    """How much was deleted, or would be."""
+    """How much was deleted, or would be.
+
+    Attributes:
+        items: of replays: which events they ran. The replays themselves stay, with their totals.
+    """
 
     events: int = 0
-    replays: int = 0
+    items: int = 0
+
+    def add(self, other: "Pruned") -> None:
+        """Count what another batch deleted too."""
+        self.events += other.events
+        self.items += other.items
 
 
 def old_events(before: datetime) -> QuerySet[Event]:
     """The settled events of all tenants that were recorded before that time."""
     events = Event.unscoped.filter(id__lt=first_uuid7_of(before), created_at__lt=before)
-    return events.exclude(status=EventStatus.PENDING)
+    later = Event.unscoped.filter(subject_id=OuterRef("subject_id"), status=EventStatus.PENDING)
+    holds_back = Q(status=EventStatus.FAILED) & Q(Exists(later))
+    return events.exclude(status=EventStatus.PENDING).exclude(holds_back)
 
 
-def old_replays(before: datetime) -> QuerySet[Replay]:
-    """The replays that finished before that time."""
-    return Replay.objects.filter(status=Replay.Status.FINISHED, finished_at__lt=before)
+def old_items(before: datetime) -> QuerySet[ReplayItem]:
+    """The items of replays that finished before that time."""
+    finished = Replay.objects.filter(status=Replay.Status.FINISHED, finished_at__lt=before)
+    return ReplayItem.objects.filter(replay__in=finished.filter(pruned_at=None))
 
 
 def count_old(before: datetime) -> Pruned:
     """What `prune` would delete now."""
-    return Pruned(old_events(before).count(), old_replays(before).count())
+    return Pruned(old_events(before).count(), old_items(before).count())
+
+
+def moment_ago(span: timedelta) -> datetime:
+    """The time so long ago, by the database's clock: a worker's may be wrong."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        [now] = cursor.fetchone()
+    try:
+        moment: datetime = now - span
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+    return moment
 
 
 def prune(before: datetime, progress: Callable[[int], object] = int) -> Pruned:
     """Delete what was settled long ago; each batch is a transaction of its own.
 
     Args:
-        before: events recorded, and replays finished, before this time go.
+        before: events recorded before this time go, and the items of replays that finished.
         progress: called with the number of events after each batch.
     """
     pruned = Pruned()
-    after: UUID | None = BEGINNING
-    while after is not None:
-        count, after = _prune_events(after, before)
-        pruned.events += count
-        progress(count)
-    for replay in old_replays(before):
-        _prune_replay(replay)
-        pruned.replays += 1
+    for batch, _position in _batches(before, BEGINNING):
+        pruned.add(batch)
+        progress(batch.events)
     return pruned
 
 
-def _prune_events(after: UUID, before: datetime) -> tuple[int, UUID | None]:
+def prune_slice(after: UUID = BEGINNING, seconds: float = SLICE) -> Pruned:
+    """Delete for a while what is older than EVENT_RETENTION_DAYS, if anything ever is.
+
+    What is left then goes in a further slice, for which a message queues behind those that wait
+    already. Should it get lost, the next day's begins again.
+
+    Args:
+        after: where the slice before this one stopped.
+    """
+    pruned = Pruned()
+    if settings.EVENT_RETENTION_DAYS is None:
+        return pruned
+    deadline = time.monotonic() + seconds
+    before = moment_ago(timedelta(days=settings.EVENT_RETENTION_DAYS))
+    for batch, position in _batches(before, after):
+        pruned.add(batch)
+        if time.monotonic() >= deadline:
+            broker.send("events.tasks.prune_events", str(position))
+            break
+    return pruned
+
+
+def _batches(before: datetime, after: UUID) -> Iterator[tuple[Pruned, UUID]]:
+    """Delete batch by batch; yields what went, and where somebody else would go on."""
+    last: UUID | None = after
+    while last is not None:
+        count, last = _delete_events(last, before)
+        if last is not None:
+            yield Pruned(events=count), last
+    items, replays = _delete_replay_items(before)
+    while items or replays:
+        yield Pruned(items=items), END
+        items, replays = _delete_replay_items(before)
+
+
+def _delete_events(after: UUID, before: datetime) -> tuple[int, UUID | None]:
     """Delete one batch; returns how many, and the last id, or None when there was none."""
-    values: dict[str, Any] = {"after": after, "before_id": first_uuid7_of(before)}
+    values: dict[str, Any] = {
+        "after": after,
+        "before_id": first_uuid7_of(before),
+        "before": before,
+        "batch": BATCH,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(DELETE_EVENTS, {**values, "before": before, "batch": BATCH})
+        cursor.execute(DELETE_EVENTS, values)
         count, last = cursor.fetchone()
     return count, last
 
 
-def _prune_replay(replay: Replay) -> None:
-    values: dict[str, Any] = {"replay": replay.id, "batch": BATCH}
-    deleted = BATCH
-    while deleted == BATCH:
-        with connection.cursor() as cursor:
-            cursor.execute(DELETE_REPLAY_ITEMS, values)
-            deleted = cursor.rowcount
-    with transaction.atomic():
-        ReplayItem.objects.filter(replay=replay).delete()
-        replay.delete()
+def _delete_replay_items(before: datetime) -> tuple[int, int]:
+    """Delete one batch; returns how many, and how many replays are pruned with it."""
+    values: dict[str, Any] = {"before": before, "batch": BATCH, "replays": BATCH_OF_REPLAYS}
+    with connection.cursor() as cursor:
+        cursor.execute(DELETE_REPLAY_ITEMS, values)
+        items, replays = cursor.fetchone()
+    return items, replays

@@ -25,6 +25,9 @@ def replays() -> QuerySet[Replay]:
 
 def skipped_in(replay: Replay) -> dict[str, int]:
     """Why a replay passed events over, in the reader's language → how many."""
-    skipped = ReplayItem.objects.filter(replay=replay, status=ReplayItem.Status.SKIPPED)
-    notes = skipped.values_list("note").annotate(Count("id")).order_by("note")
-    return {gettext(note): number for note, number in notes}
+    if replay.status == Replay.Status.FINISHED:
+        notes = replay.skipped_because
+    else:
+        skipped = ReplayItem.objects.filter(replay=replay, status=ReplayItem.Status.SKIPPED)
+        notes = dict(skipped.values_list("note").annotate(Count("id")))
+    return {gettext(note): notes[note] for note in sorted(notes)}

@@ -24,6 +24,9 @@ ONLY_EXTERNAL = gettext_noop(
 )
 PRUNED = gettext_noop("the event was pruned")
 
+# What can come of an item; the columns of a finished replay that count them are called the same.
+ANSWERS = [ReplayItem.Status.SUCCEEDED, ReplayItem.Status.FAILED, ReplayItem.Status.SKIPPED]
+
 
 def replay_event(
     event_id: UUID | str,
@@ -131,9 +134,20 @@ def advance(replay_id: UUID) -> None:
     unfinished = [ReplayItem.Status.WAITING, ReplayItem.Status.RELEASED]
     open_items = ReplayItem.objects.filter(replay_id=replay_id, status__in=unfinished)
     if not open_items.exists():
-        Replay.objects.filter(pk=replay_id, status=Replay.Status.RUNNING).update(
-            status=Replay.Status.FINISHED, finished_at=Now()
-        )
+        _finish(replay_id)
+
+
+def _finish(replay_id: UUID) -> None:
+    """Close a replay whose items have all answered, and keep what came of it on its own row."""
+    items = ReplayItem.objects.filter(replay_id=replay_id)
+    skipped = items.filter(status=ReplayItem.Status.SKIPPED).values_list("note")
+    counts = _counts(items)
+    Replay.objects.filter(pk=replay_id, status=Replay.Status.RUNNING).update(
+        status=Replay.Status.FINISHED,
+        finished_at=Now(),
+        skipped_because=dict(skipped.annotate(Count("id"))),
+        **{status: counts[status] for status in ANSWERS},
+    )
 
 
 @transaction.atomic
@@ -213,6 +227,12 @@ def _reset(delivery: Delivery, replay: Replay) -> None:
 
 def progress_of(replay: Replay) -> dict[str, int]:
     """How many items of the replay are in which status."""
+    if replay.status == Replay.Status.FINISHED:
+        told = {str(status): getattr(replay, status) for status in ANSWERS}
+        return dict.fromkeys(ReplayItem.Status.values, 0) | told
+    return _counts(ReplayItem.objects.filter(replay=replay))
+
+
+def _counts(items: models.QuerySet[ReplayItem]) -> dict[str, int]:
     statuses = ReplayItem.Status.values
-    counts = {status: Count("id", filter=Q(status=status)) for status in statuses}
-    return ReplayItem.objects.filter(replay=replay).aggregate(**counts)
+    return items.aggregate(**{name: Count("id", filter=Q(status=name)) for name in statuses})

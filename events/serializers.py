@@ -155,6 +155,7 @@ class ReplayProgressSerializer(serializers.ModelSerializer[Replay]):
             "skipped",
             "created_at",
             "finished_at",
+            "pruned_at",
         ]
         read_only_fields = fields
 

@@ -1,12 +1,14 @@
 """Thin Celery entry points; losing any of these messages costs seconds, never an event."""
 
 import time
+from dataclasses import asdict
+from uuid import UUID
 
 import structlog
 from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError, connection
 
-from events import external, nudging, settling, sweeping
+from events import external, nudging, pruning, settling, sweeping
 
 log = structlog.get_logger(__name__)
 
@@ -59,3 +61,12 @@ def advance_replays() -> None:
     from events.replaying import advance_running_replays
 
     advance_running_replays()
+
+
+@shared_task(name="events.tasks.prune_events", ignore_result=False)
+def prune_events(after: str = str(pruning.BEGINNING)) -> dict[str, int]:
+    """Delete what is older than the retention, a slice at a time; the scheduler sends this daily.
+
+    Of all tasks this one alone is a long job: what came of it is kept.
+    """
+    return asdict(pruning.prune_slice(UUID(after)))

@@ -61,7 +61,7 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]  # it has no type
         except ValueError:
             hint = f"Give {KINDS.get(cast)}, or unset it to get {default!r}."
             self.problems.append(Problem(name, f"{given!r} is not {KINDS.get(cast)}", hint))
-        if cast in (int, float):
+        if cast in (int, float) and value is not None:
             self.numbers[name] = value
         return value
 

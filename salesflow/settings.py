@@ -1,8 +1,10 @@
 """Settings, all from the environment with the prefix SALESFLOW_ (see docs/settings.md)."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
+from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
 from salesflow import broker, home, logs, postgres
@@ -111,7 +113,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True
+# What a task did is on the events. A long job says ignore_result=False; its results are pruned by
+# a task that Celery schedules of itself, daily.
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = timedelta(days=30)
 # Messages are nudges: the sweeper makes up for a lost one, nothing need be redelivered.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -237,6 +242,14 @@ EVENT_BATCH_SIZE = env.int("EVENT_BATCH_SIZE", default=300)
 EXTERNAL_LEASE_SECONDS = env.float("EXTERNAL_LEASE_SECONDS", default=15.0)
 # Seconds without another try after the broker did not answer.
 BROKER_AWAY_SECONDS = env.float("BROKER_AWAY_SECONDS", default=5.0)
+# Settled events that are older are deleted; unset: never.
+EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", default=None)
+if EVENT_RETENTION_DAYS is not None:
+    CELERY_BEAT_SCHEDULE["prune-events"] = {
+        "task": "events.tasks.prune_events",
+        "schedule": crontab(hour=3, minute=30),
+        "options": {"expires": 12 * 3600},
+    }
 
 # Who may read /metrics from another machine; unset: only this machine.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

@@ -1,15 +1,16 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 from django.utils import timezone
 
 from events import pruning
 from events.models import Attempt, Delivery, Event, EventStatus, Replay, ReplayItem
-from events.replaying import advance, start_replay
+from events.queries import skipped_in
+from events.replaying import advance, progress_of, start_replay
 from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
@@ -17,6 +18,7 @@ from salesflow.accounts.ids import first_uuid7_of, uuid7
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_events
 from tests.factories import make_tenant
+from tests.staff import client_of, make_superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +57,7 @@ def test_old_settled_events_go_with_all_that_is_theirs(
     make_settled(3, days=100)
     make_settled(2, days=80)
     prune()
-    assert capsys.readouterr().out == "Deleted 3 events and 0 replays.\n"
+    assert capsys.readouterr().out == "Deleted 3 events and 0 items of replays.\n"
     assert Event.objects.count() == Delivery.objects.count() == Attempt.objects.count() == 2
 
 
@@ -73,18 +75,79 @@ def test_event_that_a_replay_has_released_stays(tenant: Tenant) -> None:
     assert Event.objects.get().status == EventStatus.PENDING
 
 
-def test_replay_goes_with_its_items_once_it_finished_long_ago(
+def test_failed_event_that_later_ones_wait_for_stays(tenant: Tenant) -> None:
+    lead_id = uuid7()
+    with handler_of("thing.happened", function=fail):
+        first, later = make_events(2, lead_id)
+        settle([first.id])
+    age([first, later], days=100)
+    prune()
+    assert Event.objects.count() == 2
+    settle(list(Event.objects.values_list("id", flat=True)))
+    prune()
+    assert not Event.objects.exists()
+
+
+def make_replay(reason: str = "mended") -> Replay:
+    """A replay of all events, which finishes at once where none of them has failed."""
+    replay = start_replay(Event.objects.all(), reason=reason)
+    advance(replay.id)
+    replay.refresh_from_db()
+    assert replay.status == Replay.Status.FINISHED
+    return replay
+
+
+def end_long_ago(*replays: Replay) -> None:
+    ids = [replay.pk for replay in replays]
+    Replay.objects.filter(pk__in=ids).update(finished_at=timezone.now() - timedelta(days=91))
+
+
+def test_record_of_an_old_replay_outlives_the_list_of_its_events(
     tenant: Tenant, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_settled(2, function=lambda event: None)
-    old, fresh = (start_replay(Event.objects.all(), reason="x") for _number in range(2))
-    for replay in (old, fresh):
-        advance(replay.id)
-    Replay.objects.filter(pk=old.pk).update(finished_at=timezone.now() - timedelta(days=91))
+    old, fresh = make_replay("old"), make_replay("fresh")
+    before, reasons = progress_of(old), skipped_in(old)
+    assert (before["skipped"], list(reasons.values())) == (2, [2])
+    end_long_ago(old)
     prune()
-    assert "and 1 replays" in capsys.readouterr().out
-    assert list(Replay.objects.all()) == [fresh]
+    assert capsys.readouterr().out == "Deleted 0 events and 2 items of replays.\n"
     assert set(ReplayItem.objects.values_list("replay", flat=True)) == {fresh.pk}
+    old.refresh_from_db()
+    assert (progress_of(old), skipped_in(old)) == (before, reasons)
+    assert old.pruned_at is not None
+
+
+def test_running_replay_keeps_its_items(tenant: Tenant) -> None:
+    make_settled(1)
+    replay = start_replay(Event.objects.all(), reason="mended")
+    advance(replay.id)
+    end_long_ago(replay)
+    prune()
+    assert ReplayItem.objects.count() == 1
+
+
+def test_long_lists_and_many_replays_are_pruned(tenant: Tenant) -> None:
+    make_settled(1, function=lambda event: None)
+    many = [make_replay() for _number in range(pruning.BATCH_OF_REPLAYS + 1)]
+    ReplayItem.objects.bulk_create(
+        ReplayItem(replay=many[0], event_id=uuid7(), status=ReplayItem.Status.SUCCEEDED)
+        for _number in range(pruning.BATCH * 2)
+    )
+    end_long_ago(*many)
+    prune()
+    assert not ReplayItem.objects.exists()
+    assert not Replay.objects.filter(pruned_at=None).exists()
+
+
+def test_admin_says_that_the_list_was_pruned(tenant: Tenant) -> None:
+    make_settled(2, function=lambda event: None)
+    replay = make_replay()
+    end_long_ago(replay)
+    prune()
+    page = client_of(make_superuser()).get(reverse("admin:events_replay_change", args=[replay.pk]))
+    assert "The list of these events was pruned on" in page.content.decode()
+    assert "2 of 2 done" in page.content.decode()
 
 
 def test_all_tenants_are_pruned(tenant: Tenant) -> None:
@@ -100,11 +163,11 @@ def test_dry_run_counts_and_deletes_nothing(
 ) -> None:
     make_settled(3, days=100)
     prune("--dry-run")
-    assert capsys.readouterr().out == "3 events and 0 replays would be deleted.\n"
+    assert capsys.readouterr().out == "3 events and 0 items of replays would be deleted.\n"
     assert Event.objects.count() == 3
 
 
-def test_many_batches_are_pruned(tenant: Tenant, settings: Any) -> None:
+def test_many_batches_are_pruned(tenant: Tenant) -> None:
     make_settled(pruning.BATCH * 2 + 1, days=100, function=lambda event: None)
     prune()
     assert not Event.objects.exists()
@@ -114,6 +177,12 @@ def test_many_batches_are_pruned(tenant: Tenant, settings: Any) -> None:
 def test_time_span_that_is_none_is_refused(tenant: Tenant) -> None:
     with pytest.raises(CommandError, match="no time span"):
         prune("--older-than=-5d")
+
+
+def test_time_span_longer_than_the_calendar_deletes_nothing(tenant: Tenant) -> None:
+    make_settled(1, days=100)
+    prune("--older-than", "999999w")
+    assert Event.objects.count() == 1
 
 
 def test_ids_sort_like_their_time() -> None:
