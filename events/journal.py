@@ -19,7 +19,6 @@ from uuid import UUID
 
 import psycopg
 from django.db import OperationalError, connection, transaction
-from psycopg import sql
 
 from events.models import Event
 from events.outcomes import worker_name
@@ -36,25 +35,25 @@ OPEN = """
     VALUES (%(token)s, %(ids)s, '', %(worker)s, pg_postmaster_start_time())
 """
 NOTE_HANDLER = "UPDATE journal SET handler = %(handler)s WHERE token = %(token)s"
-CLOSE = sql.SQL("DELETE FROM journal WHERE token = %(token)s")
-LOCK = sql.SQL("SELECT pg_advisory_xact_lock(%(token)s)")
+CLOSE = "DELETE FROM journal WHERE token = %(token)s"
+LOCK = "SELECT pg_advisory_xact_lock(%(token)s)"
 
 # A restart of the database server ends workers' transactions, too: nobody is to blame for that.
-CRASHES = sql.SQL("""
+CRASHES = """
     SELECT event_ids, handler FROM journal
     WHERE event_ids && %(ids)s AND server_started_at = pg_postmaster_start_time()
     ORDER BY started_at
-""")
-ACQUIT = sql.SQL("""
+"""
+ACQUIT = """
     UPDATE journal SET event_ids = array_remove(event_ids, %(id)s)
     WHERE event_ids && ARRAY[%(id)s]
-""")
-DELETE_DEAD = sql.SQL("""
+"""
+DELETE_DEAD = """
     DELETE FROM journal WHERE token = %(token)s AND pg_try_advisory_xact_lock(token) AND (
         server_started_at <> pg_postmaster_start_time()
         OR NOT EXISTS (SELECT FROM events WHERE id = ANY(event_ids) AND status = 'pending')
     )
-""")
+"""
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,6 @@ class Journal:
             open_one.execute("SET synchronous_commit = off")
             self._own.connection = open_one
         return open_one
-
 
     def disconnect(self) -> None:
         """Close this thread's connection; the next entry opens a new one."""
@@ -205,7 +203,7 @@ def crashes_of(events: Sequence[Event]) -> dict[UUID, Crashes]:
 def delete_dead_entries() -> int:
     """Delete the entries of dead workers whose events are settled; returns how many."""
     deleted = 0
-    for (token,) in fetch_rows(sql.SQL("SELECT token FROM journal"), {}):
+    for (token,) in fetch_rows("SELECT token FROM journal", {}):
         with transaction.atomic():
             deleted += execute(DELETE_DEAD, {"token": token})
     return deleted

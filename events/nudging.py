@@ -120,38 +120,40 @@ def flush(timeout: float = 10.0) -> bool:
     return nudger.flush(timeout)
 
 
-class Nudge:
-    """Wakes workers for what one transaction published, after it committed."""
+class Announcement:
+    """Says what one transaction published, after it committed: to workers and to the metrics."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.types: Counter[str] = Counter()
 
     def __call__(self) -> None:
-        nudge_events(self.count)
+        nudge_events(self.types.total())
+        for event_type, count in self.types.items():
+            metrics.published(event_type, count)
 
 
-def nudge_after_commit(count: int) -> None:
+def announce_after_commit(types: Counter[str]) -> None:
     """Nudge once the current transaction has committed: once a transaction, not once an event.
 
     Args:
-        count: how many events it published.
+        types: how many events of each type it published.
     """
-    nudge = _registered_nudge()
-    if nudge is None:
-        nudge = Nudge()
-        transaction.on_commit(nudge)
-    nudge.count += count
+    announcement = _registered_announcement()
+    if announcement is None:
+        announcement = Announcement()
+        transaction.on_commit(announcement)
+    announcement.types.update(types)
 
 
-def _registered_nudge() -> Nudge | None:
-    """The nudge of this transaction, if it has one that was not rolled back.
+def _registered_announcement() -> Announcement | None:
+    """The announcement of this transaction, if it has one that was not rolled back.
 
     A savepoint that could still take it away encloses this call too, and would take what is
-    added to the nudge with it.
+    added to the announcement with it.
     """
     for entry in reversed(connection.run_on_commit):
         callback = entry[1]
-        if isinstance(callback, Nudge):
+        if isinstance(callback, Announcement):
             return callback
     return None
 

@@ -12,8 +12,6 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from psycopg import sql
-
 from events.models import Event
 from events.registry import Handler
 from events.rows import execute, fetch_rows
@@ -30,15 +28,15 @@ class Blocker(NamedTuple):
 
 
 # In one order for all workers, so that they do not wait for each other in a circle.
-LOCK = sql.SQL("""
+LOCK = """
     SELECT pg_advisory_xact_lock(key) FROM (
         SELECT DISTINCT hashtextextended(handler || subject, 0) AS key
         FROM unnest(%(handlers)s::text[], %(subjects)s::text[]) AS place (handler, subject)
         ORDER BY key
     ) AS sorted
-""")
+"""
 # Reads events_open_by_subject, which holds no processed event.
-UNFINISHED = sql.SQL("""
+UNFINISHED = """
     SELECT DISTINCT ON (subject_id) subject_id, position, id FROM events
     WHERE subject_id = ANY(%(subjects)s) AND status <> 'processed' AND type = ANY(%(types)s)
       AND id <> ALL(%(ids)s) AND NOT EXISTS (
@@ -46,9 +44,9 @@ UNFINISHED = sql.SQL("""
           AND deliveries.status IN ('succeeded', 'skipped')
       )
     ORDER BY subject_id, position
-""")
+"""
 # Those that somebody holds are about to look for themselves.
-LET_GO = sql.SQL("""
+LET_GO = """
     UPDATE events SET due_at = statement_timestamp() WHERE id IN (
         SELECT id FROM events WHERE subject_id = ANY(%(subjects)s) AND status = 'pending'
           AND due_at > statement_timestamp() AND EXISTS (
@@ -57,7 +55,7 @@ LET_GO = sql.SQL("""
           )
         FOR NO KEY UPDATE SKIP LOCKED
     )
-""")
+"""
 
 
 def lock_places(places: Iterable[Place]) -> None:

@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from psycopg import sql
 
 from events import registry
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus, ReplayItem
 from events.retry import RetryPolicy
-from events.rows import copy_rows, execute, insert_rows, update_rows, upsert_rows
+from events.rows import execute, insert_rows, update_rows, upsert_rows, write_rows
 from events.states import UNFINISHED, aggregate_status
 
 log = structlog.get_logger(__name__)
@@ -137,12 +136,11 @@ FIRST_SUCCESS_FIELDS = [
 def save_first_successes(successes: list[FirstSuccess], now: datetime) -> None:
     """Insert deliveries that succeeded at their first attempt, in one statement."""
     worker = worker_name()
-    if successes:
-        rows = (
-            (event_id, handler, "succeeded", 1, 0, worker, duration_ms, "", now)
-            for event_id, handler, duration_ms in successes
-        )
-        copy_rows(Delivery, FIRST_SUCCESS_FIELDS, rows)
+    rows = [
+        (event_id, handler, "succeeded", 1, 0, worker, duration_ms, "", now)
+        for event_id, handler, duration_ms in successes
+    ]
+    write_rows(Delivery, FIRST_SUCCESS_FIELDS, rows)
 
 
 DELIVERY_OUTCOME = [
@@ -188,9 +186,9 @@ def save_attempts(attempts: list[Attempt]) -> None:
     insert_rows(attempts, ATTEMPT_FIELDS)
 
 
-SAVE_PROCESSED = sql.SQL("""
+SAVE_PROCESSED = """
     UPDATE events SET status = 'processed', processed_at = %(now)s WHERE id = ANY(%(ids)s)
-""")
+"""
 
 
 def save_processed(events: list[Event], now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Publishing: one path from a change to its event rows, in the transaction of the change."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +10,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from events.context import current_event_context
 from events.models import Event
-from events.nudging import nudge_after_commit
+from events.nudging import announce_after_commit
 from events.payloads import Changes, Payload
-from events.rows import insert_rows
+from events.rows import Row, write_rows
 from salesflow.accounts.context import current_tenant
+from salesflow.accounts.ids import uuid7
 from salesflow.accounts.scoping import TenantQuerySet, TenantScoped
 
 On = Literal["create", "change"]
@@ -64,58 +67,62 @@ def publish_many(
     drafts: Iterable[Draft], *, source: str | None = None, request_id: str | None = None
 ) -> list[Event]:
     """Write many events in few statements; see `publish`."""
-    events = [event_of(draft, source, request_id) for draft in drafts]
-    if events:
+    rows = _rows_of(drafts, source, request_id)
+    if rows:
         with transaction.atomic(savepoint=False):
-            _insert(events)
-            nudge_after_commit(len(events))
-    return events
+            write_rows(Event, EVENT_FIELDS, [_with_json(row) for row in rows])
+            announce_after_commit(Counter(row[TYPE] for row in rows))
+    return [Event.from_db("default", EVENT_FIELDS, row) for row in rows]
 
 
-# What the database fills in; read from it when somebody asks.
-DATABASE_DEFAULTS = ["position", "created_at", "due_at"]
+# What the database fills in is left out, and read from it when somebody asks an event for it.
+FILLED_IN = {"position", "created_at", "due_at"}
 EVENT_FIELDS = [
-    "id",
-    "tenant",
-    "type",
-    "version",
-    "payload",
-    "status",
-    "source",
-    "request_id",
-    "subject_type",
-    "subject_id",
-    "actor",
-    "cause_id",
-    "occurred_at",
-    "error_message",
+    field.attname for field in Event._meta.concrete_fields if field.attname not in FILLED_IN
 ]
+TYPE, PAYLOAD = EVENT_FIELDS.index("type"), EVENT_FIELDS.index("payload")
 
 
-def _insert(events: list[Event]) -> None:
-    insert_rows(events, EVENT_FIELDS)
-    for event in events:
-        event._state.adding = False
-        for name in DATABASE_DEFAULTS:
-            del event.__dict__[name]
-
-
-def event_of(draft: Draft, source: str | None = None, request_id: str | None = None) -> Event:
+def event_of(draft: Draft) -> Event:
     """The row of a draft, with what the context says, not written yet."""
-    context, payload = current_event_context(), draft.payload
-    return Event(
-        tenant=current_tenant(),
-        type=payload.event_type,
-        version=payload.version,
-        payload=payload.model_dump(mode="json"),
-        source=source or context.source,
-        request_id=(context.request_id if request_id is None else request_id)[:64],
-        subject_type=payload.subject,
-        subject_id=payload.subject_id(),
-        actor_id=context.actor_id,
-        cause_id=context.cause_id,
-        occurred_at=draft.occurred_at or timezone.now(),
-    )
+    [row] = _rows_of([draft], None, None)
+    return Event(**dict(zip(EVENT_FIELDS, row, strict=True)))
+
+
+def _rows_of(drafts: Iterable[Draft], source: str | None, request_id: str | None) -> list[Row]:
+    """The values of `EVENT_FIELDS` for each draft."""
+    context = current_event_context()
+    shared = {
+        "tenant_id": current_tenant().id,
+        "status": "pending",
+        "source": source or context.source,
+        "request_id": (context.request_id if request_id is None else request_id)[:64],
+        "traceparent": "",
+        "actor_id": context.actor_id,
+        "cause_id": context.cause_id,
+        "processed_at": None,
+        "error_message": "",
+    }
+    now = timezone.now()
+    return [_row_of(draft.payload, draft.occurred_at or now, shared) for draft in drafts]
+
+
+def _row_of(payload: Payload, occurred_at: datetime, shared: dict[str, Any]) -> Row:
+    values = {
+        **shared,
+        "id": uuid7(),
+        "type": payload.event_type,
+        "version": payload.version,
+        "payload": payload.model_dump(mode="json"),
+        "subject_type": payload.subject,
+        "subject_id": payload.subject_id(),
+        "occurred_at": occurred_at,
+    }
+    return tuple(values[name] for name in EVENT_FIELDS)
+
+
+def _with_json(row: Row) -> Row:
+    return (*row[:PAYLOAD], Jsonb(row[PAYLOAD]), *row[PAYLOAD + 1 :])
 
 
 # --- What models publish ------------------------------------------------------------------------

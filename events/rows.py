@@ -2,13 +2,14 @@
 
 Django prepares every value of every row by itself, which takes longer than PostgreSQL needs for
 all the rest of a settling. So these go to the driver: COPY for inserts, arrays that PostgreSQL
-unnests for updates, binary results for reads, all on Django's connection, in its transaction.
+unnests for updates, prepared statements, binary results, all on Django's connection and in its
+transaction.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from django.db import connection, models
@@ -17,7 +18,6 @@ from psycopg.pq import Format
 from psycopg.types.json import Jsonb
 
 Row = tuple[Any, ...]
-Statement = sql.SQL | sql.Composed
 
 
 @contextmanager
@@ -30,36 +30,40 @@ def driver_cursor() -> Iterator[psycopg.Cursor[Row]]:
         yield cursor
 
 
-def fetch_rows(statement: Statement, values: Mapping[str, Any]) -> list[Row]:
-    """All rows of a query."""
+def fetch_rows(statement: str | bytes, values: Mapping[str, Any]) -> list[Row]:
+    """All rows of a query, which PostgreSQL plans once a connection."""
     with driver_cursor() as cursor:
-        return cursor.execute(statement, values).fetchall()
+        return cursor.execute(statement, values, prepare=True).fetchall()
 
 
-def execute(statement: Statement, values: Mapping[str, Any]) -> int:
-    """Run a statement; returns how many rows it touched."""
+def execute(statement: str | bytes, values: Mapping[str, Any] | Sequence[Any]) -> int:
+    """Run a statement, planned once a connection; returns how many rows it touched."""
     with driver_cursor() as cursor:
-        return cursor.execute(statement, values).rowcount
+        return cursor.execute(statement, values, prepare=True).rowcount
 
 
-def copy_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Row]) -> None:
+def write_rows(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row]) -> None:
     """Insert rows given as plain tuples; other columns get their database defaults.
 
-    COPY, since it takes half the time of an INSERT, also of a single row.
+    COPY takes half the time of an INSERT from arrays; a prepared INSERT of one row takes less.
 
     Args:
         fields: names of the model's concrete fields, in the order of the tuples' values.
         rows: in the order in which sequences count them.
     """
-    with driver_cursor() as cursor, cursor.copy(_copy(model, tuple(fields))) as copy:
-        for row in rows:
-            copy.write_row(row)
+    if len(rows) == 1:
+        execute(_insert(model, tuple(fields)), rows[0])
+    elif rows:
+        with driver_cursor() as cursor, cursor.copy(_copy(model, tuple(fields))) as copy:
+            copy.set_types(_types(model, tuple(fields)))
+            for row in rows:
+                copy.write_row(row)
 
 
 def insert_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
-    """Insert rows of one model; see `copy_rows`."""
+    """Insert rows of one model; see `write_rows`."""
     if rows:
-        copy_rows(type(rows[0]), fields, zip(*_columns(rows, fields), strict=True))
+        write_rows(type(rows[0]), fields, list(zip(*_columns(rows, fields), strict=True)))
 
 
 def upsert_rows(
@@ -79,7 +83,7 @@ def upsert_rows(
     names = (*key, *fields)
     statement = _upsert(type(rows[0]), tuple(key), tuple(fields))
     with driver_cursor() as cursor:
-        cursor.execute(statement, _columns(rows, names))
+        cursor.execute(statement, _columns(rows, names), prepare=True)
         return {tuple(values): pk for pk, *values in cursor.fetchall()}
 
 
@@ -87,63 +91,79 @@ def update_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
     """Write `fields` of rows that are there already."""
     if not rows:
         return
-    with driver_cursor() as cursor:
-        cursor.execute(_update(type(rows[0]), tuple(fields)), _columns(rows, ["pk", *fields]))
+    execute(_update(type(rows[0]), tuple(fields)), _columns(rows, ["pk", *fields]))
 
 
 # --- Statements ---------------------------------------------------------------------------------
 
 
 @cache
-def _copy(model: type[models.Model], fields: tuple[str, ...]) -> sql.Composed:
-    return sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
-        table=sql.Identifier(model._meta.db_table),
-        columns=sql.SQL(", ").join(_column(model, name) for name in fields),
+def _copy(model: type[models.Model], fields: tuple[str, ...]) -> bytes:
+    return _statement(
+        "COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)", model, columns=_names(model, fields)
     )
 
 
 @cache
-def _upsert(
-    model: type[models.Model], key: tuple[str, ...], fields: tuple[str, ...]
-) -> sql.Composed:
-    names = [*key, *fields]
-    columns = [_column(model, name) for name in key]
+def _insert(model: type[models.Model], fields: tuple[str, ...]) -> bytes:
+    values = sql.SQL(", ").join(sql.Placeholder() for _ in fields)
+    return _statement(
+        "INSERT INTO {table} ({columns}) VALUES ({values})",
+        model,
+        columns=_names(model, fields),
+        values=values,
+    )
+
+
+@cache
+def _upsert(model: type[models.Model], key: tuple[str, ...], fields: tuple[str, ...]) -> bytes:
     updates = [sql.SQL("{0} = excluded.{0}").format(_column(model, name)) for name in fields]
-    return sql.SQL(
+    return _statement(
         "INSERT INTO {table} ({columns}) SELECT {columns} FROM {given} "
-        "ON CONFLICT ({key}) DO UPDATE SET {updates} RETURNING {returned}"
-    ).format(
-        table=sql.Identifier(model._meta.db_table),
-        columns=sql.SQL(", ").join(_column(model, name) for name in names),
-        given=_unnested(model, names),
-        key=sql.SQL(", ").join(columns),
+        "ON CONFLICT ({key}) DO UPDATE SET {updates} RETURNING {returned}",
+        model,
+        columns=_names(model, (*key, *fields)),
+        given=_unnested(model, (*key, *fields)),
+        key=_names(model, key),
         updates=sql.SQL(", ").join(updates),
-        returned=sql.SQL(", ").join([_column(model, "pk"), *columns]),
+        returned=_names(model, ("pk", *key)),
     )
 
 
 @cache
-def _update(model: type[models.Model], fields: tuple[str, ...]) -> sql.Composed:
+def _update(model: type[models.Model], fields: tuple[str, ...]) -> bytes:
     assignments = [sql.SQL("{0} = given.{0}").format(_column(model, name)) for name in fields]
-    return sql.SQL(
-        "UPDATE {table} SET {assignments} FROM {given} WHERE {table}.{key} = given.{key}"
-    ).format(
-        table=sql.Identifier(model._meta.db_table),
+    return _statement(
+        "UPDATE {table} SET {assignments} FROM {given} WHERE {table}.{key} = given.{key}",
+        model,
         assignments=sql.SQL(", ").join(assignments),
-        given=_unnested(model, ["pk", *fields]),
+        given=_unnested(model, ("pk", *fields)),
         key=_column(model, "pk"),
     )
+
+
+def _statement(text: LiteralString, model: type[models.Model], **parts: sql.Composable) -> bytes:
+    # As bytes: the driver keeps what it made of those, but composes anew what is composed.
+    return sql.SQL(text).format(table=sql.Identifier(model._meta.db_table), **parts).as_bytes()
 
 
 def _unnested(model: type[models.Model], names: Sequence[str]) -> sql.Composed:
     arrays = [sql.SQL("%s::{}[]").format(sql.SQL(_type(model, name))) for name in names]
     return sql.SQL("unnest({arrays}) AS given ({columns})").format(
-        arrays=sql.SQL(", ").join(arrays),
-        columns=sql.SQL(", ").join(_column(model, name) for name in names),
+        arrays=sql.SQL(", ").join(arrays), columns=_names(model, names)
     )
 
 
 # --- Columns ------------------------------------------------------------------------------------
+
+
+def _names(model: type[models.Model], fields: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(_column(model, name) for name in fields)
+
+
+@cache
+def _types(model: type[models.Model], fields: tuple[str, ...]) -> list[str]:
+    return [_type(model, name) for name in fields]
 
 
 def _column(model: type[models.Model], name: str) -> sql.Identifier:

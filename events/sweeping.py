@@ -9,7 +9,6 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from psycopg import sql
 
 from events import external, journal
 from events.nudging import MOST_AT_ONCE, nudge_events
@@ -19,7 +18,7 @@ from events.rows import fetch_rows
 log = structlog.get_logger(__name__)
 
 # Younger ones have just been nudged. Steps from tenant to tenant, as events/taking.py does.
-ANYTHING_DUE = sql.SQL("""
+ANYTHING_DUE = """
     WITH RECURSIVE waiting AS (
         (SELECT tenant_id, due_at FROM events WHERE status = 'pending'
          ORDER BY tenant_id, due_at LIMIT 1)
@@ -33,7 +32,7 @@ ANYTHING_DUE = sql.SQL("""
     SELECT EXISTS (
         SELECT FROM waiting WHERE due_at <= statement_timestamp() - interval '1 second'
     )
-""")
+"""
 
 
 def sweep() -> None:

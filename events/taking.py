@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import sql
@@ -21,7 +21,7 @@ FIRST = UUID(int=0)
 # Who waits is found by stepping from tenant to tenant through events_waiting, however many events
 # each of them has; each tenant that has something due then gets an equal share of the batch.
 # SKIP LOCKED: what another worker holds is its own.
-TAKE_DUE = """
+TAKE_DUE: LiteralString = """
     WITH RECURSIVE waiting AS (
         (SELECT tenant_id, due_at, 1 AS number FROM events
          WHERE status = 'pending' AND tenant_id > %(after)s ORDER BY tenant_id, due_at LIMIT 1)
@@ -47,7 +47,7 @@ TAKE_DUE = """
         ) AS taken
     ) ON true
 """
-TAKE_NAMED = """
+TAKE_NAMED: LiteralString = """
     SELECT statement_timestamp(), NULL, taken.* FROM (SELECT 1) AS always
     LEFT JOIN (
         SELECT {columns} FROM events
@@ -136,8 +136,9 @@ def _columns() -> list[str]:
 
 
 @cache
-def _statement(text: str) -> sql.Composed:
-    return sql.SQL(text).format(columns=sql.SQL(", ").join(map(sql.Identifier, _columns())))
+def _statement(text: LiteralString) -> bytes:
+    columns = sql.SQL(", ").join(map(sql.Identifier, _columns()))
+    return sql.SQL(text).format(columns=columns).as_bytes()
 
 
 def _taken(rows: list[tuple[Any, ...]]) -> Taken:

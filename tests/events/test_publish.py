@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from events import publish
 from events.context import event_context
 from events.models import Event
-from events.nudging import Nudge
+from events.nudging import Announcement
 from salesflow.accounts.context import TenantNotSet, tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
@@ -83,22 +83,25 @@ def test_event_vanishes_with_the_change_that_caused_it(tenant: Tenant) -> None:
     assert not Event.objects.exists()
 
 
-def _nudges() -> list[Nudge]:
-    return [entry[1] for entry in connection.run_on_commit if isinstance(entry[1], Nudge)]
+def _announcements() -> list[Announcement]:
+    callbacks = [entry[1] for entry in connection.run_on_commit]
+    return [callback for callback in callbacks if isinstance(callback, Announcement)]
 
 
 @pytest.mark.django_db
-def test_one_transaction_sends_one_nudge(tenant: Tenant) -> None:
-    events = [*make_events(3), make_event(), make_event()]
-    [nudge] = _nudges()
-    assert nudge.event_ids == [event.id for event in events]
+def test_one_transaction_announces_once(tenant: Tenant) -> None:
+    make_events(3)
+    make_event()
+    publish(OtherHappened())
+    [announcement] = _announcements()
+    assert announcement.types == {"thing.happened": 4, "other.happened": 1}
 
 
 @pytest.mark.django_db
-def test_nudge_survives_a_rolled_back_savepoint(tenant: Tenant) -> None:
+def test_announcement_survives_a_rolled_back_savepoint(tenant: Tenant) -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         make_event()
         raise ZeroDivisionError
-    kept = make_event()
-    [nudge] = _nudges()
-    assert kept.id in nudge.event_ids
+    make_event()
+    [announcement] = _announcements()
+    assert announcement.types == {"thing.happened": 1}
