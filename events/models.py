@@ -236,6 +236,13 @@ class Delivery(models.Model):
             models.Index(
                 fields=["handler"], condition=Q(status="failed"), name="deliveries_failed"
             ),
+            # What fails now, see events/health.py: WHERE failures > 0 AND status = 'pending', and
+            # WHERE failures > 0 AND status = ANY(…) AND event_id >= …
+            models.Index(
+                fields=["status", "event", "handler"],
+                condition=Q(failures__gt=0),
+                name="deliveries_failing",
+            ),
             # External workers, see events/external/leasing.py: the handlers that have something
             # due: WHERE handler = … AND status = 'pending' AND tenant_id IS NOT NULL
             # AND next_attempt_at <= now()
