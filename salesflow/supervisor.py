@@ -30,10 +30,11 @@ ADDRESS = "127.0.0.1"
 HIGHEST_PORT = 65535
 # Celery warns of root because of pickled messages; ours are JSON.
 ROOT_IS_FINE = "ignore:You're running the worker with superuser privileges"
+CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "salesflow"]
 TICK = 0.2  # seconds between two looks at the children
 PATIENCE = 30.0  # seconds until we tell what /readyz says
-NAME_WIDTH = 6
-COLOURS = {"setup": 35, "web": 36, "worker": 33, "beat": 32}
+NAME_WIDTH = 8
+COLOURS = {"setup": 35, "web": 36, "worker": 33, "external": 34, "sweeper": 31, "beat": 32}
 
 
 class StartError(Exception):
@@ -129,12 +130,11 @@ def _supervise(directory: Path, port: int) -> None:
 
 
 def _services(directory: Path, port: int) -> list[Child]:
-    """Return the processes in the order in which they start; they stop the other way round."""
-    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "salesflow"]
-    # Nobody asks these workers anything through the broker, so they need not answer.
-    lonely = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    queues = ["--queues", "events,external,sweeps", "--concurrency", "2"]
-    schedule = ["--schedule", str(directory / "beat-schedule"), "--pidfile="]
+    """Return the processes in the order in which they start and stop.
+
+    The web server comes first: people wait for it, and what it publishes at the end is still seen.
+    """
+    beat = ["beat", "--schedule", str(directory / "beat-schedule"), "--pidfile="]
     gunicorn = [
         sys.executable,
         "-m",
@@ -146,10 +146,22 @@ def _services(directory: Path, port: int) -> list[Child]:
     threads = ["--preload", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
     patience = ["--timeout", "60", "--graceful-timeout", "10", "--keep-alive", "5"]
     return [
-        Child("worker", [*celery, "worker", *queues, *lonely, "--loglevel", "INFO"], grace=30),
-        Child("beat", [*celery, "beat", *schedule, "--loglevel", "INFO"], grace=5),
         Child("web", [*gunicorn, *threads, *patience, "--bind", f"{ADDRESS}:{port}"], grace=15),
+        Child("beat", [*CELERY, *beat, "--loglevel", "INFO"], grace=5),
+        _worker("worker", "events", ["--concurrency", "2"], grace=30),
+        # Most of the time its processes wait for somebody's answer.
+        _worker("external", "external", ["--concurrency", "4"], grace=60),
+        _worker("sweeper", "sweeps", ["--pool", "solo"], grace=10),
     ]
+
+
+def _worker(name: str, queue: str, pool: list[str], grace: float) -> Child:
+    """Return a Celery worker that serves one queue with processes of its own."""
+    # Nobody asks these workers anything through the broker, so they need not answer.
+    lonely = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    identity = ["--hostname", f"{name}@%h", "--queues", queue]
+    command = [*CELERY, "worker", *identity, *pool, *lonely, "--loglevel", "INFO"]
+    return Child(name, command, grace)
 
 
 class Crew:
@@ -168,10 +180,10 @@ class Crew:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         if self.children:
-            say(f"Stopping {', '.join(child.name for child in reversed(self.children))}")
-        for child in reversed(self.children):
+            say(f"Stopping {', '.join(child.name for child in self.children)}")
+        for child in self.children:
             child.ask_to_stop()
-        for child in reversed(self.children):
+        for child in self.children:
             child.finish()
         (self.directory / "processes.json").unlink(missing_ok=True)
         self.selector.close()

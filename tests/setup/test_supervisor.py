@@ -18,7 +18,13 @@ from salesflow.home import PROJECT
 from tests.setup.conftest import environment_of, processes_of, wait_until
 
 # A word of its command line tells each process's name.
-NAMES = {"gunicorn": "web", "worker": "worker", "beat": "beat"}
+NAMES = {
+    "gunicorn": "web",
+    "beat": "beat",
+    "events": "worker",
+    "external": "external",
+    "sweeps": "sweeper",
+}
 
 pytestmark = pytest.mark.journey
 
