@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from psycopg.conninfo import conninfo_to_dict
 
+from events.health import failure_rate_limit, wait_limit
+
 BROKER_SCHEMES = ("pgmq", "redis", "rediss", "amqp", "amqps")
 SECRET_KEY_LENGTH = 50
 HIGHEST_PORT = 65535
@@ -25,6 +27,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
         *_check_base_url(),
         *_check_secret_key(),
         *_check_numbers(),
+        *_check_health_limits(),
     ]
 
 
@@ -89,3 +92,15 @@ def _check_numbers() -> Iterator[CheckMessage]:
     if settings.PORT > HIGHEST_PORT:
         hint = f"Choose a port between 1 and {HIGHEST_PORT}."
         yield Error(f"SALESFLOW_PORT is {settings.PORT}.", hint=hint, id="salesflow.E007")
+
+
+def _check_health_limits() -> Iterator[CheckMessage]:
+    for name, parse, given, example in (
+        ("MAX_WAIT", wait_limit, settings.HEALTH_MAX_WAIT, "60,external=300"),
+        ("MAX_FAILURE_RATE", failure_rate_limit, settings.HEALTH_MAX_FAILURE_RATE, "0.1"),
+    ):
+        try:
+            parse(given)
+        except ValueError as error:
+            hint = f"Write something like {example}, or unset it to get the default."
+            yield Error(f"SALESFLOW_HEALTH_{name}: {error}.", hint=hint, id="salesflow.E008")

@@ -8,7 +8,9 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
-from django_prometheus.exports import ExportToDjangoView
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from salesflow.prometheus import page
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -53,8 +55,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus metrics, for this machine, or for whoever knows `SALESFLOW_METRICS_TOKEN`."""
     if not _may_read_metrics(request):
         return HttpResponse(status=403)
-    response: HttpResponse = ExportToDjangoView(request)
-    return response
+    return HttpResponse(page(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _may_read_metrics(request: HttpRequest) -> bool:

@@ -36,6 +36,17 @@ def create(home: Path) -> Path:
     return home
 
 
+def metrics(home: Path) -> Path:
+    """Return the directory where the processes of this home count, made on the first call.
+
+    Raises:
+        HomeError: the home directory can't be used.
+    """
+    path = create(home) / "metrics"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
 def secret_key(home: Path) -> str:
     """Return the secret key kept in the home directory, made on the first call.
 

@@ -1,5 +1,6 @@
 """Settings, all from the environment with the prefix SALESFLOW_ (see docs/settings.md)."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -251,8 +252,15 @@ if EVENT_RETENTION_DAYS is not None:
         "options": {"expires": 12 * 3600},
     }
 
+# --- Health -------------------------------------------------------------------------------------
 # Who may read /metrics from another machine; unset: only this machine.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Each process counts in a file there; prometheus_client reads the variable when it is imported.
+METRICS_DIRECTORY = home.metrics(HOME)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIRECTORY)
+# What `manage.py event_health` calls healthy: seconds by queue, shares by handler.
+HEALTH_MAX_WAIT = env.list("HEALTH_MAX_WAIT", default=["60", "external=300"])
+HEALTH_MAX_FAILURE_RATE = env.list("HEALTH_MAX_FAILURE_RATE", default=["0.1"])
 
 # --- Admin --------------------------------------------------------------------------------------
 UNFOLD = {

@@ -1,0 +1,93 @@
+"""The state of the queues for Prometheus, read from the database when it asks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import psycopg
+import structlog
+from prometheus_client import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from events import registry
+from events.backlog import Backlog, BreakerRow, probe, read_backlog
+from events.circuit import CircuitState
+
+log = structlog.get_logger(__name__)
+
+
+class Gauges(Collector):
+    """Asks the database once a scrape, and tells when it does not answer."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges; only `salesflow_database_up` while the database is away."""
+        try:
+            with probe() as own:
+                backlog = read_backlog(own)
+        except psycopg.Error as error:
+            log.warning("state_unreadable", error=f"{type(error).__name__}: {error}".strip())
+            return [_database_up(0)]
+        return [_database_up(1), *_gauges(backlog)]
+
+
+def _database_up(value: int) -> Metric:
+    text = "Whether the queues' state could be read from the database."
+    return GaugeMetricFamily("salesflow_database_up", text, value)
+
+
+def _gauges(backlog: Backlog) -> Iterator[Metric]:
+    queues = {"events": backlog.events, "external": backlog.longest_external}
+    yield _by_label(
+        "salesflow_oldest_pending_seconds",
+        "How long the oldest due event, or delivery to an external handler, has been due.",
+        "queue",
+        {name: waiting.seconds for name, waiting in queues.items()},
+    )
+    yield _by_label(
+        "salesflow_pending",
+        "What is due; counted up to 10,000.",
+        "queue",
+        {name: waiting.count for name, waiting in queues.items()},
+    )
+    yield _by_label(
+        "salesflow_external_pending",
+        "Deliveries to external handlers that are due; counted up to 10,000.",
+        "handler",
+        {name: waiting.count for name, waiting in backlog.external.items()},
+    )
+    yield _by_label(
+        "salesflow_retries_waiting",
+        "Deliveries that failed and will be tried again; counted up to 10,000 in all.",
+        "handler",
+        backlog.retrying,
+    )
+    yield GaugeMetricFamily(
+        "salesflow_failed_events",
+        "Events at which a handler gave up, until they are replayed; counted up to 10,000.",
+        backlog.failed,
+    )
+    yield GaugeMetricFamily(
+        "salesflow_oldest_batch_seconds",
+        "How long the batch that is held for longest has been held.",
+        backlog.batch.seconds if backlog.batch else 0.0,
+    )
+    yield _breakers(backlog.breakers)
+
+
+def _by_label(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    gauge = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        gauge.add_metric([key], value)
+    return gauge
+
+
+def _breakers(rows: Iterable[BreakerRow]) -> Metric:
+    """One series for each breaker and state, of which one is 1; unused ones are closed."""
+    handlers = [handler for handler in registry.all_handlers() if handler.is_external]
+    states = {handler.name: str(CircuitState.CLOSED) for handler in handlers if handler.breaker}
+    states |= {row.key: row.state for row in rows}
+    text = "Whether the circuit breaker is in that state."
+    gauge = GaugeMetricFamily("salesflow_breaker_state", text, labels=["breaker", "state"])
+    for key, state in sorted(states.items()):
+        for possible in CircuitState.values:
+            gauge.add_metric([key, possible], float(possible == state))
+    return gauge
