@@ -6,6 +6,7 @@ unnests for updates, prepared statements, binary results, all on Django's connec
 transaction.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -13,11 +14,13 @@ from typing import Any, LiteralString
 
 import psycopg
 from django.db import connection, models
+from django.db.models.expressions import Combinable
 from psycopg import sql
 from psycopg.pq import Format
 from psycopg.types.json import Jsonb
 
 Row = tuple[Any, ...]
+SIZE = re.compile(r"\([\d, ]+\)")
 
 
 @contextmanager
@@ -64,6 +67,34 @@ def insert_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
     """Insert rows of one model; see `write_rows`."""
     if rows:
         write_rows(type(rows[0]), fields, list(zip(*_columns(rows, fields), strict=True)))
+
+
+def may_be_copied(rows: Sequence[models.Model]) -> bool:
+    """Whether `copy_models` can insert them: all values are known, none is the database's."""
+    fields = rows[0]._meta.concrete_fields if rows else []
+    return bool(rows) and not any(
+        field.generated or isinstance(value, Combinable) or (field.primary_key and value is None)
+        for row in rows
+        for field, value in ((field, row.__dict__.get(field.attname)) for field in fields)
+    )
+
+
+def copy_models(rows: Sequence[models.Model]) -> None:
+    """Insert new rows of one model as Django's bulk_create does, by COPY."""
+    fields = rows[0]._meta.concrete_fields
+    write_rows(
+        type(rows[0]),
+        [field.attname for field in fields],
+        [
+            tuple(
+                field.get_db_prep_save(field.pre_save(row, add=True), connection)
+                for field in fields
+            )
+            for row in rows
+        ],
+    )
+    for row in rows:
+        row._state.adding, row._state.db = False, connection.alias
 
 
 def upsert_rows(
@@ -176,8 +207,8 @@ def _field(model: type[models.Model], name: str) -> Any:
 
 
 def _type(model: type[models.Model], name: str) -> Any:
-    """The column's type; text for the lengths of varchar, which the column checks itself."""
-    return _field(model, name).rel_db_type(connection).split("(")[0]
+    """The column's type without the lengths, which the column checks itself."""
+    return SIZE.sub("", _field(model, name).rel_db_type(connection))
 
 
 def _columns(rows: Sequence[models.Model], fields: Iterable[str]) -> list[list[Any]]:
