@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -29,7 +28,7 @@ from events.outcomes import (
     save_processed,
 )
 from events.registry import Handler
-from events.taking import Taken
+from events.taking import Taken, deliveries_of
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 
@@ -81,7 +80,7 @@ class Batch:
         batch = cls(taken, trial)
         if taken.events:
             batch.tenants = tenants_of(taken.events)
-            batch.known = _deliveries_of(taken.events)
+            batch.known = deliveries_of(taken.events)
         return batch
 
     @property
@@ -324,10 +323,3 @@ def call_handler(handler: Handler, events: list[Event]) -> None:
             bound_contextvars(**log_context(event, handler.name)),
         ):
             handler.function(event)
-
-
-def _deliveries_of(events: Iterable[Event]) -> dict[UUID, dict[str, Delivery]]:
-    found: dict[UUID, dict[str, Delivery]] = {}
-    for delivery in Delivery.objects.filter(event_id__in=[event.id for event in events]):
-        found.setdefault(delivery.event_id, {})[delivery.handler] = delivery
-    return found

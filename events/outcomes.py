@@ -159,10 +159,13 @@ DELIVERY_OUTCOME = [
 
 
 def save_deliveries(deliveries: list[Delivery]) -> None:
-    """Insert new deliveries and update known ones, in one statement; new ones get their ids."""
-    ids = upsert_rows(deliveries, ["event", "handler"], DELIVERY_OUTCOME)
-    for delivery in deliveries:
+    """Insert new deliveries and update known ones, one statement each; new ones get their ids."""
+    new = [delivery for delivery in deliveries if delivery.pk is None]
+    ids = upsert_rows(new, ["event", "handler"], DELIVERY_OUTCOME)
+    for delivery in new:
         delivery.pk = ids[delivery.event_id, delivery.handler]
+    made = {id(delivery) for delivery in new}
+    update_rows([each for each in deliveries if id(each) not in made], DELIVERY_OUTCOME)
 
 
 ATTEMPT_FIELDS = [
@@ -204,15 +207,19 @@ def save_events(events: list[Event]) -> None:
     update_rows(events, ["status", "error_message", "due_at", "processed_at"])
 
 
+ANSWER = """
+    UPDATE replay_items SET status = %(answer)s
+    WHERE event_id = ANY(%(ids)s) AND status = 'released'
+"""
+
+
 def answer_replays(events: list[Event], deliveries: Iterable[Delivery]) -> None:
     """Tell the replays that released these events what came of them."""
     replayed = {delivery.event_id for delivery in deliveries if delivery.replay_id}
-    for status, outcome in (
+    for status, answer in (
         (EventStatus.PROCESSED, ReplayItem.Status.SUCCEEDED),
         (EventStatus.FAILED, ReplayItem.Status.FAILED),
     ):
         ids = [event.id for event in events if event.status == status and event.id in replayed]
         if ids:
-            ReplayItem.objects.filter(event_id__in=ids, status=ReplayItem.Status.RELEASED).update(
-                status=outcome
-            )
+            execute(ANSWER, {"ids": ids, "answer": str(answer)})

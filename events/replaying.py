@@ -1,29 +1,22 @@
 """Replay: run failed deliveries again, as a durable job over a frozen selection."""
 
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Now
-from django.utils.translation import gettext_noop
 
 from events import registry
-from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay, ReplayItem
-from events.nudging import after_commit, nudge_events, nudge_replays
-from events.outcomes import save_deliveries, save_events
+from events.models import Event, Replay, ReplayItem
+from events.nudging import after_commit, nudge_replays
+from events.releasing import release_next
 from salesflow.accounts.context import _current_tenant
 from salesflow.accounts.models import Tenant, User
 
-# Kept on record in English, shown in the reader's language (`ReplayItem.note_label`).
-NOTHING_TO_RUN = gettext_noop("nothing to run: no handler of this event failed")
-STILL_PENDING = gettext_noop("still pending: its handlers have not finished")
-ONLY_EXTERNAL = gettext_noop(
-    "only handlers with external effects failed, and the replay leaves those out"
-)
-PRUNED = gettext_noop("the event was pruned")
-
+# Seconds that a sweep may spend on releasing.
+TURN = 1.0
 # What can come of an item; the columns of a finished replay that count them are called the same.
 ANSWERS = [ReplayItem.Status.SUCCEEDED, ReplayItem.Status.FAILED, ReplayItem.Status.SKIPPED]
 
@@ -120,21 +113,34 @@ def _freeze(replay: Replay, events: models.QuerySet[Event]) -> int:
 
 
 def advance_running_replays() -> None:
-    """Carry on every replay that has not finished, wherever its worker left it."""
-    for replay_id in Replay.objects.filter(status=Replay.Status.RUNNING).values_list(
-        "id", flat=True
-    ):
-        advance(replay_id)
+    """Carry on every replay that has not finished, wherever its worker left it.
+
+    For a moment alone: whoever calls this has other work. What is left is asked for anew.
+    """
+    give_way_at = time.monotonic() + TURN
+    running = Replay.objects.filter(status=Replay.Status.RUNNING).values_list("id", flat=True)
+    for replay_id in running:
+        if not advance(replay_id, give_way_at):
+            nudge_replays()
 
 
-def advance(replay_id: UUID) -> None:
-    """Release all waiting items, batch by batch, and close the replay when all have answered."""
-    while _release_next(replay_id):
-        pass
+def advance(replay_id: UUID, give_way_at: float = float("inf")) -> bool:
+    """Release waiting items, chunk by chunk, and close the replay when all have answered.
+
+    Args:
+        give_way_at: when to stop, on the monotonic clock.
+
+    Returns:
+        Whether all items are released.
+    """
+    while release_next(replay_id):
+        if time.monotonic() > give_way_at:
+            return False
     unfinished = [ReplayItem.Status.WAITING, ReplayItem.Status.RELEASED]
     open_items = ReplayItem.objects.filter(replay_id=replay_id, status__in=unfinished)
     if not open_items.exists():
         _finish(replay_id)
+    return True
 
 
 def _finish(replay_id: UUID) -> None:
@@ -148,81 +154,6 @@ def _finish(replay_id: UUID) -> None:
         skipped_because=dict(skipped.annotate(Count("id"))),
         **{status: counts[status] for status in ANSWERS},
     )
-
-
-@transaction.atomic
-def _release_next(replay_id: UUID) -> int:
-    """Let the engine have the next batch of items; returns how many it took."""
-    items = list(
-        ReplayItem.objects.filter(replay_id=replay_id, status=ReplayItem.Status.WAITING)
-        .select_for_update(skip_locked=True)
-        .order_by("id")[: settings.EVENT_BATCH_SIZE]
-    )
-    if not items:
-        return 0
-    replay = Replay.objects.get(pk=replay_id)
-    events = _lock_events([item.event_id for item in items])
-    released = [_release(replay, item, events.get(item.event_id)) for item in items]
-    ReplayItem.objects.bulk_update(items, ["status", "note"])
-    to_run = [event for event in released if event]
-    save_deliveries([d for event in to_run for d in event.deliveries.all() if d.replay_id])
-    save_events(to_run)
-    after_commit(nudge_events, len(to_run))
-    return len(items)
-
-
-def _lock_events(event_ids: list[UUID]) -> dict[UUID, Event]:
-    """The events by id, held until the commit, with their deliveries."""
-    events = (
-        Event.unscoped.filter(id__in=event_ids)
-        .select_for_update(no_key=True)
-        .annotate(read_at=Now())
-        .order_by("position")
-        .prefetch_related("deliveries")
-    )
-    return {event.id: event for event in events}
-
-
-def _release(replay: Replay, item: ReplayItem, event: Event | None) -> Event | None:
-    """Reset what the replay runs again; returns the event if there is something to run."""
-    if event is None:
-        item.status, item.note = ReplayItem.Status.SKIPPED, PRUNED
-        return None
-    chosen, why_not = _choose(replay, event)
-    if not chosen:
-        item.status, item.note = ReplayItem.Status.SKIPPED, why_not
-        return None
-    for delivery in chosen:
-        _reset(delivery, replay)
-    item.status = ReplayItem.Status.RELEASED
-    event.status, event.processed_at = EventStatus.PENDING, None
-    event.due_at = event.read_at  # type: ignore[attr-defined]
-    return event
-
-
-def _choose(replay: Replay, event: Event) -> tuple[list[Delivery], str]:
-    """The deliveries that the replay runs again, or why there are none."""
-    if event.status == EventStatus.PENDING:
-        return [], STILL_PENDING
-    deliveries = list(event.deliveries.all())
-    if replay.handlers:
-        wanted = [delivery for delivery in deliveries if delivery.handler in replay.handlers]
-    else:
-        wanted = [d for d in deliveries if d.status == DeliveryStatus.FAILED]
-    chosen = [d for d in wanted if replay.include_external or not _skipped_on_replay(d)]
-    return chosen, ONLY_EXTERNAL if wanted else NOTHING_TO_RUN
-
-
-def _skipped_on_replay(delivery: Delivery) -> bool:
-    handler = registry.get_handler(delivery.handler)
-    return handler is not None and handler.on_replay == "skip"
-
-
-def _reset(delivery: Delivery, replay: Replay) -> None:
-    delivery.status = DeliveryStatus.PENDING
-    delivery.failures = 0
-    delivery.next_attempt_at = None
-    delivery.replay_id = replay.id
 
 
 def progress_of(replay: Replay) -> dict[str, int]:

@@ -1,18 +1,19 @@
 """Taking due events: locked until the transaction ends, and fairly between tenants."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, LiteralString
+from typing import LiteralString
 from uuid import UUID
 
+from django.db import models
 from psycopg import sql
 
-from events.models import Event
-from events.rows import fetch_rows
+from events.models import Delivery, Event
+from events.rows import Row, fetch_rows
 
 # One take looks at so many tenants; the next one goes on behind the last of them.
 MOST_TENANTS = 200
@@ -54,6 +55,7 @@ TAKE_NAMED: LiteralString = """
         WHERE id = ANY(%(ids)s) AND status = 'pending' FOR NO KEY UPDATE SKIP LOCKED
     ) AS taken ON true
 """
+DELIVERIES: LiteralString = "SELECT {columns} FROM deliveries WHERE event_id = ANY(%(ids)s)"
 
 
 @dataclass
@@ -130,19 +132,29 @@ class BatchSize:
             self.size = min(self.most, self.size * 2)
 
 
-@cache
-def _columns() -> list[str]:
-    return [str(field.column) for field in Event._meta.concrete_fields]
+def deliveries_of(events: Iterable[Event]) -> dict[UUID, dict[str, Delivery]]:
+    """Event id → handler → delivery, of those of `events` that have been looked at before."""
+    found: dict[UUID, dict[str, Delivery]] = {}
+    values = {"ids": [event.id for event in events]}
+    for row in fetch_rows(_statement(DELIVERIES, Delivery), values):
+        delivery = Delivery.from_db("default", _columns(Delivery), row)
+        found.setdefault(delivery.event_id, {})[delivery.handler] = delivery
+    return found
 
 
 @cache
-def _statement(text: LiteralString) -> bytes:
-    columns = sql.SQL(", ").join(map(sql.Identifier, _columns()))
+def _columns(model: type[models.Model]) -> list[str]:
+    return [str(field.column) for field in model._meta.concrete_fields]
+
+
+@cache
+def _statement(text: LiteralString, model: type[models.Model] = Event) -> bytes:
+    columns = sql.SQL(", ").join(map(sql.Identifier, _columns(model)))
     return sql.SQL(text).format(columns=columns).as_bytes()
 
 
-def _taken(rows: list[tuple[Any, ...]]) -> Taken:
+def _taken(rows: list[Row]) -> Taken:
     """What the rows of either statement hold: one without an event says that nothing was due."""
-    events = [Event.from_db("default", _columns(), row[2:]) for row in rows if row[2]]
+    events = [Event.from_db("default", _columns(Event), row[2:]) for row in rows if row[2]]
     events.sort(key=lambda event: event.position)
     return Taken(rows[0][0], events, rows[0][1] or FIRST)
