@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import translation
 from structlog.contextvars import bound_contextvars
 
-from events import metrics, ordering, registry
+from events import metrics, ordering, registry, tracing
 from events.context import event_context
 from events.journal import Trial
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus, tenants_of
@@ -18,6 +18,7 @@ from events.outcomes import (
     FirstSuccess,
     aggregate,
     answer_replays,
+    batch_log_context,
     log_context,
     record_failure,
     record_success,
@@ -309,7 +310,11 @@ def _raised_by(handler: Handler, works: list[Work]) -> Exception | None:
 def call_handler(handler: Handler, events: list[Event]) -> None:
     """Call a handler, in the tenant's context, with what it publishes traced to its cause."""
     if handler.batch:
-        with event_context(source="handler"), bound_contextvars(handler=handler.name):
+        with (
+            event_context(source="handler"),
+            bound_contextvars(**batch_log_context(events, handler.name)),
+            tracing.handling(handler.name, events),
+        ):
             handler.function(events)
         return
     for event in events:
@@ -321,5 +326,6 @@ def call_handler(handler: Handler, events: list[Event]) -> None:
                 cause_id=event.id,
             ),
             bound_contextvars(**log_context(event, handler.name)),
+            tracing.handling(handler.name, [event]),
         ):
             handler.function(event)

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -34,6 +34,19 @@ def worker_name() -> str:
 def log_context(event: Event, handler: str) -> dict[str, str]:
     """What every log line about this event at this handler carries."""
     return {"event_id": str(event.id), "request_id": event.request_id, "handler": handler}
+
+
+def batch_log_context(events: Sequence[Event], handler: str) -> dict[str, str | int]:
+    """The same for a handler that is called with several events at once."""
+    first, last = events[0], events[-1]
+    if first is last:
+        return {**log_context(first, handler)}
+    return {
+        "event_id": f"{first.id}…{last.id}",
+        "events": len(events),
+        "request_id": first.request_id if first.request_id == last.request_id else "",
+        "handler": handler,
+    }
 
 
 def milliseconds_since(started: float) -> float:

@@ -17,6 +17,7 @@ from events.models import Event
 from events.nudging import announce_after_commit
 from events.payloads import Changes, Payload
 from events.rows import Row, copy_models, may_be_copied, write_rows
+from events.tracing import in_publish_span, traceparent
 from salesflow.accounts.context import current_tenant
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.scoping import TenantQuerySet, TenantScoped, adopt_tenant
@@ -63,6 +64,7 @@ def publish(
     return event
 
 
+@in_publish_span
 def publish_many(
     drafts: Iterable[Draft], *, source: str | None = None, request_id: str | None = None
 ) -> list[Event]:
@@ -79,6 +81,7 @@ def _publish_rows(rows: list[Row]) -> list[Row]:
     return rows
 
 
+@in_publish_span
 def _publish_silently(drafts: Iterable[Draft]) -> None:
     """Publish where nobody asks for the events: most of the time goes into making them."""
     _publish_rows(_rows_of(drafts))
@@ -108,7 +111,7 @@ def _rows_of(
         "status": "pending",
         "source": source or context.source,
         "request_id": (context.request_id if request_id is None else request_id)[:64],
-        "traceparent": "",
+        "traceparent": traceparent(),
         "actor_id": context.actor_id,
         "cause_id": context.cause_id,
         "processed_at": None,

@@ -8,15 +8,18 @@ from django.db.models.signals import post_migrate
 
 
 class SalesFlowConfig(AppConfig):
-    """Checks the settings; puts the broker's schema into every database that is migrated."""
+    """Checks the settings, traces where the environment asks for it, and puts the broker's schema
+    into every database that is migrated.
+    """
 
     name = "salesflow"
     verbose_name = "SalesFlow"
 
     def ready(self) -> None:
-        """Connect both."""
-        from salesflow import checks  # noqa: F401
+        """Connect them."""
+        from salesflow import checks, tracing  # noqa: F401
 
+        tracing.configure()
         # The signal passes over apps without models, such as this one.
         post_migrate.connect(_install_broker, sender=apps.get_app_config("accounts"))
 

@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from psycopg.conninfo import conninfo_to_dict
 
 from events.health import failure_rate_limit, wait_limit
+from salesflow import tracing
 
 BROKER_SCHEMES = ("pgmq", "redis", "rediss", "amqp", "amqps")
 SECRET_KEY_LENGTH = 50
@@ -28,6 +29,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
         *_check_secret_key(),
         *_check_numbers(),
         *_check_health_limits(),
+        *_check_tracing(),
     ]
 
 
@@ -104,3 +106,14 @@ def _check_health_limits() -> Iterator[CheckMessage]:
         except ValueError as error:
             hint = f"Write something like {example}, or unset it to get the default."
             yield Error(f"SALESFLOW_HEALTH_{name}: {error}.", hint=hint, id="salesflow.E008")
+
+
+def _check_tracing() -> Iterator[CheckMessage]:
+    if missing := tracing.missing():
+        yield Warning(
+            f"OTEL_ variables ask for traces through {', '.join(missing)}, which is not installed: "
+            "there will be none.",
+            hint="Install it: .venv/bin/python -m pip install --require-hashes"
+            " -r requirements-otel.txt; or unset OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_….",
+            id="salesflow.W002",
+        )

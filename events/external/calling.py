@@ -7,6 +7,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.utils import translation
 from structlog.contextvars import bound_contextvars
 
+from events import tracing
 from events.context import event_context
 from events.external.heartbeat import heartbeat
 from events.external.leasing import Lease
@@ -55,7 +56,8 @@ def call(lease: Lease) -> Result:
 def _raised_by(lease: Lease) -> Exception | None:
     within_test = connection.in_atomic_block
     try:
-        call_within(lease.handler.timeout, lease.handler.function, lease.event)
+        with tracing.handling(lease.handler.name, [lease.event]):
+            call_within(lease.handler.timeout, lease.handler.function, lease.event)
     except TimedOut as error:
         if not within_test:
             _renew_connection()
