@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
+from benchmarks.database import rows_of
 from benchmarks.peers.peer import Peer
 
 POLL_SECONDS = 0.05
@@ -24,10 +23,8 @@ class Miscount(Exception):
 
 def scalar(statement: str, **parameters: Any) -> Any:
     """The one value that a query returns."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        row = cursor.fetchone()
-        return row[0] if row else None
+    [(value,)] = rows_of(statement, **parameters)
+    return value
 
 
 def wait_until_settled(peer: Peer, since: UUID, expected: int) -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,8 +67,12 @@ def output_of(
     environment: dict[str, str],
     logs: Path,
     workers: Sequence[subprocess.Popen[bytes]] = (),
+    watch: Callable[[Sequence[subprocess.Popen[bytes]]], object] = lambda workers: None,
 ) -> str:
     """What a process prints that runs to its end while those workers live.
+
+    Args:
+        watch: called with the workers, again and again.
 
     Raises:
         ProcessFailed: it failed, or a worker died; with the last lines of all logs.
@@ -81,6 +85,7 @@ def output_of(
             time.sleep(TICK_SECONDS)
             if any(worker.poll() is not None for worker in workers):
                 raise ProcessFailed(f"A worker died.\n{_tails(logs)}")
+            watch(workers)
     finally:
         _end([process])
     if process.returncode:

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from salesflow.settings import *  # noqa: F403
 
-PEER_APPS = ["procrastinate.contrib.django"]
+PEER_APPS = ["procrastinate.contrib.django", "django_tasks", "django_tasks_db"]
 
 INSTALLED_APPS = [
     *INSTALLED_APPS,  # noqa: F405
@@ -13,3 +13,4 @@ INSTALLED_APPS = [
 ]
 
 PROCRASTINATE_IMPORT_PATHS = ["benchmarks.peers.procrastinate"]
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}

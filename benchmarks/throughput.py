@@ -1,17 +1,13 @@
 """Throughput: events a second, from the first publish to the commit of the last settled one."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
-from benchmarks.counting import check_counts, last_commit
+from benchmarks.counting import last_commit
 from benchmarks.database import empty
 from benchmarks.peers import peer_named
-from benchmarks.peers.peer import Broker, Mode, python
-from benchmarks.processes import output_of, running
-from benchmarks.profiling import profiled
-from benchmarks.publishing import WARM_UP
+from benchmarks.peers.peer import Broker, Mode
+from benchmarks.running import run_peer
 from benchmarks.stage import Stage
 
 
@@ -58,23 +54,12 @@ def measure_throughput(
     """
     if not on_top:
         empty()
-    peer = peer_named(name)
-    workers = peer.worker_commands()
-    publisher = python("-m", "benchmarks.publishing", name, mode, str(events))
-    if profiles:
-        publisher = profiled(publisher, profiles / "publisher.prof")
-        # The first one handles events.
-        workers[:1] = [profiled(command, profiles / "worker.prof") for command in workers[:1]]
-    environment = stage.environment(broker)
-    with running(workers, environment, stage.home) as processes:
-        times = json.loads(output_of(publisher, environment, stage.home, processes))
-    since = UUID(times["since"])
-    check_counts(peer, since, WARM_UP + events)
+    run = run_peer(stage, name, mode, broker, events, profiles=profiles)
     return Throughput(
         peer=name,
         mode=mode,
         broker=broker,
         events=events,
-        seconds=last_commit(peer, since) - times["started"],
-        publish_seconds=times["published"] - times["started"],
+        seconds=last_commit(peer_named(name), run.since) - run.started,
+        publish_seconds=run.published - run.started,
     )

@@ -1,7 +1,7 @@
 """The limit: the same rows written set-based by one process, without any engine."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -26,16 +26,14 @@ COPY_DELIVERIES: LiteralString = """
     COPY deliveries (event_id, handler, status, attempts, failures, worker, duration_ms, error,
                      finished_at) FROM STDIN
 """
-TAKE_EVENTS: LiteralString = """
-    SELECT id, subject_id FROM events WHERE id = ANY(%s) AND status = 'pending'
-    ORDER BY position FOR NO KEY UPDATE SKIP LOCKED
-"""
 SETTLE_EVENTS: LiteralString = """
     UPDATE events SET status = 'processed', processed_at = now() WHERE id = ANY(%s)
 """
-
 # Type and version; status, source and request id.
 TYPE, STATE = ("prospect.imported", 1), ("pending", "system", "")
+
+# The ids of an event and of its lead.
+Ids = tuple[UUID, UUID]
 
 
 class Limit(Peer):
@@ -53,45 +51,38 @@ class Limit(Peer):
         return []
 
     def publish(self, mode: Mode, count: int) -> None:
-        """Write and settle chunk by chunk."""
+        """Write and settle chunk by chunk; `mode` makes no difference."""
         tenant_id = current_tenant().id
         with psycopg.connect(settings.DATABASE_URL) as connection:
             for size in chunks_of(count):
+                ids = [(uuid7(), uuid7()) for _ in range(size)]
                 with connection.transaction():
-                    event_ids = _publish(connection, tenant_id, size)
+                    _copy(connection, COPY_PROSPECTS, _prospects(ids, tenant_id))
+                    _copy(connection, COPY_EVENTS, _events(ids, tenant_id))
                 with connection.transaction():
-                    _settle(connection, event_ids)
+                    _copy(connection, COPY_WELCOMES, ids)
+                    _copy(connection, COPY_DELIVERIES, _deliveries(ids))
+                    connection.execute(SETTLE_EVENTS, [[event_id for event_id, _ in ids]])
 
 
-def _publish(connection: psycopg.Connection[Any], tenant_id: UUID, size: int) -> list[UUID]:
-    now, prospects, events = datetime.now(UTC), [], []
-    for number in range(size):
-        prospect_id, fields = uuid7(), fields_of(number)
-        prospects.append(
-            (prospect_id, tenant_id, fields["name"], fields["email"], "import", now),
-        )
-        payload = json.dumps({"prospect_id": str(prospect_id), "source": "import"})
-        events.append(
-            (uuid7(), tenant_id, *TYPE, payload, *STATE, "prospect", prospect_id, now, "")
-        )
-    _copy(connection, COPY_PROSPECTS, prospects)
-    _copy(connection, COPY_EVENTS, events)
-    return [event[0] for event in events]
-
-
-def _settle(connection: psycopg.Connection[Any], event_ids: Sequence[UUID]) -> None:
+def _prospects(ids: list[Ids], tenant_id: UUID) -> Iterator[tuple[Any, ...]]:
     now = datetime.now(UTC)
-    taken = connection.execute(TAKE_EVENTS, [event_ids]).fetchall()
-    _copy(connection, COPY_WELCOMES, taken)
-    _copy(
-        connection,
-        COPY_DELIVERIES,
-        (
-            (event_id, "welcome_imported", "succeeded", 1, 0, "limit", 0.1, "", now)
-            for event_id, _ in taken
-        ),
-    )
-    connection.execute(SETTLE_EVENTS, [[event_id for event_id, _ in taken]])
+    for number, (_, prospect_id) in enumerate(ids):
+        fields = fields_of(number)
+        yield prospect_id, tenant_id, fields["name"], fields["email"], "import", now
+
+
+def _events(ids: list[Ids], tenant_id: UUID) -> Iterator[tuple[Any, ...]]:
+    now = datetime.now(UTC)
+    for event_id, prospect_id in ids:
+        payload = json.dumps({"prospect_id": str(prospect_id), "source": "import"})
+        yield event_id, tenant_id, *TYPE, payload, *STATE, "prospect", prospect_id, now, ""
+
+
+def _deliveries(ids: list[Ids]) -> Iterator[tuple[Any, ...]]:
+    now = datetime.now(UTC)
+    for event_id, _ in ids:
+        yield event_id, "welcome_imported", "succeeded", 1, 0, "limit", 0.1, "", now
 
 
 def _copy(

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 # Processes that handle events, the same number for every peer.
 WORKERS = 2
+# Events before the clock starts: they show that the workers are there, and fill all caches.
+WARM_UP = 200
 
 
 class Mode(StrEnum):
@@ -15,11 +17,13 @@ class Mode(StrEnum):
     bulk: a thousand leads in a transaction, and a batch handler where the peer has such.
     bulk-each: the same, and a handler of single events.
     single: a transaction a lead, one after the other, and a handler of single events.
+    paced: the same, with pauses that leave the machine idle.
     """
 
     BULK = "bulk"
     BULK_EACH = "bulk-each"
     SINGLE = "single"
+    PACED = "paced"
 
 
 class Broker(StrEnum):
@@ -57,7 +61,11 @@ class Peer(ABC):
 
     @abstractmethod
     def publish(self, mode: Mode, count: int) -> None:
-        """Write `count` leads and events, and have them handled; called with a current tenant."""
+        """Write `count` leads and events of the current tenant, and have them handled.
+
+        Args:
+            mode: any but `PACED`.
+        """
 
 
 def python(*arguments: str) -> list[str]:

@@ -10,11 +10,10 @@ from benchmarks.workload.settling import welcome_by_hand
 QUEUE = "welcomes"
 
 
-def _welcome(event_id: str) -> None:
+@app.task(name="benchmarks.welcome", queue=QUEUE)
+def welcome(event_id: str) -> None:
+    """Handle one event; the job's row stays."""
     welcome_by_hand(event_id)
-
-
-welcome = app.task(name="procrastinate.welcome", queue=QUEUE)(_welcome)
 
 
 class Procrastinate(Peer):

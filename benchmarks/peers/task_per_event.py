@@ -45,4 +45,4 @@ def _publish_chunk(size: int) -> None:
     event_ids = record_prospects(size)
     with app.producer_pool.acquire(block=True) as producer:
         for event_id in event_ids:
-            welcome.apply_async([str(event_id)], producer=producer)
+            welcome.apply_async((str(event_id),), producer=producer)

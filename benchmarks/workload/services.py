@@ -69,7 +69,7 @@ def _event_of(prospect: PlainProspect) -> Event:
     payload = ProspectEntered(prospect_id=prospect.id, source=prospect.source)
     return Event(
         id=uuid7(),
-        tenant_id=prospect.tenant_id,
+        tenant=prospect.tenant,
         type=payload.event_type,
         payload=payload.model_dump(mode="json"),
         source="system",
