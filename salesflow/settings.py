@@ -103,6 +103,8 @@ DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
     **DATABASES["default"]["OPTIONS"],
 }
+# The pool's connections do not survive a restart of the server; nobody's request pays for that.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery -------------------------------------------------------------------------------------
