@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, LiteralString
 
 import psycopg
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.expressions import Combinable
 from psycopg import sql
 from psycopg.pq import Format
@@ -26,9 +26,10 @@ SIZE = re.compile(r"\([\d, ]+\)")
 @contextmanager
 def driver_cursor() -> Iterator[psycopg.Cursor[Row]]:
     """A cursor of the driver's own kind on Django's connection; errors are Django's."""
-    connection.ensure_connection()
-    assert connection.connection is not None
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    database = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    assert database.connection is not None
+    with database.wrap_database_errors, psycopg.Cursor(database.connection) as cursor:
         cursor.format = Format.BINARY
         yield cursor
 
@@ -81,20 +82,20 @@ def may_be_copied(rows: Sequence[models.Model]) -> bool:
 
 def copy_models(rows: Sequence[models.Model]) -> None:
     """Insert new rows of one model as Django's bulk_create does, by COPY."""
-    fields = rows[0]._meta.concrete_fields
+    # Not Django's `connection`, which looks for the database anew at each of its attributes.
+    database, fields = connections[DEFAULT_DB_ALIAS], rows[0]._meta.concrete_fields
     write_rows(
         type(rows[0]),
         [field.attname for field in fields],
         [
             tuple(
-                field.get_db_prep_save(field.pre_save(row, add=True), connection)
-                for field in fields
+                field.get_db_prep_save(field.pre_save(row, add=True), database) for field in fields
             )
             for row in rows
         ],
     )
     for row in rows:
-        row._state.adding, row._state.db = False, connection.alias
+        row._state.adding, row._state.db = False, database.alias
 
 
 def upsert_rows(
