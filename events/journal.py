@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from events.models import Event
@@ -36,7 +37,11 @@ OPEN = """
 """
 NOTE_HANDLER = "UPDATE journal SET handler = %(handler)s WHERE token = %(token)s"
 CLOSE = "DELETE FROM journal WHERE token = %(token)s"
-LOCK = "SELECT pg_advisory_xact_lock(%(token)s)"
+# A worker that is frozen loses its transaction and with it the events, which others wait for.
+LOCK = """
+    SELECT pg_advisory_xact_lock(%(token)s),
+           set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true)
+"""
 
 # A restart of the database server ends workers' transactions, too: nobody is to blame for that.
 CRASHES = """
@@ -177,7 +182,8 @@ def lock_entry() -> int:
         The entry's token.
     """
     token = secrets.randbits(62)
-    fetch_rows(LOCK, {"token": token})
+    milliseconds = str(int(settings.EVENT_BATCH_SECONDS * 1000))
+    fetch_rows(LOCK, {"token": token, "milliseconds": milliseconds})
     return token
 
 

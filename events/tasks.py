@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 from celery import Task, shared_task
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from events import external, nudging, pruning, settling, sweeping
@@ -16,7 +17,8 @@ log = structlog.get_logger(__name__)
 TURN = 1.0
 
 
-@shared_task(name="events.tasks.settle_due")
+# A worker whose handler never comes back is ended; the journal finds out which one it was.
+@shared_task(name="events.tasks.settle_due", time_limit=settings.EVENT_BATCH_SECONDS)
 def settle_due() -> None:
     """Settle what is due, until nothing is."""
     give_way_at = time.monotonic() + TURN

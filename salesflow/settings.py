@@ -241,6 +241,8 @@ SPECTACULAR_SETTINGS = {
 
 # --- Events -------------------------------------------------------------------------------------
 EVENT_BATCH_SIZE = env.int("EVENT_BATCH_SIZE", default=300)
+# A worker that is at one batch for longer hangs, and is ended.
+EVENT_BATCH_SECONDS = env.float("EVENT_BATCH_SECONDS", default=120.0)
 # Seconds for which a call's lease lasts without a heartbeat.
 EXTERNAL_LEASE_SECONDS = env.float("EXTERNAL_LEASE_SECONDS", default=15.0)
 # Seconds without another try after the broker did not answer.

@@ -1,10 +1,11 @@
 """What the journal knows of workers that died, without a worker having to die for it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from events.journal import MOST_CRASHES, delete_dead_entries, journal
 from events.models import Attempt, Delivery, Event, EventStatus, JournalEntry
@@ -12,6 +13,7 @@ from events.settling import settle_due
 from events.testing import handler_of
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_event, make_events
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TYPE = "thing.happened"
@@ -56,7 +58,7 @@ def test_entry_is_there_while_handlers_run(tenant: Tenant) -> None:
     assert seen == [[[event.id]]]
 
 
-def _parameters() -> dict[str, object]:
+def _parameters() -> dict[str, Any]:
     given = connection.settings_dict
     return {"dbname": given["NAME"], "host": given["HOST"], "user": given["USER"]} | {
         name: given[key] for name, key in (("password", "PASSWORD"), ("port", "PORT")) if given[key]
@@ -131,6 +133,27 @@ def test_batch_that_was_rolled_back_by_a_living_worker_is_no_crash(tenant: Tenan
     with handler_of(TYPE, function=interrupt), pytest.raises(KeyboardInterrupt):
         settle_due()
     assert not JournalEntry.objects.exists()
+
+
+def test_frozen_worker_loses_its_events(tenant: Tenant, settings: Any) -> None:
+    settings.EVENT_BATCH_SECONDS = 0.05
+    event = make_event()
+
+    def freeze(event: Event) -> None:
+        wait_until(lambda: not _is_locked(event), "PostgreSQL has ended the transaction")
+
+    with handler_of(TYPE, function=freeze), pytest.raises((OperationalError, InterfaceError)):
+        settle_due()
+    connection.close()
+    event.refresh_from_db()
+    assert event.status == EventStatus.PENDING
+    assert not JournalEntry.objects.exists()
+
+
+def _is_locked(event: Event) -> bool:
+    with psycopg.connect(**_parameters()) as elsewhere:
+        query = "SELECT id FROM events WHERE id = %s FOR UPDATE SKIP LOCKED"
+        return elsewhere.execute(query, [event.id]).fetchone() is None
 
 
 def test_dead_entry_stays_until_its_events_are_settled(tenant: Tenant) -> None:
