@@ -1,0 +1,1 @@
+"""An app whose handlers call a service outside, and that service: a real HTTP server."""
