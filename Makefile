@@ -13,7 +13,7 @@ ifdef PORT
 export SALESFLOW_PORT := $(PORT)
 endif
 
-.PHONY: run test check screenshots messages psql lock clean venv install install-dev
+.PHONY: run test check screenshots messages psql lock clean venv install install-dev bench bench-quick install-bench
 
 run: install
 	@exec $(VENV) -m salesflow
@@ -37,6 +37,13 @@ messages: install-dev
 screenshots: install-dev
 	@$(VENV) -m pytest --quiet tests/browser/test_screenshots.py --screenshots=docs/screenshots
 
+# Everything takes 25 minutes and 15 GB of temporary files; it writes docs/benchmarks.md too.
+bench: install-bench
+	@$(VENV) -m benchmarks full
+
+bench-quick: install-bench
+	@$(VENV) -m benchmarks quick
+
 psql: install
 	@exec $(VENV) manage.py dbshell
 
@@ -44,6 +51,7 @@ lock: install-dev
 	@$(VENV) -m uv $(COMPILE) --output-file requirements.txt pyproject.toml
 	@$(VENV) -m uv $(COMPILE) --output-file requirements-dev.txt --extra dev --constraint requirements.txt pyproject.toml
 	@$(VENV) -m uv $(COMPILE) --output-file requirements-otel.txt --extra otel --constraint requirements.txt pyproject.toml
+	@$(VENV) -m uv $(COMPILE) --output-file requirements-bench.txt --extra bench --constraint requirements-dev.txt pyproject.toml
 
 clean:
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -65,3 +73,9 @@ install-dev: venv
 	@cmp -s requirements-dev.txt .venv/requirements-dev.txt && cmp -s requirements.txt .venv/requirements.txt || { \
 		echo "Installing SalesFlow's development requirements into .venv (takes a minute or two)"; \
 		$(PIP) -r requirements-dev.txt && cp requirements.txt requirements-dev.txt .venv/; }
+
+# The peers stay beside what is there: all lock files agree.
+install-bench: install
+	@cmp -s requirements-bench.txt .venv/requirements-bench.txt || { \
+		echo "Installing the peers of the benchmarks into .venv"; \
+		$(PIP) -r requirements-bench.txt && cp requirements-bench.txt .venv/; }

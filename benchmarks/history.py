@@ -1,6 +1,11 @@
-"""What years of settled events in the tables cost a new one."""
+"""What a year of settled events in the tables costs a new one."""
 
-from benchmarks.database import bench_tenant, rows_of, settle_down
+from dataclasses import dataclass
+
+from benchmarks.database import bench_tenant, empty, rows_of, settle_down
+from benchmarks.peers.peer import Broker, Mode
+from benchmarks.stage import Stage
+from benchmarks.throughput import measure_throughput
 
 SLICE = 500_000
 DAYS = 365
@@ -33,15 +38,48 @@ INDEXES = """
 """
 
 
-def fill(start: int, end: int) -> None:
-    """Add settled events to the `start` ones that are there, until there are `end` of them."""
+@dataclass(frozen=True)
+class OnHistory:
+    """Throughput of this engine, in bulk, on top of settled events."""
+
+    settled_before: int
+    events: int
+    seconds: float
+
+    @property
+    def microseconds_per_event(self) -> float:
+        """What one event took."""
+        return 1_000_000 * self.seconds / self.events
+
+    @property
+    def figure(self) -> str:
+        """It, for people."""
+        return f"{self.microseconds_per_event:,.0f} µs an event"
+
+
+def measure_on_history(
+    stage: Stage, broker: Broker, settled: int, events: int, *, refill: bool
+) -> OnHistory:
+    """Publish and settle `events` events on top of `settled` ones.
+
+    Args:
+        refill: fill the tables anew; else they hold what an earlier round has left.
+    """
+    if refill:
+        empty()
+        fill(settled)
+    found = measure_throughput(stage, "salesflow", Mode.BULK, broker, events, on_top=True)
+    return OnHistory(settled, events, found.seconds)
+
+
+def fill(count: int) -> None:
+    """Put settled events of a year into the empty tables."""
     indexes = rows_of(INDEXES)
     for name, _definition in indexes:  # quicker to build at the end
         rows_of(f'DROP INDEX "{name}"')
-    for first in range(start, end, SLICE):
-        last = min(first + SLICE, end)
-        span = {"tenant": bench_tenant().id, "total": end, "seconds": DAYS * 86400}
-        rows_of(FILL, first=first + 1, last=last, **span)
+    span = {"tenant": bench_tenant().id, "total": count, "seconds": DAYS * 86400}
+    for first in range(0, count, SLICE):
+        rows_of(FILL, first=first + 1, last=min(first + SLICE, count), **span)
     rows_of("SET maintenance_work_mem = '512MB'")
     for _name, definition in indexes:
         rows_of(definition)

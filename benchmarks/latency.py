@@ -32,6 +32,11 @@ class Latency:
     p95_ms: float
     p99_ms: float
 
+    @property
+    def figure(self) -> str:
+        """It, for people."""
+        return f"p50 {self.p50_ms:.1f}, p95 {self.p95_ms:.1f}, p99 {self.p99_ms:.1f} ms"
+
 
 def measure_latency(stage: Stage, name: str, broker: Broker, events: int) -> Latency:
     """Publish one event after the other with pauses, and look when each was handled."""

@@ -34,6 +34,11 @@ class Memory:
     late: float
     peak: float
 
+    @property
+    def figure(self) -> str:
+        """It, for people."""
+        return f"{self.early:.0f} MB early, {self.late:.0f} MB late, {self.peak:.0f} MB at most"
+
 
 @dataclass
 class Sampler:

@@ -61,6 +61,11 @@ class ReplayRun:
         """Events a second."""
         return self.events / self.seconds
 
+    @property
+    def figure(self) -> str:
+        """It, for people."""
+        return f"{self.per_second:,.0f} events/s"
+
 
 def measure_replay(stage: Stage, broker: Broker, events: int) -> ReplayRun:
     """Replay so many failed events.

@@ -31,6 +31,11 @@ class Throughput:
         """Events a second."""
         return self.events / self.seconds
 
+    @property
+    def figure(self) -> str:
+        """It, for people."""
+        return f"{self.per_second:,.0f} events/s"
+
 
 def measure_throughput(
     stage: Stage,

@@ -20,13 +20,12 @@ class SalesFlow(Peer):
     history_since = "event_id >= %(since)s"
 
     def worker_commands(self) -> list[list[str]]:
-        """A worker, a sweeper and a scheduler."""
+        """A worker, and a sweeper that is its own scheduler, which saves a start."""
         worker = ["worker", "--hostname", "events@%h", "--queues", "events"]
         sweeper = ["worker", "--hostname", "sweeps@%h", "--queues", "sweeps", "--pool", "solo"]
         return [
             [*CELERY, *worker, "--concurrency", str(WORKERS), *LONELY],
-            [*CELERY, *sweeper, *LONELY],
-            [*CELERY, "beat", "--pidfile=", "--loglevel", "WARNING"],
+            [*CELERY, *sweeper, "--beat", *LONELY],
         ]
 
     def publish(self, mode: Mode, count: int) -> None:
