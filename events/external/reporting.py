@@ -126,11 +126,22 @@ def _aggregate(calls: Sequence[Ended], now: datetime) -> None:
     for delivery in Delivery.objects.filter(event_id__in=events):
         deliveries[delivery.event_id].append(delivery)
     settled = [aggregate(event, deliveries[pk], now) for pk, event in events.items()]
+    parked = [event for event in settled if _has_parked(deliveries[event.pk])]
+    for event in parked:
+        # While we held it, nobody could let it go.
+        event.due_at = now
+    after_commit(nudge_events, len(parked))
     save_events(settled)
     answer_replays(settled, (row for rows in deliveries.values() for row in rows))
     for event in settled:
         if event.status != EventStatus.PENDING:
             transaction.on_commit(partial(metrics.settled, event.type, event.status))
+
+
+def _has_parked(deliveries: list[Delivery]) -> bool:
+    """Whether one of them waits for the event before it, see `events.ordering`."""
+    waiting = [delivery for delivery in deliveries if delivery.status == DeliveryStatus.PENDING]
+    return any(delivery.next_attempt_at is None for delivery in waiting)
 
 
 def _place_in_order(ended: Ended) -> ordering.Place | None:

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from events import publish_many, replay_event
+from events.external import run_delivery
 from events.models import Delivery, Event, EventStatus
 from events.publishing import Draft
 from events.retry import RetryPolicy
@@ -152,3 +153,16 @@ def test_batch_handler_keeps_the_order_around_a_failure(tenant: Tenant) -> None:
         change(TWO, 21)
         settle_all()
     assert sorted(done) == [1, 21]
+
+
+def test_event_that_was_let_go_stays_due_when_another_call_reports_on_it(tenant: Tenant) -> None:
+    with (
+        handler_of(TYPE, function=print, name="in_order", effects="external", ordered=True),
+        handler_of(TYPE, function=print, name="at_once", effects="external"),
+    ):
+        first, second = change(ONE, 1, 2)
+        settle_due()
+        run_delivery(first.deliveries.get(handler="in_order").pk)
+        run_delivery(second.deliveries.get(handler="at_once").pk)
+        assert settle_due() == 1
+    assert second.deliveries.get(handler="in_order").next_attempt_at is not None
