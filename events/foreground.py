@@ -35,8 +35,8 @@ def carry_out(replay: Replay, progress: Progress = dict) -> dict[str, int]:
         The counts in the end; what is “released” then is left to the workers.
     """
     advance(replay.id)
-    while _unsettled(replay).filter(due_at__lte=Now() + Value(PATIENCE)).exists():
-        if not _run_due(replay):
+    while (ran := _run_due(replay)) or _has_more_soon(replay):
+        if not ran:
             time.sleep(PAUSE)
         progress(progress_of(replay))
     advance(replay.id)
@@ -47,20 +47,28 @@ def _run_due(replay: Replay) -> int:
     """Run one batch of what is due now; returns how much that was."""
     due = _unsettled(replay).filter(due_at__lte=Now()).order_by("position")
     ids = list(due.values_list("id", flat=True)[: settings.EVENT_BATCH_SIZE])
-    return settle(ids) + _run_external(replay)
+    calls = _calls(replay).filter(next_attempt_at__lte=Now())
+    call_ids = list(calls.values_list("pk", flat=True)[: settings.EVENT_BATCH_SIZE])
+    return settle(ids) + sum(run_delivery(delivery_id) for delivery_id in call_ids)
 
 
-def _run_external(replay: Replay) -> int:
-    """Run deliveries to external handlers that settling has handed over; returns how many."""
-    deliveries = Delivery.objects.filter(
+def _has_more_soon(replay: Replay) -> bool:
+    """Whether a retry is near enough to wait for."""
+    soon = Now() + Value(PATIENCE)
+    events, calls = _unsettled(replay), _calls(replay)
+    return (
+        events.filter(due_at__lte=soon).exists() or calls.filter(next_attempt_at__lte=soon).exists()
+    )
+
+
+def _calls(replay: Replay) -> QuerySet[Delivery]:
+    """The replay's deliveries to external handlers that settling has handed over."""
+    return Delivery.objects.filter(
         event_id__in=_unsettled(replay).values("id"),
         handler__in=[handler.name for handler in registry.all_handlers() if handler.is_external],
         replay_id=replay.id,
         status=DeliveryStatus.PENDING,
-        next_attempt_at__lte=Now(),
     )
-    ids = list(deliveries.values_list("pk", flat=True)[: settings.EVENT_BATCH_SIZE])
-    return sum(run_delivery(delivery_id) for delivery_id in ids)
 
 
 def _unsettled(replay: Replay) -> QuerySet[Event]:
