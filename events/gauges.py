@@ -24,7 +24,8 @@ class Gauges(Collector):
             with probe() as own:
                 backlog = read_backlog(own)
         except psycopg.Error as error:
-            log.warning("state_unreadable", error=f"{type(error).__name__}: {error}".strip())
+            reason = str(error).strip().partition("\n")[0]
+            log.warning("state_unreadable", error=f"{type(error).__name__}: {reason}")
             return [_database_up(0)]
         return [_database_up(1), *_gauges(backlog)]
 

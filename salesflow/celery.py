@@ -5,7 +5,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_shutdown
 
-app = Celery("salesflow")
+app = Celery("salesflow", amqp="salesflow.broker:Amqp")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -16,7 +16,7 @@ from events import breakers, metrics, ordering, registry
 from events.external.calling import Result
 from events.external.leasing import Lease
 from events.external.transactions import brief_transaction
-from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
+from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus, tenants_of
 from events.nudging import after_commit, nudge_events
 from events.outcomes import (
     aggregate,
@@ -28,6 +28,7 @@ from events.outcomes import (
     save_deliveries,
     save_events,
 )
+from salesflow.accounts.models import Tenant
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +95,8 @@ def write(calls: Sequence[Ended], now: datetime) -> None:
     """Write the outcome of calls, one statement a table; the caller holds deliveries and events."""
     places = [place for ended in calls if (place := _place_in_order(ended))]
     ordering.lock_places(places)
-    attempts = [attempt for ended in calls if (attempt := _record(ended, now))]
+    tenants = tenants_of([ended.delivery.event for ended in calls])
+    attempts = [attempt for ended in calls if (attempt := _record(ended, tenants, now))]
     save_deliveries([ended.delivery for ended in calls])
     save_attempts(attempts)
     _aggregate(calls, now)
@@ -102,9 +104,12 @@ def write(calls: Sequence[Ended], now: datetime) -> None:
         after_commit(nudge_events, ordering.let_go(places))
 
 
-def _record(ended: Ended, now: datetime) -> Attempt | None:
+def _record(ended: Ended, tenants: dict[UUID, Tenant], now: datetime) -> Attempt | None:
     delivery, result = ended.delivery, ended.result
-    with bound_contextvars(**log_context(delivery.event, delivery.handler)):
+    tenant = tenants.get(delivery.event.tenant_id)
+    with bound_contextvars(
+        **log_context(delivery.event, delivery.handler), tenant=tenant.slug if tenant else ""
+    ):
         attempt = (
             record_failure(delivery, now, result.duration_ms, result.error)
             if result.error
