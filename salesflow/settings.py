@@ -123,6 +123,7 @@ CELERY_RESULT_EXPIRES = timedelta(days=30)
 # Messages are nudges: the sweeper makes up for a lost one, nothing need be redelivered.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_POOL = "salesflow.pools:TaskPool"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 # `celery inspect` can't work on pgmq (its reply queue's name is too long), but would be polled.

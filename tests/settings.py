@@ -6,7 +6,7 @@ from salesflow.broker import transport_options
 from tests.cluster import claim_home, database_url_of_tests
 
 claim_home()
-os.environ["SALESFLOW_EXTRA_APPS"] = "tests.thirdparty"
+os.environ["SALESFLOW_EXTRA_APPS"] = "tests.thirdparty,tests.chaos.workload"
 
 from salesflow.settings import *  # noqa: E402, F403
 

@@ -18,11 +18,18 @@ def main() -> int:
     root.chmod(0o711)
     say(f"Seed {arguments.seed}: the same seed draws the same faults (SEED={arguments.seed}).")
     brokers = arguments.broker or BROKERS
+    plans = [
+        Plan(
+            broker,
+            rounds=-(-arguments.rounds // len(brokers)),
+            seed=arguments.seed,
+            pause=arguments.pause,
+            longest=arguments.longest,
+        )
+        for broker in brokers
+    ]
     with prepared_home(root):
-        verdicts = [
-            _run(Plan(broker, arguments.rounds // len(brokers), arguments.seed), root)
-            for broker in brokers
-        ]
+        verdicts = [_run(plan, root) for plan in plans]
     if any(verdict.violations for verdict in verdicts):
         say(f"\nBroken. The ledgers and the logs are in {root}")
         return 1
@@ -40,6 +47,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=300, help="faults in all (300)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
+    parser.add_argument("--pause", type=float, default=1.5, help="seconds between faults (1.5)")
+    parser.add_argument(
+        "--longest", type=float, default=60, help="seconds of the longest harm (60)"
+    )
     parser.add_argument("--broker", action="append", choices=BROKERS, help="by default both")
     return parser.parse_args()
 

@@ -32,10 +32,8 @@ BOOKS = """
            (payload ->> 'parcel_id')::uuid AS parcel_id,
            (payload ->> 'series_id')::uuid AS series_id, (payload ->> 'number')::int AS number
     FROM events WHERE type LIKE 'parcel.%';
-"""
-# The ledger with what the database holds of each of its parcels.
-FOUND = """
-    CREATE TEMPORARY TABLE found AS
+    -- The ledger with what the database holds of each of its parcels.
+    CREATE TEMPORARY VIEW found AS
     SELECT ledger.*, coalesce(rows, 0) AS rows, coalesce(events, 0) AS events
     FROM ledger
     LEFT JOIN (SELECT id AS parcel_id, count(*) AS rows FROM chaos_parcel GROUP BY id) AS r
@@ -43,7 +41,7 @@ FOUND = """
     LEFT JOIN (
         SELECT parcel_id, count(*) AS events FROM parcel_events WHERE kind <> 'echoed'
         GROUP BY parcel_id
-    ) AS e USING (parcel_id)
+    ) AS e USING (parcel_id);
 """
 COUNTS = """
     SELECT format('events %s, %s', substring(type FROM 8), status), count(*)
@@ -55,6 +53,7 @@ COUNTS = """
     ORDER BY 1
 """
 EXAMPLES = 3
+Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
@@ -75,25 +74,34 @@ class Violation:
 
 
 def audit(url: str, ledgers: Iterable[Path], calls: Path) -> list[Violation]:
-    """The invariants that do not hold.
+    """The invariants that do not hold; see `open_books` for the arguments."""
+    with psycopg.connect(url) as connection:
+        open_books(connection, ledgers, calls)
+        return examine(connection)
+
+
+def open_books(connection: Connection, ledgers: Iterable[Path], calls: Path) -> None:
+    """Load what was noted outside the database into temporary tables of this connection.
 
     Args:
-        url: of the database, which nobody writes meanwhile.
+        connection: to the database, which nobody writes meanwhile.
         ledgers: the publishers' files.
         calls: the file of the service outside.
     """
-    with psycopg.connect(url) as connection:
-        connection.execute(BOOKS)
-        _copy(connection, "ledger", _ledger_rows(read_ledgers(ledgers)))
-        _copy(connection, "calls", _call_rows(calls))
-        _copy(connection, "expected", EXPECTATIONS)
-        connection.execute(FOUND)
-        connection.execute("ANALYZE found")
-        found = [_violation(connection, invariant) for invariant in INVARIANTS]
+    connection.execute(BOOKS)
+    _copy(connection, "ledger", _ledger_rows(read_ledgers(ledgers)))
+    _copy(connection, "calls", _call_rows(calls))
+    _copy(connection, "expected", EXPECTATIONS)
+    connection.execute("ANALYZE ledger, calls, expected")
+
+
+def examine(connection: Connection) -> list[Violation]:
+    """The invariants that do not hold in the books that are open."""
+    found = [_violation(connection, invariant) for invariant in INVARIANTS]
     return [violation for violation in found if violation]
 
 
-def _violation(connection: psycopg.Connection[Any], invariant: Invariant) -> Violation | None:
+def _violation(connection: Connection, invariant: Invariant) -> Violation | None:
     rows = connection.execute(invariant.sql).fetchall()
     return (
         Violation(invariant, len(rows), [str(row[0]) for row in rows[:EXAMPLES]]) if rows else None
@@ -112,7 +120,7 @@ def _call_rows(calls: Path) -> Iterator[tuple[Any, ...]]:
         yield line["key"], line["event"], line["parcel"]
 
 
-def _copy(connection: psycopg.Connection[Any], table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+def _copy(connection: Connection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
     with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)

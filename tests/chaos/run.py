@@ -32,6 +32,7 @@ class Plan:
         broker: "pgmq" or "redis".
         rounds: how many faults.
         seed: decides them and their moments.
+        name: of the run's home and database, by default the broker's.
         epoch: after so many rounds come quiet and an audit.
         pause: seconds between two faults, on average.
         longest: seconds that no harm outlasts.
@@ -40,6 +41,7 @@ class Plan:
     broker: str
     rounds: int
     seed: int
+    name: str = ""
     epoch: int = 25
     pause: float = 1.5
     longest: float = 60.0
@@ -75,7 +77,7 @@ def run(plan: Plan, root: Path, say: Say) -> Verdict:
     """
     random = Random(f"{plan.broker} {plan.seed}")
     verdict = Verdict()
-    with staged(root, plan.broker, plan.load, random) as stage:
+    with staged(root, plan.name or plan.broker, plan.broker, plan.load, random) as stage:
         nemesis = Nemesis(stage, random, plan.pause, plan.longest)
         verdict.faults, verdict.diary = nemesis.faults, nemesis.diary
         verdict.deaths = stage.services.deaths

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -50,7 +52,8 @@ class Service:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_dying_with_parent(),  # we are a single thread
+                # Python must not fork so while other threads run.
+                preexec_fn=_dying_with_parent() if threading.active_count() == 1 else None,
             )
         self.starts += 1
         self.frozen = False
@@ -159,6 +162,17 @@ class Crew:
             service.ask_to_end()
         for service in self.services:
             service.end()
+
+
+@contextlib.contextmanager
+def at_work(environment: dict[str, str], home: Path) -> Iterator[Crew]:
+    """The services of `make run` without its web server."""
+    crew = Crew(services_of_salesflow(environment, home), Random(0))
+    try:
+        crew.start()
+        yield crew
+    finally:
+        crew.end()
 
 
 def services_of_salesflow(environment: dict[str, str], home: Path) -> list[Service]:

@@ -82,17 +82,18 @@ def prepared_home(root: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def staged(root: Path, broker_name: str, load: Load, random: Random) -> Iterator[Stage]:
+def staged(root: Path, name: str, broker_name: str, load: Load, random: Random) -> Iterator[Stage]:
     """Servers and processes of one run, at work.
 
     Args:
         root: a prepared home.
+        name: of the run's own home in it, and of its database.
         broker_name: one of `BROKERS`.
         random: decides what publishers draw and how long dead processes stay dead.
     """
-    home = root / broker_name
+    home = root / name
     home.mkdir(mode=0o711)
-    postgres = Postgres(root, broker_name)
+    postgres = Postgres(root, name)
     with postgres.attached(), contextlib.ExitStack() as ending:
         broker = RedisBroker() if broker_name == "redis" else PgmqBroker(postgres)
         ending.callback(broker.end)

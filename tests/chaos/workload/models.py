@@ -54,19 +54,15 @@ class Effect(models.Model):
 
 
 class Counter(models.Model):
-    """How often a handler ran for a tenant, kept by adding: what runs twice counts twice."""
+    """What was tallied in batches for a tenant, kept by adding: what runs twice counts twice."""
 
-    tenant_id = models.UUIDField()
-    handler = models.CharField(max_length=30)
+    tenant_id = models.UUIDField(primary_key=True)
     total = models.BigIntegerField(default=0)
 
     objects: ClassVar[models.Manager[Self]] = models.Manager()
 
     class Meta:
         app_label = "chaos"
-        constraints = [
-            models.UniqueConstraint(fields=["tenant_id", "handler"], name="chaos_counter_once")
-        ]
 
     def __str__(self) -> str:
-        return f"{self.handler}: {self.total}"
+        return f"{self.tenant_id}: {self.total}"

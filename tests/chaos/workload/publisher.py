@@ -25,7 +25,7 @@ from salesflow.accounts.context import tenant_context  # noqa: E402
 from salesflow.accounts.models import Tenant  # noqa: E402
 from tests.chaos.ledger import Ledger, Outcome, Parcel  # noqa: E402
 from tests.chaos.workload import models  # noqa: E402
-from tests.chaos.workload.fates import EXPECTATIONS, FATES  # noqa: E402
+from tests.chaos.workload.fates import FATES  # noqa: E402
 from tests.chaos.workload.sabotage import Sabotage, sabotaged  # noqa: E402
 
 TENANTS = ("ash", "birch", "cedar")
@@ -112,8 +112,7 @@ def prepare() -> list[Tenant]:
     """The tenants with their counters, made by the publisher that comes first."""
     tenants = [Tenant.objects.get_or_create(slug=slug)[0] for slug in TENANTS]
     for tenant in tenants:
-        for handler in {expected.handler for expected in EXPECTATIONS if expected.effects}:
-            models.Counter.objects.get_or_create(tenant_id=tenant.id, handler=handler)
+        models.Counter.objects.get_or_create(tenant_id=tenant.id)
     return tenants
 
 
