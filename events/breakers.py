@@ -103,7 +103,8 @@ def circuit_of(row: Breaker) -> Circuit:
 def _save(row: Breaker, circuit: Circuit, now: datetime) -> None:
     if circuit.state != row.state:
         row.changed_at = now
-        log.warning(f"breaker_{circuit.state}", breaker=row.key, retry_at=circuit.retry_at)
+        retry_at = circuit.retry_at.isoformat() if circuit.retry_at else None
+        log.warning(f"breaker_{circuit.state}", breaker=row.key, retry_at=retry_at)
     for name in FIELDS:
         setattr(row, name, getattr(circuit, name))
     row.save(update_fields=[*FIELDS, "changed_at"])

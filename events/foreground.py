@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Now
 
-from events import registry
+from events import breakers, registry
 from events.external import run_delivery
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay, ReplayItem
 from events.replaying import advance, progress_of
@@ -62,10 +62,14 @@ def _has_more_soon(replay: Replay) -> bool:
 
 
 def _calls(replay: Replay) -> QuerySet[Delivery]:
-    """The replay's deliveries to external handlers that settling has handed over."""
+    """The replay's deliveries to external handlers that settling has handed over.
+
+    Those to a service that is left alone for now are left to the workers.
+    """
+    handlers = {handler.name for handler in registry.all_handlers() if handler.is_external}
     return Delivery.objects.filter(
         event_id__in=_unsettled(replay).values("id"),
-        handler__in=[handler.name for handler in registry.all_handlers() if handler.is_external],
+        handler__in=handlers - breakers.refused(handlers),
         replay_id=replay.id,
         status=DeliveryStatus.PENDING,
     )

@@ -14,8 +14,10 @@ from events import breakers
 from events.circuit import BreakerPolicy, Circuit, CircuitState
 from events.external import run_due, sweep
 from events.external.leasing import due_handlers, lease_next
+from events.foreground import carry_out
 from events.models import Attempt, Breaker, Delivery, DeliveryStatus, Event
 from events.registry import Handler
+from events.replaying import start_replay
 from events.retry import Permanent, Retry, RetryPolicy
 from events.settling import settle
 from events.testing import handler_of
@@ -289,6 +291,21 @@ def test_lost_rows_close_the_circuit_and_do_no_harm(handler: Handler, service: S
     service.on = True
     assert run_due() == 1
     assert breakers.states()[0].state == CircuitState.CLOSED
+
+
+def test_replay_in_the_foreground_does_not_wait_for_a_service_that_is_left_alone(
+    handler: Handler, service: Switch
+) -> None:
+    service.error = Permanent("refused")
+    [event] = _hand_over(1)
+    run_due()
+    Breaker.objects.all().delete()
+    service.error = RuntimeError("down")
+    _broken(service)
+    selected = Event.unscoped.filter(pk=event.pk)
+    replay = start_replay(selected, reason="impatience", include_external=True)
+    assert carry_out(replay)["released"] == 1
+    assert Delivery.objects.get(event=event).attempts == 1
 
 
 def test_handler_without_breaker_is_called_again_and_again(
