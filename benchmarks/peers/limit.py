@@ -1,39 +1,92 @@
 """The limit: the same rows written set-based by one process, without any engine."""
 
-import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.conf import settings
+from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from benchmarks.peers.peer import Mode, Peer
 from benchmarks.workload.services import chunks_of, fields_of
 from salesflow.accounts.context import current_tenant
 from salesflow.accounts.ids import uuid7
 
-COPY_PROSPECTS: LiteralString = """
-    COPY bench_prospects (id, tenant_id, name, email, source, created_at) FROM STDIN
-"""
-COPY_EVENTS: LiteralString = """
-    COPY events (id, tenant_id, type, version, payload, status, source, request_id, subject_type,
-                 subject_id, occurred_at, error_message) FROM STDIN
-"""
-COPY_WELCOMES: LiteralString = "COPY bench_welcomes (event_id, prospect_id) FROM STDIN"
-COPY_DELIVERIES: LiteralString = """
-    COPY deliveries (event_id, handler, status, attempts, failures, worker, duration_ms, error,
-                     finished_at) FROM STDIN
-"""
-SETTLE_EVENTS: LiteralString = """
+SETTLE_EVENTS = """
     UPDATE events SET status = 'processed', processed_at = now() WHERE id = ANY(%s)
 """
-# Type and version; status, source and request id.
-TYPE, STATE = ("prospect.imported", 1), ("pending", "system", "")
 
 # The ids of an event and of its lead.
 Ids = tuple[UUID, UUID]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that is written with COPY in binary, which takes least: column → type."""
+
+    name: str
+    columns: dict[str, str]
+
+    def copy(self, connection: psycopg.Connection[Any], rows: Iterable[tuple[Any, ...]]) -> None:
+        """Write rows, their values in the order of the columns."""
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+            sql.Identifier(self.name), sql.SQL(", ").join(map(sql.Identifier, self.columns))
+        )
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types(list(self.columns.values()))
+            for row in rows:
+                copy.write_row(row)
+
+
+PROSPECTS = Table(
+    "bench_prospects",
+    {
+        "id": "uuid",
+        "tenant_id": "uuid",
+        "name": "text",
+        "email": "text",
+        "source": "text",
+        "created_at": "timestamptz",
+    },
+)
+EVENTS = Table(
+    "events",
+    {
+        "id": "uuid",
+        "tenant_id": "uuid",
+        "type": "text",
+        "version": "int2",
+        "payload": "jsonb",
+        "status": "text",
+        "source": "text",
+        "request_id": "text",
+        "subject_type": "text",
+        "subject_id": "uuid",
+        "occurred_at": "timestamptz",
+        "error_message": "text",
+    },
+)
+WELCOMES = Table("bench_welcomes", {"event_id": "uuid", "prospect_id": "uuid"})
+DELIVERIES = Table(
+    "deliveries",
+    {
+        "event_id": "uuid",
+        "handler": "text",
+        "status": "text",
+        "attempts": "int4",
+        "failures": "int4",
+        "worker": "text",
+        "duration_ms": "float8",
+        "error": "text",
+        "finished_at": "timestamptz",
+    },
+)
+# Type and version; status, source and request id.
+TYPE, STATE = ("prospect.imported", 1), ("pending", "system", "")
 
 
 class Limit(Peer):
@@ -57,11 +110,11 @@ class Limit(Peer):
             for size in chunks_of(count):
                 ids = [(uuid7(), uuid7()) for _ in range(size)]
                 with connection.transaction():
-                    _copy(connection, COPY_PROSPECTS, _prospects(ids, tenant_id))
-                    _copy(connection, COPY_EVENTS, _events(ids, tenant_id))
+                    PROSPECTS.copy(connection, _prospects(ids, tenant_id))
+                    EVENTS.copy(connection, _events(ids, tenant_id))
                 with connection.transaction():
-                    _copy(connection, COPY_WELCOMES, ids)
-                    _copy(connection, COPY_DELIVERIES, _deliveries(ids))
+                    WELCOMES.copy(connection, ids)
+                    DELIVERIES.copy(connection, _deliveries(ids))
                     connection.execute(SETTLE_EVENTS, [[event_id for event_id, _ in ids]])
 
 
@@ -75,7 +128,7 @@ def _prospects(ids: list[Ids], tenant_id: UUID) -> Iterator[tuple[Any, ...]]:
 def _events(ids: list[Ids], tenant_id: UUID) -> Iterator[tuple[Any, ...]]:
     now = datetime.now(UTC)
     for event_id, prospect_id in ids:
-        payload = json.dumps({"prospect_id": str(prospect_id), "source": "import"})
+        payload = Jsonb({"prospect_id": str(prospect_id), "source": "import"})
         yield event_id, tenant_id, *TYPE, payload, *STATE, "prospect", prospect_id, now, ""
 
 
@@ -83,11 +136,3 @@ def _deliveries(ids: list[Ids]) -> Iterator[tuple[Any, ...]]:
     now = datetime.now(UTC)
     for event_id, _ in ids:
         yield event_id, "welcome_imported", "succeeded", 1, 0, "limit", 0.1, "", now
-
-
-def _copy(
-    connection: psycopg.Connection[Any], statement: LiteralString, rows: Iterable[tuple[Any, ...]]
-) -> None:
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
