@@ -12,15 +12,14 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import connection
 from psycopg.rows import scalar_row
+
+from events.connections import open_connection
 
 # Nobody needs to know how many more than this wait, and to count on costs the database.
 MOST_COUNTED = 10_000
 CONNECT_SECONDS = 2
 STATEMENT_SECONDS = 5
-# Parameters that are meant for Django's cursors.
-DJANGOS_OWN = ("cursor_factory", "context")
 
 # Steps through events_waiting from tenant to tenant, however many events each of them has.
 EVENTS = """
@@ -156,11 +155,7 @@ def probe() -> Iterator["psycopg.Connection[Any]"]:
     Raises:
         psycopg.OperationalError: the database does not answer.
     """
-    parameters = connection.get_connection_params()
-    for name in DJANGOS_OWN:
-        parameters.pop(name, None)
-    parameters["connect_timeout"] = CONNECT_SECONDS
-    with psycopg.connect(**parameters) as own:
+    with open_connection(connect_timeout=CONNECT_SECONDS) as own:
         own.read_only = True
         own.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")
         yield own

@@ -21,13 +21,12 @@ import psycopg
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
+from events.connections import open_connection
 from events.models import Event
 from events.outcomes import worker_name
 from events.retry import Permanent
 from events.rows import execute, fetch_rows
 
-# What Django's connections have and a plain one has not.
-DJANGOS_OWN = ["pool", "cursor_factory", "context"]
 # After so many deaths the handler that ran at the last of them has failed.
 MOST_CRASHES = 3
 
@@ -115,10 +114,7 @@ class Journal:
     def _connection(self) -> "psycopg.Connection[Any]":
         open_one: psycopg.Connection[Any] | None = getattr(self._own, "connection", None)
         if open_one is None or open_one.closed:
-            parameters = connection.get_connection_params()
-            for name in DJANGOS_OWN:
-                parameters.pop(name, None)
-            open_one = psycopg.connect(**parameters, autocommit=True)
+            open_one = open_connection(autocommit=True)
             # What a crash of the server may lose here is of no use after it.
             open_one.execute("SET synchronous_commit = off")
             self._own.connection = open_one
