@@ -5,6 +5,8 @@ PIP := $(VENV) -m pip install --quiet --disable-pip-version-check --require-hash
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 # `make test ARGS=tests/leads` tests a part.
 ARGS ?=
+# Faults of `make chaos`, over both brokers.
+ROUNDS ?= 300
 # Two test sessions or more at once, each with a database server of its own.
 SIDE_BY_SIDE ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
@@ -13,7 +15,7 @@ ifdef PORT
 export SALESFLOW_PORT := $(PORT)
 endif
 
-.PHONY: run test check screenshots messages psql lock clean venv install install-dev bench bench-quick install-bench
+.PHONY: run test check chaos screenshots messages psql lock clean venv install install-dev bench bench-quick install-bench
 
 run: install
 	@exec $(VENV) -m salesflow
@@ -43,6 +45,11 @@ bench: install-bench
 
 bench-quick: install-bench
 	@$(VENV) -m benchmarks quick
+
+# Real processes killed, frozen and cut off under load, on both brokers; half an hour or more.
+# `make chaos ROUNDS=40 SEED=7 BROKER=redis` is shorter, and draws the same faults again.
+chaos: install-dev
+	@$(VENV) -m tests.chaos --rounds $(ROUNDS) $(addprefix --seed=,$(SEED)) $(addprefix --broker=,$(BROKER))
 
 psql: install
 	@exec $(VENV) manage.py dbshell
