@@ -21,7 +21,11 @@ import psycopg
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
+<<<<<<< ours
 from events.connections import open_connection
+=======
+from events import metrics
+>>>>>>> theirs
 from events.models import Event
 from events.outcomes import worker_name
 from events.retry import Permanent
@@ -208,4 +212,6 @@ def delete_dead_entries() -> int:
     for (token,) in fetch_rows("SELECT token FROM journal", {}):
         with transaction.atomic():
             deleted += execute(DELETE_DEAD, {"token": token})
+    if deleted:
+        metrics.worker_lost("events", deleted)
     return deleted

@@ -51,6 +51,7 @@ NUDGES = Counter(
     "Messages that wake workers: sent, or lost by a broker that is away.",
     ["queue", "outcome"],
 )
+SWEEPS = Counter("salesflow_sweeps", "Looks of the sweeper for what nobody was told of.")
 
 
 def published(event_type: str, n: int = 1) -> None:
@@ -93,6 +94,11 @@ def worker_lost(queue: Queue, n: int = 1) -> None:
 def nudged(queue: Queue, sent: bool) -> None:
     """Count a message that was sent to wake a worker, or that the broker did not take."""
     _counter(NUDGES, queue, "sent" if sent else "lost").inc()
+
+
+def swept() -> None:
+    """Count a look of the sweeper: one that has stopped shows in this alone."""
+    SWEEPS.inc()
 
 
 @cache

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from events import external, journal
+from events import external, journal, metrics
 from events.nudging import MOST_AT_ONCE, nudge_events
 from events.replaying import advance_running_replays
 from events.rows import fetch_rows
@@ -47,6 +47,7 @@ def sweep() -> None:
         journal.delete_dead_entries,
     ):
         _attempt(step)
+    metrics.swept()
 
 
 def wake_workers() -> bool:

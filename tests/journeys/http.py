@@ -72,11 +72,12 @@ class Program:
         """The JSON at `path`."""
         return self._ask(path, None)
 
-    def post(self, path: str, body: Any) -> Any:
+    def post(self, path: str, body: Any, **headers: str) -> Any:
         """The JSON that answers `body`."""
-        return self._ask(path, json.dumps(body).encode())
+        return self._ask(path, json.dumps(body).encode(), headers)
 
-    def _ask(self, path: str, body: bytes | None) -> Any:
-        request = urllib.request.Request(self.address + path, body, self._headers)
+    def _ask(self, path: str, body: bytes | None, headers: dict[str, str] | None = None) -> Any:
+        given = {**self._headers, **(headers or {})}
+        request = urllib.request.Request(self.address + path, body, given)
         with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return json.load(response)

@@ -1,9 +1,6 @@
 """A trace from a request in a web server to a handler in a worker, as a collector sees it."""
 
-import json
 import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +8,7 @@ import pytest
 from salesflow.accounts.models import Tenant
 from tests.factories import make_api_key
 from tests.journeys.collector import Collector, running_collector
-from tests.journeys.processes import free_port
+from tests.journeys.http import Program
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
@@ -35,53 +32,15 @@ def service_environment(
     return service_environment | wanted
 
 
-@pytest.fixture
-def web(service_environment: dict[str, str]) -> Iterator[str]:
-    """The address of a real web server."""
-    port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "salesflow.wsgi",
-        "--preload",
-        "--no-control-socket",
-    ]
-    process = subprocess.Popen([*command, f"--bind=127.0.0.1:{port}"], env=service_environment)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: _answers(f"{address}/healthz"), "the web server answers", 60)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def create_lead(web: str, key: str, **headers: str) -> None:
-    request = urllib.request.Request(
-        f"{web}/api/leads",
-        json.dumps({"name": "Erika Mustermann"}).encode(),
-        {"Authorization": f"Api-Key {key}", "Content-Type": "application/json", **headers},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        assert answer.status == 201
-
-
 def test_handler_in_a_worker_joins_the_trace_of_the_request(
     tenant: Tenant,
     web: str,
     worker: "subprocess.Popen[bytes]",
     collector: Collector,
 ) -> None:
-    create_lead(web, make_api_key(tenant), traceparent=f"00-{TRACE}-{CALLER}-01")
+    Program(web, make_api_key(tenant)).post(
+        "/api/leads", {"name": "Erika Mustermann"}, traceparent=f"00-{TRACE}-{CALLER}-01"
+    )
     wait_until(lambda: collector.named("handle_lead_created"), "the handler's span came")
     wait_until(lambda: collector.named("publish events"), "the publisher's span came")
     [handled] = collector.named("handle_lead_created")
