@@ -21,11 +21,8 @@ import psycopg
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
-<<<<<<< ours
-from events.connections import open_connection
-=======
 from events import metrics
->>>>>>> theirs
+from events.connections import open_connection
 from events.models import Event
 from events.outcomes import worker_name
 from events.retry import Permanent
