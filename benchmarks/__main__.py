@@ -4,6 +4,8 @@ python -m benchmarks full                 everything; writes results.json and do
 python -m benchmarks quick                less of everything; writes results.json
 python -m benchmarks report               docs/benchmarks.md anew from results.json
 python -m benchmarks bulk --events 20000 --only salesflow,limit
+python -m benchmarks paced --events 200 --only salesflow,task_per_event     latency
+python -m benchmarks replay --events 10000                                  or another part
 """
 
 import argparse
@@ -17,29 +19,39 @@ from typing import NoReturn
 import django
 
 from benchmarks.peers.peer import Broker, Mode
-from benchmarks.stage import open_stage
+from benchmarks.stage import Stage, open_stage
+from salesflow.home import HomeError
 
 SUITES = ["full", "quick", "report"]
+PARTS = ["replay", "fairness", "memory", "no-op"]
 
 
 def main() -> int:
     """Do what the command line says; 1 when a peer lost or doubled something."""
     arguments = _parser().parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
-    with open_stage() as stage:
-        os.environ.update(stage.environment(Broker.PGMQ))
-        django.setup()
-        # These need Django's models.
-        from benchmarks import commands
-        from benchmarks.counting import Miscount
-        from benchmarks.peers import UnknownPeer
-        from benchmarks.processes import ProcessFailed
+    try:
+        with open_stage() as stage:
+            return _carry_out(arguments, stage)
+    except HomeError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
-        try:
-            commands.carry_out(arguments, stage)
-        except (Miscount, ProcessFailed, UnknownPeer) as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
+
+def _carry_out(arguments: argparse.Namespace, stage: Stage) -> int:
+    os.environ.update(stage.environment(Broker.PGMQ))
+    django.setup()
+    # These need Django's models.
+    from benchmarks.commands import carry_out
+    from benchmarks.counting import Miscount
+    from benchmarks.peers import UnknownPeer
+    from benchmarks.processes import ProcessFailed
+
+    try:
+        carry_out(arguments, stage)
+    except (Miscount, ProcessFailed, UnknownPeer) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 
@@ -53,9 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    modes = [mode.value for mode in Mode if mode != Mode.PACED]
     add = parser.add_argument
-    add("what", choices=[*SUITES, *modes], help="a suite, or how events are published")
+    add("what", choices=[*SUITES, *Mode, *PARTS], help="a suite, a way to publish, or a part")
     add("--events", type=int, default=20000, help="how many (20000)")
     add("--only", default="salesflow,limit", help="peers, with commas (salesflow,limit)")
     add("--broker", choices=list(Broker), default=Broker.PGMQ, help="what carries messages (pgmq)")

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.peers.peer import Broker
+from salesflow.home import HomeError
 from salesflow.postgres import APP_ROLE, Cluster, admin_url, app_url
 
 PREFIX = "salesflow-bench-"
@@ -57,7 +58,11 @@ class Stage:
 
 @contextlib.contextmanager
 def open_stage() -> Iterator[Stage]:
-    """Start the servers; stop them and delete their data at the end."""
+    """Start the servers; stop them and delete their data at the end.
+
+    Raises:
+        HomeError: a server can't be started; the message says what to do.
+    """
     home = Path(tempfile.mkdtemp(prefix=PREFIX))
     home.chmod(0o711)
     try:
@@ -73,6 +78,8 @@ def open_stage() -> Iterator[Stage]:
 
 @contextlib.contextmanager
 def _redis() -> Iterator[str]:
+    if not shutil.which("redis-server"):
+        raise HomeError("The benchmarks need Redis: apt-get install redis-server")
     port = _free_port()
     where = ["--bind", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(
