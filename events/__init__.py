@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from events.circuit import BreakerPolicy
     from events.payloads import Changes, Payload
     from events.publishing import Draft, Publisher, publish, publish_many, publishes
     from events.registry import Permanent, Retry, register_event_handler
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from events.types import EventType
 
 __all__ = [
+    "BreakerPolicy",
     "Changes",
     "Draft",
     "EventType",
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 _homes = {
+    "BreakerPolicy": "events.circuit",
     "Changes": "events.payloads",
     "Draft": "events.publishing",
     "EventType": "events.types",

@@ -124,8 +124,8 @@ def test_lease_is_not_overwritten_by_a_settling_that_runs_meanwhile(event: Event
         _hand_over([event])
         with transaction.atomic():
             Event.unscoped.select_for_update(no_key=True).get(pk=event.pk)
-            assert at_once(1, lambda: run_due()) == [0]
-        assert run_due() == 1
+            assert at_once(1, lease_next) == [None]
+        assert lease_next()
 
 
 # --- What comes of it ---------------------------------------------------------------------------

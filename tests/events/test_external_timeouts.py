@@ -11,10 +11,12 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from events.external import run_due, sweep
+from events.external.running import PERSISTENCE, TURN
 from events.external.timeouts import TimedOut, call_within
 from events.models import Attempt, Delivery, DeliveryStatus, Event
 from events.retry import RetryPolicy
 from events.settling import settle
+from events.tasks import run_external
 from events.testing import handler_of
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_event
@@ -125,6 +127,15 @@ def test_interrupted_query_leaves_a_usable_connection(event: Event) -> None:
         _hand_over(event)
         run_due()
     assert Delivery.objects.get().error.startswith("TimedOut")
+
+
+def test_worker_that_cannot_be_interrupted_is_ended_but_none_that_keeps_its_time(
+    event: Event,
+) -> None:
+    with handler_of(TYPE, function=_hang, effects="external", timeout=500):
+        limit = run_external.time_limit
+        assert limit > TURN + 500 + PERSISTENCE
+    assert run_external.time_limit < limit
 
 
 # --- Heartbeat ----------------------------------------------------------------------------------

@@ -3,11 +3,20 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from events.registry import Handler, add_handler, check_event_types
+from events import BreakerPolicy, register_event_handler
+from events.models import Event
+from events.registry import (
+    Handler,
+    add_handler,
+    check_event_types,
+    get_handler,
+    remove_handler,
+)
 from events.testing import handler_of
 
 
@@ -37,6 +46,42 @@ def test_external_batch_handler_is_refused() -> None:
     handler = Handler("many", print, frozenset(["lead.created"]), effects="external", batch=True)
     with pytest.raises(ImproperlyConfigured, match="cannot take batches"):
         add_handler(handler)
+
+
+@pytest.mark.parametrize(
+    ("declared", "problem"),
+    [
+        (
+            {"timeout": 5.0},
+            "has database effects: timeout, concurrency and breaker are of external",
+        ),
+        ({"concurrency": 2}, "has database effects"),
+        ({"breaker": None}, "has database effects"),
+        ({"effects": "external", "timeout": 0.0}, "timeout of 0 s: give one up to 600 s"),
+        ({"effects": "external", "timeout": 601.0}, "timeout of 601 s"),
+        ({"effects": "external", "concurrency": 0}, "concurrency of 0: give 1 or more"),
+    ],
+)
+def test_option_that_makes_no_sense_is_refused(declared: dict[str, Any], problem: str) -> None:
+    handler = Handler("odd", print, frozenset(["lead.created"]), **declared)
+    with pytest.raises(ImproperlyConfigured, match=f"Handler “odd” .*{problem}"):
+        add_handler(handler)
+
+
+def test_external_handler_keeps_what_it_declares() -> None:
+    policy = BreakerPolicy(minimum=3)
+
+    @register_event_handler(
+        "lead.created", effects="external", timeout=5, concurrency=2, breaker=policy
+    )
+    def declared(event: Event) -> None: ...
+
+    try:
+        handler = get_handler("declared")
+        assert handler
+        assert (handler.timeout, handler.concurrency, handler.breaker) == (5, 2, policy)
+    finally:
+        remove_handler("declared")
 
 
 def _start_with_app(tmp_path: Path, handlers: str) -> "subprocess.CompletedProcess[str]":
