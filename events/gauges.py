@@ -27,7 +27,7 @@ class Gauges(Collector):
             reason = str(error).strip().partition("\n")[0]
             log.warning("state_unreadable", error=f"{type(error).__name__}: {reason}")
             return [_database_up(0)]
-        return [_database_up(1), *_gauges(backlog)]
+        return [_database_up(1), *gauges_of(backlog)]
 
 
 def _database_up(value: int) -> Metric:
@@ -35,7 +35,8 @@ def _database_up(value: int) -> Metric:
     return GaugeMetricFamily("salesflow_database_up", text, value)
 
 
-def _gauges(backlog: Backlog) -> Iterator[Metric]:
+def gauges_of(backlog: Backlog) -> Iterator[Metric]:
+    """What Prometheus is told of the queues."""
     queues = {"events": backlog.events, "external": backlog.longest_external}
     yield _by_label(
         "salesflow_oldest_pending_seconds",

@@ -142,6 +142,8 @@ def _services(directory: Path, port: int) -> list[Child]:
         "salesflow.wsgi",
         "--preload",
         "--no-control-socket",
+        "--logger-class",
+        "salesflow.web_log.WebLog",
     ]
     threads = ["--preload", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
     patience = ["--timeout", "60", "--graceful-timeout", "10", "--keep-alive", "5"]
