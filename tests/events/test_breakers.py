@@ -29,6 +29,8 @@ from tests.events.threads import at_once
 TYPE = "thing.happened"
 NEW = Circuit()
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
+# Jitter may draw a short wait, but hardly one of seconds out of thirty years.
+SOMEDAY = RetryPolicy(max_attempts=50, base=1e9, cap=1e9)
 POLICY = BreakerPolicy(failure_rate=0.5, minimum=4, window=60, cooldown=10, longest_cooldown=25)
 
 
@@ -177,7 +179,7 @@ def handler(transactional_db: None, tenant: Tenant, service: Switch) -> Iterator
         function=service,
         name="call",
         effects="external",
-        retry=RetryPolicy(max_attempts=50, base=3600),
+        retry=SOMEDAY,
         breaker=BreakerPolicy(minimum=4, cooldown=600, longest_cooldown=3600),
     ) as handler:
         yield handler

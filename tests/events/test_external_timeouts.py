@@ -4,13 +4,14 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from events.external import run_due, sweep
+from events.external import run_delivery, run_due, sweep
 from events.external.running import PERSISTENCE, TURN
 from events.external.timeouts import TimedOut, call_within
 from events.models import Attempt, Delivery, DeliveryStatus, Event
@@ -56,7 +57,7 @@ def test_call_that_hangs_is_interrupted_and_tried_again(event: Event) -> None:
         TYPE, function=_hang, effects="external", timeout=0.2, retry=RetryPolicy(max_attempts=2)
     ):
         _hand_over(event)
-        assert run_due() == 1
+        assert run_delivery(Delivery.objects.get().pk)
     delivery = Delivery.objects.get()
     attempt = Attempt.objects.get()
     assert (delivery.status, attempt.error_type) == (DeliveryStatus.PENDING, "TimedOut")
@@ -188,7 +189,8 @@ def test_call_that_cannot_be_interrupted_loses_its_lease(event: Event, short_lea
         TYPE, function=hang, effects="external", timeout=0.3, retry=RetryPolicy(max_attempts=2)
     ):
         _hand_over(event)
-        hanging = threading.Thread(target=in_own_connection, args=[run_due])
+        run = partial(run_delivery, Delivery.objects.get().pk)
+        hanging = threading.Thread(target=in_own_connection, args=[run])
         hanging.start()
         lost = Delivery.objects.filter(status="running", lease_expires_at__lt=Now())
         wait_until(lost.exists, "the lease was lost")
