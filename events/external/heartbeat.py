@@ -4,17 +4,23 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import psycopg
 import structlog
 from django.conf import settings
-from django.db import Error, connection
 
-from events.external.leasing import Lease, extend
+from events.connections import open_connection
+from events.external.leasing import Lease, lease_time
 
 log = structlog.get_logger(__name__)
 
 # Beats within the time that a lease lasts: two may be missed.
 BEATS = 3
+EXTEND = """
+    UPDATE deliveries SET lease_expires_at = statement_timestamp() + %(time)s
+    WHERE id = %(id)s AND status = 'running' AND attempts = %(number)s
+"""
 
 
 @contextmanager
@@ -24,34 +30,42 @@ def heartbeat(lease: Lease) -> Iterator[None]:
     It beats in a thread with a connection of its own, which commits at once. A process that is
     killed or frozen, or whose call never ends, stops beating, and the sweeper finds its lease.
     """
-    done = threading.Event()
-    thread = threading.Thread(target=_beat, args=(lease, done), name="heartbeat", daemon=True)
-    thread.start()
+    pulse = Pulse(lease)
+    threading.Thread(target=pulse.beat, name="heartbeat", daemon=True).start()
     try:
         yield
     finally:
-        done.set()
+        pulse.done.set()
 
 
-def _beat(lease: Lease, done: threading.Event) -> None:
-    pause = settings.EXTERNAL_LEASE_SECONDS / BEATS
-    last = time.monotonic() + lease.handler.timeout
-    try:
-        while not done.wait(pause) and time.monotonic() < last:
-            if not _extended(lease):
-                return
-    finally:
-        connection.close()
+class Pulse:
+    """The beats of one call; most calls end before the first, and need no connection."""
 
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.done = threading.Event()
+        self._values = {"id": lease.delivery.pk, "number": lease.number, "time": lease_time()}
+        self._own: psycopg.Connection[Any] | None = None
 
-def _extended(lease: Lease) -> bool:
-    """Whether to go on: the lease is still ours, or nobody could say."""
-    try:
-        held = extend(lease)
-    except Error as error:
-        connection.close()
-        log.warning("heartbeat_missed", error=f"{type(error).__name__}: {error}")
-        return True
-    if not held:
-        log.warning("lease_lost", attempt=lease.number)
-    return held
+    def beat(self) -> None:
+        """Extend the lease until the call is done, its time is over, or the lease is lost."""
+        pause = settings.EXTERNAL_LEASE_SECONDS / BEATS
+        last = time.monotonic() + self.lease.handler.timeout
+        try:
+            while not self.done.wait(pause) and time.monotonic() < last:
+                if not self._extend():
+                    log.warning("lease_lost", delivery=self.lease.delivery.pk)
+                    return
+        finally:
+            if self._own:
+                self._own.close()
+
+    def _extend(self) -> bool:
+        """Whether to go on: the lease is still ours, or nobody could say."""
+        try:
+            if self._own is None or self._own.closed:
+                self._own = open_connection(autocommit=True)
+            return self._own.execute(EXTEND, self._values).rowcount == 1
+        except psycopg.Error as error:
+            log.warning("heartbeat_missed", error=str(error).strip())
+            return True

@@ -12,8 +12,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Value
-from django.db.models.functions import Now
 
 from events import breakers, registry
 from events.external.transactions import brief_transaction
@@ -206,14 +204,6 @@ def _leased(delivery_id: int, handler: Handler, now: datetime) -> Lease:
 def lease_time() -> timedelta:
     """How long a lease lasts without a heartbeat."""
     return timedelta(seconds=settings.EXTERNAL_LEASE_SECONDS)
-
-
-def extend(lease: Lease) -> bool:
-    """Move the end of a lease on; False when it has been lost."""
-    held = Delivery.objects.filter(pk=lease.delivery.pk, status=DeliveryStatus.RUNNING)
-    return bool(
-        held.filter(attempts=lease.number).update(lease_expires_at=Now() + Value(lease_time()))
-    )
 
 
 def _rows(statement: str, values: list[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
