@@ -20,7 +20,7 @@ MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Memory:
-    """Megabytes of all worker processes together, without what they share.
+    """Megabytes of the worker's processes together, without what they share.
 
     Attributes:
         early: the median over the second tenth of the run.
@@ -42,16 +42,21 @@ class Memory:
 
 @dataclass
 class Sampler:
-    """Looks at the workers' memory every half second."""
+    """Looks at a worker's memory every half second."""
 
-    samples: list[float] = field(default_factory=list)
+    samples: list[tuple[float, float]] = field(default_factory=list)
     _looked_at: float = 0.0
 
     def __call__(self, workers: Sequence[Popen[bytes]]) -> None:
-        """Look, if it is time."""
-        if time.monotonic() - self._looked_at >= SAMPLE_SECONDS:
-            self._looked_at = time.monotonic()
-            self.samples.append(sum(_megabytes(worker.pid) for worker in workers[:1]))
+        """Look, if it is time, at the first worker, which handles events."""
+        now = time.time()
+        if now - self._looked_at >= SAMPLE_SECONDS:
+            self._looked_at = now
+            self.samples.append((now, _megabytes(workers[0].pid)))
+
+    def since(self, moment: float) -> list[float]:
+        """What was seen from that moment (Unix seconds) on."""
+        return [megabytes for seen_at, megabytes in self.samples if seen_at >= moment]
 
 
 def _megabytes(pid: int) -> float:
@@ -68,12 +73,13 @@ def measure_memory(stage: Stage, broker: Broker, events: int) -> Memory:
     """Watch the worker that handles events while so many are published and settled."""
     empty()
     sampler = Sampler()
-    run_peer(stage, "salesflow", Mode.BULK, broker, events, watch=sampler)
-    tenth = max(len(sampler.samples) // 10, 1)
+    run = run_peer(stage, "salesflow", Mode.BULK, broker, events, watch=sampler)
+    samples = sampler.since(run.started)
+    tenth = max(len(samples) // 10, 1)
     return Memory(
         broker=broker,
         events=events,
-        early=median(sampler.samples[tenth : 2 * tenth] or sampler.samples),
-        late=median(sampler.samples[-tenth:]),
-        peak=max(sampler.samples),
+        early=median(samples[tenth : 2 * tenth] or samples),
+        late=median(samples[-tenth:]),
+        peak=max(samples),
     )

@@ -68,7 +68,7 @@ def _ratios(results: Results) -> str:
 
 def _throughput(results: Results) -> str:
     rows = [
-        (_title(peer), MODES[mode], broker, f"{events:,}", f"{speed:,.0f}")
+        (_title(peer), MODES[mode], _broker(peer, broker), f"{events:,}", f"{speed:,.0f}")
         for (peer, mode, broker, events), speed in _speeds(results).items()
     ]
     return _table(("", "published", "messages on", "events", "events a second"), rows)
@@ -88,8 +88,7 @@ def _speeds(results: Results) -> dict[tuple[str, str, str, int], float]:
 def _bars(results: Results, mode: str) -> Iterator[Bar]:
     for (peer, its_mode, broker, _events), speed in _speeds(results).items():
         if its_mode == mode:
-            several = len(peer_named(peer).brokers) > 1
-            name = f"{_title(peer)} ({broker})" if several else _title(peer)
+            name = f"{_title(peer)} ({broker})" if _broker(peer, broker) else _title(peer)
             yield Bar(name, speed, is_ours=peer == "salesflow")
 
 
@@ -142,6 +141,11 @@ def _circumstances(results: Results) -> str:
 
 def _title(peer: str) -> str:
     return "Celery, a task that does nothing" if peer == NO_OP else peer_named(peer).title
+
+
+def _broker(peer: str, broker: str) -> str:
+    """What carried its messages; nothing for a peer that needs no broker."""
+    return broker if len(peer_named(peer).brokers) > 1 else ""
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

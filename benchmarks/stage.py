@@ -14,10 +14,11 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.peers.peer import Broker
-from salesflow.home import HomeError
+from salesflow.home import HomeError, lock_now, open_lock
 from salesflow.postgres import APP_ROLE, Cluster, admin_url, app_url
 
 PREFIX = "salesflow-bench-"
+LOCK = "stage.lock"  # held for as long as the stage stands
 SETTINGS_MODULE = "benchmarks.settings"
 # When a row was committed, by the server's clock: the end of every measurement.
 TRACK_COMMITS = "ALTER SYSTEM SET track_commit_timestamp = on"
@@ -63,17 +64,29 @@ def open_stage() -> Iterator[Stage]:
     Raises:
         HomeError: a server can't be started; the message says what to do.
     """
+    _remove_abandoned()
     home = Path(tempfile.mkdtemp(prefix=PREFIX))
     home.chmod(0o711)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        lock_now(stack.enter_context(open_lock(home / LOCK)))
         # The cluster of an installation with its settings: durable, not tuned for this.
         with Cluster(home).attached(), psycopg.connect(admin_url(home), autocommit=True) as admin:
             admin.execute(TRACK_COMMITS)
             admin.execute(LET_CHECKPOINT)
-        with Cluster(home).attached(), _redis() as redis_url:
-            yield Stage(home, redis_url)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+        stack.enter_context(Cluster(home).attached())
+        yield Stage(home, stack.enter_context(_redis()))
+
+
+def _remove_abandoned() -> None:
+    """Stop and delete the clusters of runs that were killed."""
+    # A run makes its cluster when it holds the lock.
+    for lock_file in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+        home = lock_file.parent
+        with contextlib.suppress(OSError), open_lock(lock_file) as lock:
+            if (home / "postgres").exists() and lock_now(lock):
+                Cluster(home).stop()
+                shutil.rmtree(home, ignore_errors=True)
 
 
 @contextlib.contextmanager
