@@ -192,7 +192,7 @@ def test_gettext_has_no_name_that_is_not_collected() -> None:
 # --- Models -------------------------------------------------------------------------------------
 
 
-NEVER_SHOWN = {"ApiKey.hashed_key", "Event.position"}
+NEVER_SHOWN = {"ApiKey.hashed_key", "Event.position", "Event.traceparent"}
 
 
 def shown_in_the_admin() -> Iterator[tuple[str, object]]:
