@@ -102,9 +102,9 @@ def _logging_config(level: str, renderer: Any) -> dict[str, Any]:
 
 
 class OutageFilter(logging.Filter):
-    """Makes one line a minute of what Celery says at length while the broker is away.
+    """Makes one line a minute of what libraries say at length while a server is away.
 
-    Its scheduler prints two stacks each time that a task is due, which is every two seconds.
+    Celery's scheduler prints two stacks each time that a task is due, which is every two seconds.
     """
 
     def __init__(self) -> None:
@@ -115,6 +115,8 @@ class OutageFilter(logging.Filter):
         """Shorten the record; False when its like was printed a moment ago."""
         if record.name == "py.warnings":
             return NOTICE not in record.getMessage()
+        if record.name.startswith("opentelemetry."):  # its collector is away: nobody misses it
+            return self._is_news(record.name)
         if not str(record.msg).startswith(COMPLAINTS.get(record.name, NEVER)):
             return True
         errors = [value for value in record.args or () if isinstance(value, Exception)]

@@ -52,6 +52,8 @@ def configure() -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    # A process that ends does not wait long for a collector that is away.
+    os.environ.setdefault("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
     if "service.name=" not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         os.environ.setdefault("OTEL_SERVICE_NAME", "salesflow")
     provider = TracerProvider()
@@ -85,4 +87,4 @@ def flush() -> None:
 
     provider: Any = trace.get_tracer_provider()
     if hasattr(provider, "force_flush"):
-        provider.force_flush(timeout_millis=2000)
+        provider.force_flush()

@@ -1,5 +1,6 @@
 """What processes print while the broker is away: enough, and no more."""
 
+import logging
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from kombu.exceptions import OperationalError
 
 from salesflow.celery import app
 from salesflow.home import PROJECT
+from salesflow.logs import OutageFilter
 from tests.journeys.processes import Redis, free_port
 from tests.setup.conftest import environment_of
 from tests.waiting import wait_until
@@ -77,3 +79,14 @@ def test_worker_looks_often_whether_the_broker_is_back() -> None:
         connection.ensure_connection(lambda _error, wait: waits.append(wait), max_retries=5)
     assert waits
     assert max(waits) <= 2
+
+
+def test_collector_that_is_away_is_mentioned_once_and_other_warnings_each_time() -> None:
+    outages = OutageFilter()
+
+    def printed(logger: str) -> list[bool]:
+        record = logging.makeLogRecord({"name": logger, "msg": "Transient error", "levelno": 30})
+        return [outages.filter(record) for _ in range(3)]
+
+    assert printed("opentelemetry.exporter.otlp") == [True, False, False]
+    assert printed("leads.services") == [True, True, True]
