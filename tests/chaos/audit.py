@@ -4,7 +4,7 @@ Nothing of the engine is imported: what it says about itself (status, deliveries
 as data, and believed only where the ledger, the traces and the calls agree with it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from tests.chaos.invariants import INVARIANTS, Invariant
-from tests.chaos.ledger import Entry, read_ledgers, read_lines
+from tests.chaos.ledger import Entry, read_ledgers, read_lines, read_replays
 from tests.chaos.workload.fates import EXPECTATIONS
 
 # The books are temporary tables: gone with the auditor's connection.
@@ -21,6 +21,7 @@ BOOKS = """
         transaction text, outcome text, error text, size int,
         parcel_id uuid, tenant_id uuid, kind text, fate text, series_id uuid, number int
     );
+    CREATE TEMPORARY TABLE replayed (parcel_id uuid);
     CREATE TEMPORARY TABLE calls (key text, event_id uuid, parcel_id uuid);
     CREATE TEMPORARY TABLE expected (
         kind text, fate text, handler text, effects int, calls boolean, status text
@@ -47,6 +48,7 @@ COUNTS = """
     SELECT format('events %s, %s', substring(type FROM 8), status), count(*)
     FROM events WHERE type LIKE 'parcel.%' GROUP BY type, status
     UNION ALL SELECT 'effects in the database', count(*) FROM chaos_effect
+    UNION ALL SELECT 'replays', count(*) FROM replays
     UNION ALL SELECT 'failed attempts', count(*) FROM attempts WHERE status = 'failed'
     UNION ALL SELECT 'failed attempts, worker lost', count(*) FROM attempts
         WHERE status = 'failed' AND error LIKE '%worker lost%'
@@ -73,14 +75,14 @@ class Violation:
         return "\n    ".join([f"{self.invariant.name}: {self.count} times", *self.examples])
 
 
-def audit(url: str, ledgers: Iterable[Path], calls: Path) -> list[Violation]:
+def audit(url: str, ledgers: Sequence[Path], calls: Path) -> list[Violation]:
     """The invariants that do not hold; see `open_books` for the arguments."""
     with psycopg.connect(url) as connection:
         open_books(connection, ledgers, calls)
         return examine(connection)
 
 
-def open_books(connection: Connection, ledgers: Iterable[Path], calls: Path) -> None:
+def open_books(connection: Connection, ledgers: Sequence[Path], calls: Path) -> None:
     """Load what was noted outside the database into temporary tables of this connection.
 
     Args:
@@ -90,9 +92,10 @@ def open_books(connection: Connection, ledgers: Iterable[Path], calls: Path) -> 
     """
     connection.execute(BOOKS)
     _copy(connection, "ledger", _ledger_rows(read_ledgers(ledgers)))
+    _copy(connection, "replayed", ((parcel_id,) for parcel_id in read_replays(ledgers)))
     _copy(connection, "calls", _call_rows(calls))
     _copy(connection, "expected", EXPECTATIONS)
-    connection.execute("ANALYZE ledger, calls, expected")
+    connection.execute("ANALYZE ledger, replayed, calls, expected")
 
 
 def examine(connection: Connection) -> list[Violation]:

@@ -83,6 +83,29 @@ EFFECTS_ONCE = Invariant(
     """,
 )
 
+EFFECTS_DELIVERED = Invariant(
+    "an effect in the database is there exactly where its delivery says that it succeeded",
+    """
+    SELECT format('%s of event %s: %s with %s effects', delivery.handler, delivery.event_id,
+                  delivery.status, count(effect.id))
+    FROM deliveries AS delivery JOIN parcel_events AS event ON event.id = delivery.event_id
+    LEFT JOIN chaos_effect AS effect
+        ON effect.event_id = delivery.event_id AND effect.handler = delivery.handler
+    WHERE delivery.handler LIKE 'tally%' GROUP BY delivery.id
+    HAVING count(effect.id) <> (delivery.status = 'succeeded')::int
+    """,
+)
+
+REPLAYED = Invariant(
+    "what failed, was mended and replayed has succeeded",
+    """
+    SELECT format('parcel %s is %s: %s', replayed.parcel_id, status, error_message)
+    FROM replayed LEFT JOIN parcel_events USING (parcel_id) LEFT JOIN chaos_effect AS effect
+        ON effect.parcel_id = replayed.parcel_id AND effect.handler = 'tally_singly'
+    WHERE status IS DISTINCT FROM 'processed' OR effect.id IS NULL
+    """,
+)
+
 EFFECTS_OF_EVENTS = Invariant(
     "no effect is there without its event",
     """
@@ -173,14 +196,16 @@ AGGREGATES = Invariant(
 )
 
 NOTHING_LEFT = Invariant(
-    "no lease, no journal entry and no retry is left over",
+    "no lease, no journal entry, no retry and no replay is left over",
     """
     SELECT format('delivery %s of event %s: %s, lease until %s, next attempt at %s', handler,
                   event_id, status, lease_expires_at, next_attempt_at)
     FROM deliveries WHERE lease_expires_at IS NOT NULL OR next_attempt_at IS NOT NULL
         OR status IN ('pending', 'running')
-    UNION ALL
-    SELECT format('journal: %s', journal) FROM journal
+    UNION ALL SELECT format('journal: %s', journal) FROM journal
+    UNION ALL SELECT format('replay %s is %s', id, status) FROM replays WHERE status <> 'finished'
+    UNION ALL SELECT format('replay %s has an item that is %s', replay_id, status)
+    FROM replay_items WHERE status IN ('waiting', 'released')
     """,
 )
 
@@ -192,6 +217,8 @@ INVARIANTS = [
     CALM_PUBLISHERS,
     SETTLED,
     EFFECTS_ONCE,
+    EFFECTS_DELIVERED,
+    REPLAYED,
     EFFECTS_OF_EVENTS,
     COUNTERS,
     ECHOES,

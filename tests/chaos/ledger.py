@@ -64,6 +64,10 @@ class Ledger:
         """Note what came of it."""
         self._write({"transaction": transaction, "outcome": outcome, "error": error})
 
+    def note_replay(self, parcel_id: str) -> None:
+        """Note that a failed parcel was mended, and its replay accepted."""
+        self._write({"replayed": parcel_id})
+
     def _write(self, line: dict[str, object]) -> None:
         """Hand it to the kernel in one write: from then on it survives a SIGKILL."""
         os.write(self._descriptor, f"\n{json.dumps(line)}\n".encode())
@@ -76,12 +80,17 @@ def read_ledgers(paths: Iterable[Path]) -> list[Entry]:
     for line in read_lines(paths):
         if "parcels" in line:
             begun[line["transaction"]] = [Parcel(*values) for values in line["parcels"]]
-        else:
+        elif "outcome" in line:
             ended[line["transaction"]] = Outcome(line["outcome"]), line["error"]
     return [
         Entry(transaction, parcels, *ended.get(transaction, (Outcome.UNKNOWN, "")))
         for transaction, parcels in begun.items()
     ]
+
+
+def read_replays(paths: Iterable[Path]) -> set[str]:
+    """The parcels whose replays were accepted."""
+    return {line["replayed"] for line in read_lines(paths) if "replayed" in line}
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:

@@ -20,6 +20,7 @@ PATIENCE = 60.0
 TICK = 0.1
 UNSETTLED = """
     SELECT (SELECT count(*) FROM events WHERE status = 'pending') + (SELECT count(*) FROM journal)
+         + (SELECT count(*) FROM replays WHERE status = 'running')
 """
 Say = Callable[[str], object]
 
@@ -80,7 +81,6 @@ def run(plan: Plan, root: Path, say: Say) -> Verdict:
     with staged(root, plan.name or plan.broker, plan.broker, plan.load, random) as stage:
         nemesis = Nemesis(stage, random, plan.pause, plan.longest)
         verdict.faults, verdict.diary = nemesis.faults, nemesis.diary
-        verdict.deaths = stage.services.deaths
         while (done := nemesis.faults.total()) < plan.rounds and not verdict.violations:
             for number in range(done, min(done + plan.epoch, plan.rounds)):
                 say(f"{plan.broker} {number + 1}/{plan.rounds}: {nemesis.strike()}")
@@ -88,6 +88,7 @@ def run(plan: Plan, root: Path, say: Say) -> Verdict:
             verdict.violations += _audit(stage)
             verdict.counts = count_what_happened(stage.postgres.url, calls_file(stage.home))
             say(f"{plan.broker}: settled after {verdict.settled_after[-1]:.1f} s")
+            verdict.deaths = +(stage.services.deaths + stage.publishers.deaths)
             stage.publishers.start()
     return verdict
 

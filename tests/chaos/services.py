@@ -21,6 +21,7 @@ from salesflow.processes import _dying_with_parent
 from tests.chaos.workload.places import ledger_file
 
 GRACE = 30.0  # seconds between SIGTERM and SIGKILL at the end of a run
+READY = " ready."  # what Celery's workers say when they begin to consume
 RESTART_SECONDS = (0.0, 1.5)  # until a dead one is started anew; its orphans live that long
 
 
@@ -151,6 +152,11 @@ class Crew:
             self.deaths[service.name] += pid not in self._doomed
             self._restarts[pid] = time.monotonic() + self._random.uniform(*RESTART_SECONDS)
         return self._restarts[pid]
+
+    def is_ready(self) -> bool:
+        """Whether all that consume messages have said that they do."""
+        consumers = [s for s in self.services if "worker" in s.command]
+        return all(READY in service.log.read_text() for service in consumers)
 
     def is_complete(self) -> bool:
         """Whether all are running."""

@@ -110,9 +110,11 @@ def staged(root: Path, name: str, broker_name: str, load: Load, random: Random) 
             for number in range(load.publishers)
         ]
         stage = Stage(home, postgres, broker, Crew(services, random), Crew(publishers, random))
-        for crew in (stage.services, stage.publishers):
-            ending.callback(crew.end)
-            crew.start()
+        ending.callback(stage.services.end)
+        stage.services.start()
+        wait_until(stage.services.is_ready, f"the workers are ready in {home}", START_SECONDS)
+        ending.callback(stage.publishers.end)
+        stage.publishers.start()
         wait_until(lambda: _is_at_work(stage), f"a parcel was handled in {home}", START_SECONDS)
         yield stage
 

@@ -13,14 +13,15 @@ from django.db.models import F
 
 from events import Permanent, Retry, publish, register_event_handler
 from events.models import Event
-from tests.chaos.workload.models import Counter, Effect
+from tests.chaos.workload.models import Counter, Effect, Repair
 from tests.chaos.workload.payloads import ParcelCalled, ParcelCounted, ParcelEchoed, ParcelQueued
 from tests.chaos.workload.places import calls_file, poison_file
 from tests.chaos.workload.sabotage import Sabotage, sabotaged
 
-# Seconds that a call outside takes; the slow ones are there to be killed and frozen in the middle.
+# Seconds that handlers take; the slow ones are there to be killed and frozen in the middle.
 CALL_SECONDS = (0.0, 0.02)
 SLOW_CALL_SECONDS = (0.5, 1.5)
+SLOW_SECONDS = (0.1, 0.5)
 
 
 @register_event_handler(ParcelCounted.event_type, batch=True)
@@ -35,9 +36,13 @@ def tally_singly(event: Event) -> None:
     """Leave a trace; some fail once, some always, some kill the process, some publish on."""
     fate = event.payload["fate"]
     _tally("tally_singly", [event])
+    if fate == "slow":
+        take_time(SLOW_SECONDS)
     if fate == "poison":
         note_line(poison_file(Path(settings.HOME)), {"pid": os.getpid()})
         os.abort()
+    if fate == "mended" and not _is_mended(event):
+        raise RuntimeError("This parcel waits for its repair.")
     if fate == "doomed" or (fate == "flaky" and is_first_try(event, "tally_singly")):
         raise RuntimeError(f"This parcel is {fate}.")
     if fate == "echoing":
@@ -54,6 +59,8 @@ def tally_echo(event: Event) -> None:
 def tally_in_order(event: Event) -> None:
     """Leave a trace; the ids of a series' traces are to rise with the parcels' numbers."""
     _tally("tally_in_order", [event])
+    if event.payload["fate"] == "slow":
+        take_time(SLOW_SECONDS)
     if event.payload["fate"] == "flaky" and is_first_try(event, "tally_in_order"):
         raise RuntimeError("This parcel is flaky.")
 
@@ -72,13 +79,18 @@ def call_outside(event: Event) -> None:
             "parcel": event.payload["parcel_id"],
         },
     )
-    time.sleep(random.uniform(*(SLOW_CALL_SECONDS if fate == "slow" else CALL_SECONDS)))
+    take_time(SLOW_CALL_SECONDS if fate == "slow" else CALL_SECONDS)
     if fate == "hopeless":
         raise Permanent("The recipient does not exist.")
     if fate == "flaky" and is_first_try(event, "call_outside"):
         raise RuntimeError("This parcel is flaky.")
     if fate == "later" and is_first_try(event, "call_outside"):
         raise Retry(after=0.5)
+
+
+def take_time(seconds: tuple[float, float]) -> None:
+    """Be busy for as long as chance decides."""
+    time.sleep(random.uniform(*seconds))
 
 
 def note_line(path: Path, line: dict[str, object]) -> None:
@@ -93,6 +105,10 @@ def note_line(path: Path, line: dict[str, object]) -> None:
 def is_first_try(event: Event, handler: str) -> bool:
     """Whether the engine has no failure of this event at this handler on its books."""
     return not event.deliveries.filter(handler=handler, failures__gt=0).exists()
+
+
+def _is_mended(event: Event) -> bool:
+    return Repair.objects.filter(pk=event.payload["parcel_id"]).exists()
 
 
 def _tally(handler: str, events: Sequence[Event]) -> None:

@@ -53,6 +53,20 @@ class Effect(models.Model):
         return f"{self.handler} {self.parcel_id}"
 
 
+class Repair(models.Model):
+    """The reason why a parcel's handler failed is gone."""
+
+    parcel_id = models.UUIDField(primary_key=True)
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
+
+    class Meta:
+        app_label = "chaos"
+
+    def __str__(self) -> str:
+        return str(self.parcel_id)
+
+
 class Counter(models.Model):
     """What was tallied in batches for a tenant, kept by adding: what runs twice counts twice."""
 

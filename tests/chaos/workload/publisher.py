@@ -19,8 +19,10 @@ import django
 
 django.setup()
 
-from django.db import close_old_connections, transaction  # noqa: E402
+from django.db import Error, close_old_connections, transaction  # noqa: E402
 
+from events import replay_event  # noqa: E402
+from events.models import Event  # noqa: E402
 from salesflow.accounts.context import tenant_context  # noqa: E402
 from salesflow.accounts.models import Tenant  # noqa: E402
 from tests.chaos.ledger import Ledger, Outcome, Parcel  # noqa: E402
@@ -29,11 +31,12 @@ from tests.chaos.workload.fates import FATES  # noqa: E402
 from tests.chaos.workload.sabotage import Sabotage, sabotaged  # noqa: E402
 
 TENANTS = ("ash", "birch", "cedar")
-KINDS = {"counted": 5, "called": 1, "queued": 4}
+KINDS = {"counted": 4, "called": 3, "queued": 3}
 SERIES = 5
 # How many parcels a transaction writes → how often.
 SIZES = {1: 80, 2: 12, 40: 6, 150: 2}
 ROLLBACKS = 0.05
+REPLAYS = 0.1
 
 T = TypeVar("T")
 
@@ -48,13 +51,22 @@ class Publisher:
 
     random: random.Random
     ledger: Ledger
+    # Mended parcels whose publishing is known to be committed.
+    mended: list[Parcel] = field(default_factory=list)
     # A tenant's series → the number of its last parcel.
     series: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def publish(self, tenant: Tenant) -> None:
-        """Carry out one transaction, whatever comes of it."""
-        parcels = self._draw_parcels(tenant)
-        changes_mind = self.random.random() < ROLLBACKS
+        """Carry out one transaction that chance decides, whatever comes of it."""
+        self._carry_out(tenant, self._draw_parcels(tenant), self.random.random() < ROLLBACKS)
+
+    def publish_samples(self, tenant: Tenant) -> None:
+        """Publish a parcel of each kind and fate, so that none is missing in a short run."""
+        for kind, fates in FATES.items():
+            samples = [self._make_parcel(tenant, kind, fate) for fate in fates]
+            self._carry_out(tenant, samples, changes_mind=False)
+
+    def _carry_out(self, tenant: Tenant, parcels: list[Parcel], changes_mind: bool) -> None:
         name = self.ledger.begin(parcels)
         asked_to_commit = False
         try:
@@ -66,20 +78,35 @@ class Publisher:
                     transaction.set_rollback(True)
                 asked_to_commit = True
             self.ledger.end(name, Outcome.COMMITTED)
+            self.mended += [parcel for parcel in parcels if parcel.fate == "mended"]
         except ChangeOfMind:
             self.ledger.end(name, Outcome.ROLLED_BACK)
         except Exception as error:  # the audit decides which errors a publisher may meet
             outcome = Outcome.UNKNOWN if asked_to_commit else Outcome.ROLLED_BACK
             self.ledger.end(name, outcome, f"{type(error).__name__}: {error}")
 
+    def replay(self) -> None:
+        """Mend a parcel that has failed, and replay its event."""
+        if not self.mended:
+            return
+        parcel = self.random.choice(self.mended)
+        try:
+            event = Event.unscoped.get(subject_id=parcel.series_id, payload__parcel_id=parcel.id)
+            if event.status == "failed":
+                models.Repair.objects.get_or_create(parcel_id=parcel.id)
+                replay_event(event.id, reason="mended")
+                self.ledger.note_replay(parcel.id)
+        except Error:
+            return  # nobody can say whether it was accepted
+
     def _draw_parcels(self, tenant: Tenant) -> list[Parcel]:
         kind, size = _draw(self.random, KINDS), _draw(self.random, SIZES)
         if kind == "called":  # a call outside takes a while: in bulk they would only pile up
             size = min(size, 2)
-        return [self._draw_parcel(tenant, kind) for _ in range(size)]
+        fates = [_draw(self.random, FATES[kind]) for _ in range(size)]
+        return [self._make_parcel(tenant, kind, fate) for fate in fates]
 
-    def _draw_parcel(self, tenant: Tenant, kind: str) -> Parcel:
-        fate = _draw(self.random, FATES[kind])
+    def _make_parcel(self, tenant: Tenant, kind: str, fate: str) -> Parcel:
         series = self.series.setdefault(str(tenant.id), {str(uuid4()): 0 for _ in range(SERIES)})
         series_id = self.random.choice(list(series))
         series[series_id] += 1
@@ -128,8 +155,12 @@ def main(seed: str, path: str, pace: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     publisher = Publisher(random.Random(seed), Ledger(Path(path)))
     tenants = prepare()
+    publisher.publish_samples(tenants[0])
     while not stopped.wait(publisher.random.expovariate(float(pace))):
-        publisher.publish(publisher.random.choice(tenants))
+        if publisher.random.random() < REPLAYS:
+            publisher.replay()
+        else:
+            publisher.publish(publisher.random.choice(tenants))
         close_old_connections()
 
 

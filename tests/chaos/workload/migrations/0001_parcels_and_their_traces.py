@@ -50,6 +50,10 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Repair",
+            fields=[("parcel_id", models.UUIDField(primary_key=True, serialize=False))],
+        ),
+        migrations.CreateModel(
             name="Counter",
             fields=[
                 ("tenant_id", models.UUIDField(primary_key=True, serialize=False)),
