@@ -37,6 +37,27 @@ def _database_up(value: int) -> Metric:
 
 def gauges_of(backlog: Backlog) -> Iterator[Metric]:
     """What Prometheus is told of the queues."""
+    yield from _waiting(backlog)
+    yield _by_label(
+        "salesflow_retries_waiting",
+        "Deliveries that failed and will be tried again; counted up to 10,000 in all.",
+        "handler",
+        backlog.retrying,
+    )
+    yield GaugeMetricFamily(
+        "salesflow_failed_events",
+        "Events at which a handler gave up, until they are replayed; counted up to 10,000.",
+        backlog.failed,
+    )
+    yield GaugeMetricFamily(
+        "salesflow_oldest_batch_seconds",
+        "How long the batch that is held for longest has been held.",
+        backlog.batch.seconds if backlog.batch else 0.0,
+    )
+    yield _breakers(backlog.breakers)
+
+
+def _waiting(backlog: Backlog) -> Iterator[Metric]:
     queues = {"events": backlog.events, "external": backlog.longest_external}
     yield _by_label(
         "salesflow_oldest_pending_seconds",
@@ -56,23 +77,6 @@ def gauges_of(backlog: Backlog) -> Iterator[Metric]:
         "handler",
         {name: waiting.count for name, waiting in backlog.external.items()},
     )
-    yield _by_label(
-        "salesflow_retries_waiting",
-        "Deliveries that failed and will be tried again; counted up to 10,000 in all.",
-        "handler",
-        backlog.retrying,
-    )
-    yield GaugeMetricFamily(
-        "salesflow_failed_events",
-        "Events at which a handler gave up, until they are replayed; counted up to 10,000.",
-        backlog.failed,
-    )
-    yield GaugeMetricFamily(
-        "salesflow_oldest_batch_seconds",
-        "How long the batch that is held for longest has been held.",
-        backlog.batch.seconds if backlog.batch else 0.0,
-    )
-    yield _breakers(backlog.breakers)
 
 
 def _by_label(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
