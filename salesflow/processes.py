@@ -50,7 +50,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_dying_with_parent(),  # noqa: PLW1509 - we are a single thread
+            preexec_fn=dying_with_parent(),  # noqa: PLW1509 - we are a single thread
         )
         os.set_blocking(self.output, False)
 
@@ -140,7 +140,8 @@ def _members(row: dict[str, object]) -> Iterator[psutil.Process]:
                 yield process
 
 
-def _dying_with_parent() -> Callable[[], None] | None:
+def dying_with_parent() -> Callable[[], None] | None:
+    """Return what a child has to do before it starts; None where the system can't do this."""
     if not sys.platform.startswith("linux"):
         return None
     libc, supervisor = ctypes.CDLL(None), os.getpid()

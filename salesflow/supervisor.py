@@ -124,12 +124,12 @@ def _supervise(directory: Path, port: int) -> None:
     with attached_database(), Crew(directory) as crew:
         say("Preparing the database and the static files")
         crew.run_to_end(Child("setup", [sys.executable, "manage.py", "prepare"]))
-        for child in _services(directory, port):
+        for child in services(directory, port):
             crew.start(child)
         crew.watch(port)
 
 
-def _services(directory: Path, port: int) -> list[Child]:
+def services(directory: Path, port: int) -> list[Child]:
     """Return the processes in the order in which they start and stop.
 
     The web server comes first: people wait for it, and what it publishes at the end is still seen.

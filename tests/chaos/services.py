@@ -17,7 +17,7 @@ import psutil
 
 from salesflow import supervisor
 from salesflow.home import PROJECT
-from salesflow.processes import _dying_with_parent
+from salesflow.processes import dying_with_parent
 from tests.chaos.workload.places import ledger_file
 
 GRACE = 30.0  # seconds between SIGTERM and SIGKILL at the end of a run
@@ -54,7 +54,7 @@ class Service:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 # Python must not fork so while other threads run.
-                preexec_fn=_dying_with_parent() if threading.active_count() == 1 else None,
+                preexec_fn=dying_with_parent() if threading.active_count() == 1 else None,
             )
         self.starts += 1
         self.frozen = False
@@ -185,7 +185,7 @@ def services_of_salesflow(environment: dict[str, str], home: Path) -> list[Servi
     """Workers, sweeper and scheduler, by the command lines of `make run`."""
     return [
         Service(child.name, child.command, environment, home / f"{child.name}.log")
-        for child in supervisor._services(home, 0)
+        for child in supervisor.services(home, 0)
         if child.name != "web"
     ]
 
