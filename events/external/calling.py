@@ -5,15 +5,13 @@ from dataclasses import dataclass
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.utils import translation
-from structlog.contextvars import bound_contextvars
 
 from events import tracing
 from events.context import event_context
 from events.external.heartbeat import heartbeat
 from events.external.leasing import Lease
 from events.external.timeouts import TimedOut, call_within
-from events.models import tenants_of
-from events.outcomes import log_context, milliseconds_since
+from events.outcomes import milliseconds_since
 from salesflow.accounts.context import tenant_context
 
 
@@ -34,18 +32,16 @@ def call(lease: Lease) -> Result:
     """Call the handler while a heartbeat keeps its lease."""
     event = lease.event
     event.idempotency_key = lease.delivery.idempotency_key
-    tenant = tenants_of([event])[event.tenant_id]
     with (
-        tenant_context(tenant),
+        tenant_context(event.tenant),
         # What a handler writes down, people of the tenant read.
-        translation.override(tenant.language),
+        translation.override(event.tenant.language),
         event_context(
             source="handler",
             request_id=event.request_id,
             actor_id=event.actor_id,
             cause_id=event.id,
         ),
-        bound_contextvars(**log_context(event, lease.handler.name)),
         heartbeat(lease),
     ):
         started = time.perf_counter()

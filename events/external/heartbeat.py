@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import psycopg
@@ -31,7 +32,9 @@ def heartbeat(lease: Lease) -> Iterator[None]:
     killed or frozen, or whose call never ends, stops beating, and the sweeper finds its lease.
     """
     pulse = Pulse(lease)
-    threading.Thread(target=pulse.beat, name="heartbeat", daemon=True).start()
+    # Its log lines say whose call it is.
+    run = copy_context().run
+    threading.Thread(target=run, args=[pulse.beat], name="heartbeat", daemon=True).start()
     try:
         yield
     finally:
@@ -54,7 +57,7 @@ class Pulse:
         try:
             while not self.done.wait(pause) and time.monotonic() < last:
                 if not self._extend():
-                    log.warning("lease_lost", delivery=self.lease.delivery.pk)
+                    log.warning("lease_lost", attempt=self.lease.number)
                     return
         finally:
             if self._own:

@@ -190,7 +190,7 @@ def _take_next(handler: str) -> int | None:
 
 def _leased(delivery_id: int, handler: Handler, now: datetime) -> Lease:
     """Count the attempt and write the lease, to be committed before anything leaves the house."""
-    delivery = Delivery.objects.select_related("event").get(pk=delivery_id)
+    delivery = Delivery.objects.select_related("event__tenant").get(pk=delivery_id)
     assert delivery.next_attempt_at
     late = (now - delivery.next_attempt_at).total_seconds()
     delivery.status = DeliveryStatus.RUNNING

@@ -16,7 +16,7 @@ from events import breakers, metrics, ordering, registry
 from events.external.calling import Result
 from events.external.leasing import Lease
 from events.external.transactions import brief_transaction
-from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus, tenants_of
+from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
 from events.nudging import after_commit, nudge_events
 from events.outcomes import (
     aggregate,
@@ -28,7 +28,6 @@ from events.outcomes import (
     save_deliveries,
     save_events,
 )
-from salesflow.accounts.models import Tenant
 
 log = structlog.get_logger(__name__)
 
@@ -77,8 +76,9 @@ def report(lease: Lease, result: Result) -> bool:
         )
         delivery = held.first()
         if delivery is None:
-            _log_refusal(lease)
+            log.warning("late_report_refused", attempt=lease.number)
             return False
+        event.tenant = lease.event.tenant
         delivery.event = event
         write([Ended(delivery, result, delivery.worker)], now)
         if policy := lease.handler.breaker:
@@ -86,17 +86,15 @@ def report(lease: Lease, result: Result) -> bool:
     return True
 
 
-def _log_refusal(lease: Lease) -> None:
-    with bound_contextvars(**log_context(lease.event, lease.handler.name)):
-        log.warning("late_report_refused", attempt=lease.number)
-
-
 def write(calls: Sequence[Ended], now: datetime) -> None:
-    """Write the outcome of calls, one statement a table; the caller holds deliveries and events."""
+    """Write the outcome of calls, one statement a table.
+
+    Args:
+        calls: the caller holds their deliveries and events, and has read the events' tenants.
+    """
     places = [place for ended in calls if (place := _place_in_order(ended))]
     ordering.lock_places(places)
-    tenants = tenants_of([ended.delivery.event for ended in calls])
-    attempts = [attempt for ended in calls if (attempt := _record(ended, tenants, now))]
+    attempts = [attempt for ended in calls if (attempt := _record(ended, now))]
     save_deliveries([ended.delivery for ended in calls])
     save_attempts(attempts)
     _aggregate(calls, now)
@@ -104,12 +102,10 @@ def write(calls: Sequence[Ended], now: datetime) -> None:
         after_commit(nudge_events, ordering.let_go(places))
 
 
-def _record(ended: Ended, tenants: dict[UUID, Tenant], now: datetime) -> Attempt | None:
+def _record(ended: Ended, now: datetime) -> Attempt | None:
     delivery, result = ended.delivery, ended.result
-    tenant = tenants.get(delivery.event.tenant_id)
-    with bound_contextvars(
-        **log_context(delivery.event, delivery.handler), tenant=tenant.slug if tenant else ""
-    ):
+    context = log_context(delivery.event, delivery.handler)
+    with bound_contextvars(**context, tenant=delivery.event.tenant.slug):
         attempt = (
             record_failure(delivery, now, result.duration_ms, result.error)
             if result.error

@@ -4,12 +4,14 @@ import time
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
+from structlog.contextvars import bound_contextvars
 
 from events import metrics, registry
 from events.external.calling import Result, call
 from events.external.leasing import Lease, due_handlers, lease_named, lease_next
 from events.external.reporting import report
 from events.nudging import nudge_external
+from events.outcomes import log_context
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +69,9 @@ def _wake_a_colleague() -> None:
 
 def _run(lease: Lease) -> None:
     metrics.waited("external", lease.late)
-    _report_persistently(lease, call(lease))
+    context = log_context(lease.event, lease.handler.name)
+    with bound_contextvars(**context, tenant=lease.event.tenant.slug):
+        _report_persistently(lease, call(lease))
 
 
 def _report_persistently(lease: Lease, result: Result) -> None:

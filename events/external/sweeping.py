@@ -31,7 +31,7 @@ def rescue_lost_leases() -> int:
     with brief_transaction():
         lost = list(
             Delivery.objects.filter(status=DeliveryStatus.RUNNING, lease_expires_at__lte=Now())
-            .select_related("event")
+            .select_related("event__tenant")
             .select_for_update(skip_locked=True, no_key=True, of=("self", "event"))
             .annotate(read_at=Now())
             .order_by("lease_expires_at")[:MOST_AT_ONCE]
