@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos.run import Plan, Verdict, run
-from tests.chaos.stage import BROKERS, prepared_home
+from tests.chaos.stage import BROKERS, Load, prepared_home
 
 
 def main() -> int:
@@ -25,6 +25,7 @@ def main() -> int:
             seed=arguments.seed,
             pause=arguments.pause,
             longest=arguments.longest,
+            load=Load(pace=arguments.pace),
         )
         for broker in brokers
     ]
@@ -51,6 +52,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--longest", type=float, default=60, help="seconds of the longest harm (60)"
     )
+    parser.add_argument("--pace", type=float, default=6, help="transactions a second, twice (6)")
     parser.add_argument("--broker", action="append", choices=BROKERS, help="by default both")
     return parser.parse_args()
 

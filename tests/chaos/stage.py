@@ -34,7 +34,7 @@ class Load:
     """
 
     publishers: int = 2
-    pace: float = 4.0
+    pace: float = 6.0
     sabotage: str = ""
 
 

@@ -36,7 +36,7 @@ SERIES = 5
 # How many parcels a transaction writes → how often.
 SIZES = {1: 80, 2: 12, 40: 6, 150: 2}
 ROLLBACKS = 0.05
-REPLAYS = 0.1
+REPLAYS = 0.2
 
 T = TypeVar("T")
 
