@@ -1,5 +1,7 @@
 """Procrastinate: jobs in PostgreSQL, deferred in the transaction of the change."""
 
+from typing import Any
+
 from django.db import transaction
 from procrastinate.contrib.django import app
 
@@ -26,9 +28,9 @@ class Procrastinate(Peer):
     finished = "status = 'succeeded'"
 
     def worker_commands(self) -> list[list[str]]:
-        """As many processes as the others have; each takes a job at a time."""
+        """As many processes as the others have, with their default: a job at a time."""
         worker = python("manage.py", "procrastinate", "worker", "--queues", QUEUE)
-        return [[*worker, "--concurrency", "1"]] * WORKERS
+        return [worker] * WORKERS
 
     def publish(self, mode: Mode, count: int) -> None:
         """Write leads, events and jobs in one transaction."""
@@ -39,5 +41,7 @@ class Procrastinate(Peer):
             return
         for size in chunks_of(count):
             with transaction.atomic():
-                event_ids = record_prospects(size)
-                welcome.batch_defer(*({"event_id": str(event_id)} for event_id in event_ids))
+                jobs: list[Any] = [
+                    {"event_id": str(event_id)} for event_id in record_prospects(size)
+                ]
+                welcome.batch_defer(*jobs)
