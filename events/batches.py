@@ -29,6 +29,7 @@ from events.outcomes import (
     save_processed,
 )
 from events.registry import Handler
+from events.retry import Permanent
 from events.taking import Taken, deliveries_of
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
@@ -124,15 +125,17 @@ class Batch:
     def _run_handlers(self, groups: dict[tuple[str, UUID], list[Work]]) -> None:
         ordering.lock_places(_places_of(groups))
         for (name, tenant_id), works in groups.items():
-            handler = registry.get_handler(name)
+            handler, tenant = registry.get_handler(name), self.tenants.get(tenant_id)
             if handler is None:
                 self._fail(name, works, LookupError(f"No installed app has a handler “{name}”."))
+                continue
+            if tenant is None:
+                self._fail(name, works, Permanent(f"There is no tenant {tenant_id} any more."))
                 continue
             self._await_predecessors(handler, works)
             if handler.is_external:
                 self._hand_over(handler, works)
             else:
-                tenant = self.tenants[tenant_id]
                 with tenant_context(tenant), translation.override(tenant.language):
                     self._run(handler, works)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -43,12 +44,11 @@ class Broker:
     def send(self, task: str, *args: Any) -> bool:
         """Send one message; False, and a log line, when the broker does not take it."""
         import events.tasks  # noqa: F401 (registers them; no one else does so in a web process)
-        from salesflow.celery import app
 
         if time.monotonic() < self._away_until:
             return False
         try:
-            app.tasks[task].apply_async(args, retry=False)
+            current_app.tasks[task].apply_async(args, retry=False)
         except Exception as error:  # whatever the transport raises: the sweeper makes up for it
             self._away_until = time.monotonic() + settings.BROKER_AWAY_SECONDS
             log.warning("broker_away", error=f"{type(error).__name__}: {error}")

@@ -100,5 +100,6 @@ def _without_suspects(taken: Taken, token: int) -> Batch:
     innocent = [event for event in taken.events if event.id not in crashes]
     if innocent:
         return Batch.of(Taken(taken.now, innocent))
+    batch_size.be_cautious()
     suspect = taken.events[0]
     return Batch.of(Taken(taken.now, [suspect]), journal.Trial(token, crashes[suspect.id]))

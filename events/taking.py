@@ -112,10 +112,15 @@ class BatchSize:
         most: the size for quick handlers.
     """
 
-    LONG, SHORT, LEAST = 0.5, 0.2, 10
+    LONG, SHORT, LEAST = 0.8, 0.3, 25
 
     def __init__(self, most: int) -> None:
         self.most = self.size = most
+        self._cautious = False
+
+    def be_cautious(self) -> None:
+        """Take few events next: a suspect has been settled alone, and more may stand behind it."""
+        self._cautious = True
 
     @contextmanager
     def measured(self) -> Iterator[None]:
@@ -126,7 +131,9 @@ class BatchSize:
 
     def note(self, seconds: float) -> None:
         """Draw the conclusion from a batch that took so long."""
-        if seconds > self.LONG:
+        if self._cautious:
+            self.size, self._cautious = self.LEAST, False
+        elif seconds > self.LONG:
             self.size = max(self.LEAST, self.size // 2)
         elif seconds < self.SHORT:
             self.size = min(self.most, self.size * 2)

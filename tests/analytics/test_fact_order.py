@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from analytics.models import LeadFact, StageEntry
 from analytics.rebuilding import rebuild_facts
+from events.batches import call_handler
 from events.models import Event, EventStatus
 from events.registry import all_handlers
-from events.settling import call_handler, settle
+from events.settling import settle
 from leads.queries import default_pipeline
 from salesflow.accounts.models import Tenant
 from tests.analytics.factories import STEPS, facts, leads_as_counted, leads_as_stored, live

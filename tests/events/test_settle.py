@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import structlog
@@ -181,6 +182,18 @@ def test_published_effect_names_its_cause_and_request(tenant: Tenant) -> None:
         settle([event.id])
     effect = Event.objects.get(type="other.happened")
     assert (effect.cause_id, effect.request_id) == (event.id, "r-9")
+
+
+def test_events_of_a_tenant_that_is_gone_do_not_hinder_others(tenant: Tenant) -> None:
+    orphan, event = make_events(2)
+    gone = uuid4()
+    Event.unscoped.filter(pk=orphan.pk).update(tenant_id=gone)
+    with handler_of(TYPE, function=_write_user):
+        settle([orphan.id, event.id])
+    orphan.refresh_from_db()
+    event.refresh_from_db()
+    assert (orphan.status, event.status) == (EventStatus.FAILED, EventStatus.PROCESSED)
+    assert str(gone) in orphan.error_message
 
 
 def test_vanished_handler_fails_with_its_name(tenant: Tenant, settle_events: Settle) -> None:

@@ -93,3 +93,6 @@ def test_slow_batches_shrink_and_quick_ones_grow_again() -> None:
     for _batch in range(9):
         size.note(seconds=0.01)
     assert size.size == 300
+    size.be_cautious()
+    size.note(seconds=0.01)
+    assert size.size == BatchSize.LEAST
