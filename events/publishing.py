@@ -10,7 +10,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
-from psycopg.types.json import Jsonb
 
 from events.context import current_event_context
 from events.models import Event
@@ -76,7 +75,7 @@ def publish_many(
 def _publish_rows(rows: list[Row]) -> list[Row]:
     if rows:
         with transaction.atomic(savepoint=False):
-            write_rows(Event, EVENT_FIELDS, [_with_json(row) for row in rows])
+            write_rows(Event, EVENT_FIELDS, rows)
             announce_after_commit(Counter(row[TYPE] for row in rows))
     return rows
 
@@ -87,12 +86,27 @@ def _publish_silently(drafts: Iterable[Draft]) -> None:
     _publish_rows(_rows_of(drafts))
 
 
-# What the database fills in is left out, and read from it when somebody asks an event for it.
-FILLED_IN = {"position", "created_at", "due_at"}
+# In the model's order. What the database fills in is left out, and read from it when somebody asks
+# an event for it.
 EVENT_FIELDS = [
-    field.attname for field in Event._meta.concrete_fields if field.attname not in FILLED_IN
+    "id",
+    "tenant_id",
+    "type",
+    "version",
+    "payload",
+    "status",
+    "source",
+    "request_id",
+    "traceparent",
+    "subject_type",
+    "subject_id",
+    "actor_id",
+    "cause_id",
+    "occurred_at",
+    "processed_at",
+    "error_message",
 ]
-TYPE, PAYLOAD = EVENT_FIELDS.index("type"), EVENT_FIELDS.index("payload")
+TYPE = EVENT_FIELDS.index("type")
 
 
 def event_of(draft: Draft) -> Event:
@@ -105,38 +119,32 @@ def _rows_of(
     drafts: Iterable[Draft], source: str | None = None, request_id: str | None = None
 ) -> list[Row]:
     """The values of `EVENT_FIELDS` for each draft."""
-    context = current_event_context()
-    shared = {
-        "tenant_id": current_tenant().id,
-        "status": "pending",
-        "source": source or context.source,
-        "request_id": (context.request_id if request_id is None else request_id)[:64],
-        "traceparent": traceparent(),
-        "actor_id": context.actor_id,
-        "cause_id": context.cause_id,
-        "processed_at": None,
-        "error_message": "",
-    }
-    now = timezone.now()
-    return [_row_of(draft.payload, draft.occurred_at or now, shared) for draft in drafts]
-
-
-def _row_of(payload: Payload, occurred_at: datetime, shared: dict[str, Any]) -> Row:
-    values = {
-        **shared,
-        "id": uuid7(),
-        "type": payload.event_type,
-        "version": payload.version,
-        "payload": payload.model_dump(mode="json"),
-        "subject_type": payload.subject,
-        "subject_id": payload.subject_id(),
-        "occurred_at": occurred_at,
-    }
-    return tuple(values[name] for name in EVENT_FIELDS)
-
-
-def _with_json(row: Row) -> Row:
-    return (*row[:PAYLOAD], Jsonb(row[PAYLOAD]), *row[PAYLOAD + 1 :])
+    context, tenant_id, now = current_event_context(), current_tenant().id, timezone.now()
+    from_where = source or context.source
+    request = (context.request_id if request_id is None else request_id)[:64]
+    trace = traceparent()
+    return [
+        (
+            uuid7(),
+            tenant_id,
+            payload.event_type,
+            payload.version,
+            payload.model_dump(mode="json"),
+            "pending",
+            from_where,
+            request,
+            trace,
+            payload.subject,
+            payload.subject_id(),
+            context.actor_id,
+            context.cause_id,
+            draft.occurred_at or now,
+            None,
+            "",
+        )
+        for draft in drafts
+        for payload in [draft.payload]
+    ]
 
 
 # --- What models publish ------------------------------------------------------------------------

@@ -56,7 +56,9 @@ def write_rows(model: type[models.Model], fields: Sequence[str], rows: Sequence[
         rows: in the order in which sequences count them.
     """
     if len(rows) == 1:
-        execute(_insert(model, tuple(fields)), rows[0])
+        # COPY knows the columns' types; here a dictionary has to say that it is JSON.
+        values = [Jsonb(value) if isinstance(value, dict) else value for value in rows[0]]
+        execute(_insert(model, tuple(fields)), values)
     elif rows:
         with driver_cursor() as cursor, cursor.copy(_copy(model, tuple(fields))) as copy:
             copy.set_types(_types(model, tuple(fields)))

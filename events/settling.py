@@ -98,6 +98,7 @@ def _without_suspects(taken: Taken, token: int) -> Batch:
     """
     crashes = journal.crashes_of(taken.events)
     innocent = [event for event in taken.events if event.id not in crashes]
+    rotation.has_more |= bool(crashes)
     if innocent:
         return Batch.of(Taken(taken.now, innocent))
     batch_size.be_cautious()

@@ -1,6 +1,7 @@
 """Taking due events: locked until the transaction ends, and fairly between tenants."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,8 +38,8 @@ TAKE_DUE: LiteralString = """
     ), last AS (
         SELECT tenant_id FROM waiting WHERE number = %(most)s
     )
-    SELECT statement_timestamp(), (SELECT tenant_id FROM last), taken.* FROM (SELECT 1) AS always
-    LEFT JOIN (
+    SELECT statement_timestamp(), (SELECT tenant_id FROM last), (SELECT count(*) FROM due), taken.*
+    FROM (SELECT 1) AS always LEFT JOIN (
         due CROSS JOIN LATERAL (
             SELECT {columns} FROM events
             WHERE status = 'pending' AND tenant_id = due.tenant_id
@@ -49,7 +50,7 @@ TAKE_DUE: LiteralString = """
     ) ON true
 """
 TAKE_NAMED: LiteralString = """
-    SELECT statement_timestamp(), NULL, taken.* FROM (SELECT 1) AS always
+    SELECT statement_timestamp(), NULL, 0, taken.* FROM (SELECT 1) AS always
     LEFT JOIN (
         SELECT {columns} FROM events
         WHERE id = ANY(%(ids)s) AND status = 'pending' FOR NO KEY UPDATE SKIP LOCKED
@@ -66,11 +67,19 @@ class Taken:
         now: the database's time, which alone decides what is due: workers' clocks may differ.
         events: in the order in which they were published.
         next_after: the tenant behind which the next take begins, where this one did not see all.
+        tenants: how many had something due.
     """
 
     now: datetime
     events: list[Event]
     next_after: UUID = FIRST
+    tenants: int = 0
+
+    def has_left_some(self, size: int) -> bool:
+        """Whether more may be due than a take of that size could hold."""
+        shares = Counter(event.tenant_id for event in self.events).values()
+        share = max(1, size // max(1, self.tenants))
+        return self.next_after != FIRST or max(shares, default=0) >= share
 
 
 def take_due(size: int, after: UUID = FIRST) -> Taken:
@@ -89,17 +98,23 @@ def take_named(event_ids: Sequence[UUID]) -> Taken:
 
 
 class Rotation:
-    """Takes in turn: where there are very many tenants, each take goes on behind the last one."""
+    """Takes in turn: where there are very many tenants, each take goes on behind the last one.
+
+    Attributes:
+        has_more: whether the last take left something that was due. What was published since
+            has a nudge of its own.
+    """
 
     def __init__(self) -> None:
         self._after = FIRST
+        self.has_more = False
 
     def take(self, size: int) -> Taken:
         """Lock about `size` due events; see `take_due`."""
         taken = take_due(size, self._after)
         if not taken.events and self._after != FIRST:
             taken = take_due(size)
-        self._after = taken.next_after
+        self._after, self.has_more = taken.next_after, taken.has_left_some(size)
         return taken
 
 
@@ -162,6 +177,7 @@ def _statement(text: LiteralString, model: type[models.Model] = Event) -> bytes:
 
 def _taken(rows: list[Row]) -> Taken:
     """What the rows of either statement hold: one without an event says that nothing was due."""
-    events = [Event.from_db("default", _columns(Event), row[2:]) for row in rows if row[2]]
+    events = [Event.from_db("default", _columns(Event), row[3:]) for row in rows if row[3]]
     events.sort(key=lambda event: event.position)
-    return Taken(rows[0][0], events, rows[0][1] or FIRST)
+    now, next_after, tenants = rows[0][:3]
+    return Taken(now, events, next_after or FIRST, tenants)

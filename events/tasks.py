@@ -20,10 +20,14 @@ TURN = 1.0
 # A worker whose handler never comes back is ended; the journal finds out which one it was.
 @shared_task(name="events.tasks.settle_due", time_limit=settings.EVENT_BATCH_SECONDS)
 def settle_due() -> None:
-    """Settle what is due, until nothing is."""
+    """Settle what is due, batch by batch.
+
+    A batch that was not full was all there was: what is published meanwhile comes with a nudge of
+    its own, and together with what follows it.
+    """
     give_way_at = time.monotonic() + TURN
     try:
-        while settling.settle_due():
+        while settling.settle_due() and settling.rotation.has_more:
             if time.monotonic() > give_way_at and nudging.broker.send(nudging.SETTLE):
                 return
     except (OperationalError, InterfaceError) as error:

@@ -93,6 +93,9 @@ def adopt_tenant(row: Any) -> None:
 
     current = _current_tenant.get()
     if row.tenant_id is None:
-        row.tenant = current_tenant()
+        tenant = current or current_tenant()
+        # What `row.tenant = tenant` does, without its checks: bulk writes come by here.
+        row.tenant_id = tenant.pk
+        row._state.fields_cache["tenant"] = tenant
     elif current is not None and row.tenant_id != current.id:
         raise WrongTenant(f"{type(row).__name__} belongs to another tenant than {current.slug}.")

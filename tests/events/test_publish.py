@@ -11,6 +11,7 @@ from events import publish
 from events.context import event_context
 from events.models import Event
 from events.nudging import Announcement
+from events.publishing import EVENT_FIELDS
 from salesflow.accounts.context import TenantNotSet, tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
@@ -81,6 +82,12 @@ def test_event_vanishes_with_the_change_that_caused_it(tenant: Tenant) -> None:
         make_event()
         raise ZeroDivisionError
     assert not Event.objects.exists()
+
+
+def test_written_fields_are_the_models_but_for_what_the_database_fills_in() -> None:
+    names = [field.attname for field in Event._meta.concrete_fields]
+    left_out = ["position", "created_at", "due_at"]
+    assert [name for name in names if name not in left_out] == EVENT_FIELDS
 
 
 def _announcements() -> list[Announcement]:

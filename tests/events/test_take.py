@@ -34,6 +34,17 @@ def test_tenant_alone_has_the_whole_batch_in_the_order_of_the_log(tenant: Tenant
     assert [event.id for event in taken.events] == [event.id for event in events[:30]]
 
 
+def test_take_knows_whether_it_left_something(tenant: Tenant) -> None:
+    make_events(4)
+    with tenant_context(make_tenant("small")):
+        make_events(1)
+    rotation = Rotation()
+    rotation.take(6)
+    assert rotation.has_more
+    rotation.take(20)
+    assert not rotation.has_more
+
+
 def test_event_that_is_due_later_stays(tenant: Tenant) -> None:
     later, now = make_events(2)
     Event.unscoped.filter(pk=later.pk).update(due_at=F("due_at") + timedelta(hours=1))
