@@ -41,7 +41,12 @@ def settle_events(transactional_db: None) -> Callable[[], int]:
 def worker(service_environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     """A real Celery worker with its scheduler, on the test database and its broker."""
     command = [sys.executable, "-m", "celery", "-A", "salesflow", "worker", "--beat"]
-    options = ["--concurrency=2", "--queues=events,external,sweeps", "--without-gossip", "--loglevel=INFO"]
+    options = [
+        "--concurrency=2",
+        "--queues=events,external,sweeps",
+        "--without-gossip",
+        "--loglevel=INFO",
+    ]
     schedule = f"--schedule={os.environ['SALESFLOW_HOME']}/beat"
     process = subprocess.Popen([*command, *options, schedule], env=service_environment)
     try:

@@ -37,6 +37,7 @@ class Plan:
         epoch: after so many rounds come quiet and an audit.
         pause: seconds between two faults, on average.
         longest: seconds that no harm outlasts.
+        promised: seconds after the last harm within which everything is to be settled.
     """
 
     broker: str
@@ -46,6 +47,7 @@ class Plan:
     epoch: int = 25
     pause: float = 1.5
     longest: float = 60.0
+    promised: float = PROMISED
     load: Load = field(default_factory=Load)
 
 
@@ -84,7 +86,7 @@ def run(plan: Plan, root: Path, say: Say) -> Verdict:
         while (done := nemesis.faults.total()) < plan.rounds and not verdict.violations:
             for number in range(done, min(done + plan.epoch, plan.rounds)):
                 say(f"{plan.broker} {number + 1}/{plan.rounds}: {nemesis.strike()}")
-            verdict.settled_after.append(_settle(stage, nemesis.rest(), verdict))
+            verdict.settled_after.append(_settle(stage, plan.promised, nemesis.rest(), verdict))
             verdict.violations += _audit(stage)
             verdict.counts = count_what_happened(stage.postgres.url, calls_file(stage.home))
             say(f"{plan.broker}: settled after {verdict.settled_after[-1]:.1f} s")
@@ -93,14 +95,14 @@ def run(plan: Plan, root: Path, say: Say) -> Verdict:
     return verdict
 
 
-def _settle(stage: Stage, since: float, verdict: Verdict) -> float:
+def _settle(stage: Stage, promised: float, since: float, verdict: Verdict) -> float:
     """Let nobody publish any more, and wait until all is settled; returns how long it took."""
     stage.publishers.end()
-    left = _wait_for_quiet(stage, since + PROMISED)
+    left = _wait_for_quiet(stage, since + promised)
     if left:
-        late = Violation(SETTLED, left, [f"This many are not settled after {PROMISED:g} s."])
+        late = Violation(SETTLED, left, [f"This many are not settled after {promised:g} s."])
         verdict.violations.append(late)
-        _wait_for_quiet(stage, since + PROMISED + PATIENCE)
+        _wait_for_quiet(stage, since + promised + PATIENCE)
     return time.monotonic() - since
 
 

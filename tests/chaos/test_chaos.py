@@ -11,12 +11,13 @@ import pytest
 from tests.chaos import invariants
 from tests.chaos.audit import examine, open_books
 from tests.chaos.invariants import INVARIANTS, Invariant
-from tests.chaos.run import Plan, Verdict, run
+from tests.chaos.run import PROMISED, Plan, Verdict, run
 from tests.chaos.servers import Postgres
 from tests.chaos.stage import BROKERS, Load, prepared_home
 from tests.chaos.workload.places import calls_file
 from tests.chaos.workload.sabotage import Sabotage
 from tests.cluster import PREFIX
+from tests.waiting import promised
 
 pytestmark = [
     pytest.mark.journey,
@@ -40,7 +41,11 @@ def root() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def verdicts(root: Path) -> dict[str, Verdict]:
     """What honest runs found, by broker."""
-    plans = [Plan(broker, rounds=10, seed=SEED, pause=0.5, longest=3) for broker in BROKERS]
+    within = promised(PROMISED)
+    plans = [
+        Plan(broker, rounds=10, seed=SEED, pause=0.5, longest=3, promised=within)
+        for broker in BROKERS
+    ]
     return {plan.broker: run(plan, root, print) for plan in plans}
 
 

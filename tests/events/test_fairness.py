@@ -24,7 +24,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
-BACKLOG = int(os.environ.get("BACKLOG", "5000"))
+BACKLOG = int(os.environ.get("BACKLOG", "10000"))
 MEASURED = 100_000
 PROMISED = 2.0  # seconds, for 95 of 100 events of the other tenant
 CHUNK = 5000

@@ -13,7 +13,7 @@ import pytest
 
 from tests.journeys.http import Person, Program
 from tests.journeys.processes import Redis, SalesFlow
-from tests.waiting import wait_until
+from tests.waiting import promised, wait_until
 
 pytestmark = [
     pytest.mark.journey,
@@ -24,11 +24,11 @@ pytestmark = [
 ]
 
 # Seconds within which creating a lead has to be answered, broker or no broker.
-PROMISED = 2.0
+PROMISED = promised(2.0)
 # Seconds within which 95 of 100 leads are answered while the broker is away.
-PROMISED_P95 = 1.0
+PROMISED_P95 = promised(1.0)
 # Seconds after the broker's return within which everything is settled.
-PROMISED_RECOVERY = 30.0
+PROMISED_RECOVERY = promised(30.0)
 
 
 @pytest.fixture(scope="module")
