@@ -11,9 +11,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from analytics.models import EventFact, LeadFact
 from events import EventType
+from events.batches import call_handler
 from events.models import Event
 from events.registry import Handler, all_handlers
-from events.batches import call_handler
 from salesflow.accounts.context import current_tenant, tenant_context
 from salesflow.accounts.models import Tenant
 

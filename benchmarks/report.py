@@ -11,6 +11,7 @@ from salesflow.home import PROJECT
 
 PAGE = PROJECT / "docs" / "benchmarks.md"
 CHART = PROJECT / "docs" / "benchmarks.svg"
+PICTURE = f"![Events a second]({CHART.name})\n"
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
 
 # What each ratio means, and the goal.
@@ -50,7 +51,7 @@ def write_page(results: Results) -> None:
     """Put the tables into docs/benchmarks.md, between its markers, and draw the chart anew."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{tables_of(results)}\n{END}{after}")
+    PAGE.write_text(f"{before}{BEGIN}\n{PICTURE}\n{tables_of(results)}\n{END}{after}")
     CHART.write_text(chart_of({MODES[mode]: list(_bars(results, mode)) for mode in MODES}))
 
 
