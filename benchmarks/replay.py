@@ -9,6 +9,7 @@ from benchmarks.database import bench_tenant, empty, rows_of, settle_down
 from benchmarks.peers import peer_named
 from benchmarks.peers.peer import Broker
 from benchmarks.processes import output_of, running
+from benchmarks.rates import Rate
 from benchmarks.stage import Stage
 
 # Events that failed after three tries, with all their rows.
@@ -49,22 +50,12 @@ LAST_COMMIT = """
 
 
 @dataclass(frozen=True)
-class ReplayRun:
+class ReplayRun(Rate):
     """One replay: from its planning to the commit of the last answer."""
 
     broker: Broker
     events: int
     seconds: float
-
-    @property
-    def per_second(self) -> float:
-        """Events a second."""
-        return self.events / self.seconds
-
-    @property
-    def figure(self) -> str:
-        """It, for people."""
-        return f"{self.per_second:,.0f} events/s"
 
 
 def measure_replay(stage: Stage, broker: Broker, events: int) -> ReplayRun:

@@ -7,12 +7,13 @@ from benchmarks.counting import last_commit
 from benchmarks.database import empty
 from benchmarks.peers import peer_named
 from benchmarks.peers.peer import Broker, Mode
+from benchmarks.rates import Rate
 from benchmarks.running import run_peer
 from benchmarks.stage import Stage
 
 
 @dataclass(frozen=True)
-class Throughput:
+class Throughput(Rate):
     """One measurement.
 
     Attributes:
@@ -25,16 +26,6 @@ class Throughput:
     events: int
     seconds: float
     publish_seconds: float
-
-    @property
-    def per_second(self) -> float:
-        """Events a second."""
-        return self.events / self.seconds
-
-    @property
-    def figure(self) -> str:
-        """It, for people."""
-        return f"{self.per_second:,.0f} events/s"
 
 
 def measure_throughput(
