@@ -114,11 +114,12 @@ MANY_LEADS = """
 
 
 def test_search_is_served_by_the_trigram_indexes(tenant: Tenant) -> None:
-    make_lead(name="Ada")
+    make_lead(name="Zoe")
     with connection.cursor() as cursor:
         cursor.execute(MANY_LEADS)
 
-    for text in ("lovelace", "ada@example"):
+    # Words that no hexadecimal digits spell: one in the planner's sample would count as many rows.
+    for text in ("lovelace", "zoe@example"):
         plan = queries.search_leads(Lead.objects.all(), text).explain()
         assert plan.count("Bitmap Index Scan on lead_search") == 2
         assert "Bitmap Index Scan on contact_point_search" in plan
