@@ -33,7 +33,7 @@ MOST_CRASHES = 3
 
 OPEN = """
     INSERT INTO journal (token, event_ids, handler, worker, server_started_at)
-    VALUES (%(token)s, %(ids)s, '', %(worker)s, pg_postmaster_start_time())
+    VALUES (%(token)s, %(ids)b, '', %(worker)s, pg_postmaster_start_time())
 """
 NOTE_HANDLER = "UPDATE journal SET handler = %(handler)s WHERE token = %(token)s"
 CLOSE = "DELETE FROM journal WHERE token = %(token)s"
@@ -46,7 +46,7 @@ LOCK = """
 # A restart of the database server ends workers' transactions, too: nobody is to blame for that.
 CRASHES = """
     SELECT event_ids, handler FROM journal
-    WHERE event_ids && %(ids)s AND server_started_at = pg_postmaster_start_time()
+    WHERE event_ids && %(ids)b AND server_started_at = pg_postmaster_start_time()
     ORDER BY started_at
 """
 ACQUIT = """

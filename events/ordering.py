@@ -38,8 +38,8 @@ LOCK = """
 # Reads events_open_by_subject, which holds no processed event.
 UNFINISHED = """
     SELECT DISTINCT ON (subject_id) subject_id, position, id FROM events
-    WHERE subject_id = ANY(%(subjects)s) AND status <> 'processed' AND type = ANY(%(types)s)
-      AND id <> ALL(%(ids)s) AND NOT EXISTS (
+    WHERE subject_id = ANY(%(subjects)b) AND status <> 'processed' AND type = ANY(%(types)s)
+      AND id <> ALL(%(ids)b) AND NOT EXISTS (
         SELECT FROM deliveries WHERE event_id = events.id AND handler = %(handler)s
           AND deliveries.status IN ('succeeded', 'skipped')
       )
@@ -48,7 +48,7 @@ UNFINISHED = """
 # Those that somebody holds are about to look for themselves.
 LET_GO = """
     UPDATE events SET due_at = statement_timestamp() WHERE id IN (
-        SELECT id FROM events WHERE subject_id = ANY(%(subjects)s) AND status = 'pending'
+        SELECT id FROM events WHERE subject_id = ANY(%(subjects)b) AND status = 'pending'
           AND due_at > statement_timestamp() AND EXISTS (
             SELECT FROM deliveries WHERE event_id = events.id AND handler = ANY(%(handlers)s)
               AND deliveries.status = 'pending' AND next_attempt_at IS NULL

@@ -203,7 +203,7 @@ def save_attempts(attempts: list[Attempt]) -> None:
 
 
 SAVE_PROCESSED = """
-    UPDATE events SET status = 'processed', processed_at = %(now)s WHERE id = ANY(%(ids)s)
+    UPDATE events SET status = 'processed', processed_at = %(now)s WHERE id = ANY(%(ids)b)
 """
 
 
@@ -222,7 +222,7 @@ def save_events(events: list[Event]) -> None:
 
 ANSWER = """
     UPDATE replay_items SET status = %(answer)s
-    WHERE event_id = ANY(%(ids)s) AND status = 'released'
+    WHERE event_id = ANY(%(ids)b) AND status = 'released'
 """
 
 

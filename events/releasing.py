@@ -26,7 +26,7 @@ TAKE_ITEMS = """
 """
 # In one order for all, so that two replays of the same events do not wait for each other.
 LOCK_EVENTS = """
-    SELECT id FROM events WHERE id = ANY(%(events)s) ORDER BY position FOR NO KEY UPDATE
+    SELECT id FROM events WHERE id = ANY(%(events)b) ORDER BY position FOR NO KEY UPDATE
 """
 # A statement of its own, since it has to see what was settled while the events' locks were waited
 # for: an event that another replay has mended meanwhile has nothing to run.

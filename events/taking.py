@@ -53,10 +53,10 @@ TAKE_NAMED: LiteralString = """
     SELECT statement_timestamp(), NULL, 0, taken.* FROM (SELECT 1) AS always
     LEFT JOIN (
         SELECT {columns} FROM events
-        WHERE id = ANY(%(ids)s) AND status = 'pending' FOR NO KEY UPDATE SKIP LOCKED
+        WHERE id = ANY(%(ids)b) AND status = 'pending' FOR NO KEY UPDATE SKIP LOCKED
     ) AS taken ON true
 """
-DELIVERIES: LiteralString = "SELECT {columns} FROM deliveries WHERE event_id = ANY(%(ids)s)"
+DELIVERIES: LiteralString = "SELECT {columns} FROM deliveries WHERE event_id = ANY(%(ids)b)"
 
 
 @dataclass

@@ -1,0 +1,24 @@
+"""The event log, which is also the queue: events, what each handler did, and replays.
+
+None of these tables has foreign key constraints: they are written thousands of rows a second,
+never updated by hand, and pruned in an order that keeps them whole.
+"""
+
+from events.models.breaker import Breaker
+from events.models.delivery import Attempt, Delivery, DeliveryStatus
+from events.models.event import Event, EventStatus, tenants_of
+from events.models.journal import JournalEntry
+from events.models.replay import Replay, ReplayItem
+
+__all__ = [
+    "Attempt",
+    "Breaker",
+    "Delivery",
+    "DeliveryStatus",
+    "Event",
+    "EventStatus",
+    "JournalEntry",
+    "Replay",
+    "ReplayItem",
+    "tenants_of",
+]

@@ -1,0 +1,128 @@
+"""Replays, and what came of each of their events."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q, Value
+from django.db.models.functions import Now
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from salesflow.accounts.ids import uuid7
+
+
+class Replay(models.Model):
+    """An admin's decision to run failed handlers again, over a frozen selection of events."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("Running")
+        FINISHED = "finished", _("Finished")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(
+        "accounts.Tenant",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        verbose_name=_("tenant"),
+        help_text=_("Empty: it spans several tenants."),
+    )
+    reason = models.TextField(_("reason"), blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+    handlers = ArrayField(
+        models.CharField(max_length=100),
+        verbose_name=_("handlers"),
+        default=list,
+        help_text=_("Empty: those that failed."),
+    )
+    include_external = models.BooleanField(_("with external effects"), default=False)
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.RUNNING
+    )
+    selected = models.PositiveIntegerField(_("selected"), default=0)
+    created_at = models.DateTimeField(_("started"), db_default=Now())
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    # What came of it, written when it finishes: it outlives the items.
+    succeeded = models.PositiveIntegerField(_("succeeded"), db_default=0, default=0)
+    failed = models.PositiveIntegerField(_("failed"), db_default=0, default=0)
+    skipped = models.PositiveIntegerField(_("skipped"), db_default=0, default=0)
+    skipped_because = models.JSONField(
+        _("skipped because"),
+        db_default=Value({}, models.JSONField()),
+        default=dict,
+        help_text=_("Note of the skipped items → how many."),
+    )
+    pruned_at = models.DateTimeField(
+        _("pruned"), null=True, help_text=_("When the list of its events was deleted.")
+    )
+
+    class Meta:
+        db_table = "replays"
+        verbose_name = _("replay")
+        verbose_name_plural = _("replays")
+        ordering = ["-id"]
+        indexes = [
+            # The sweeper: WHERE status = 'running'
+            models.Index(fields=["id"], condition=Q(status="running"), name="replays_running"),
+            # Pruning: WHERE status = 'finished' AND pruned_at IS NULL ORDER BY finished_at
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(status="finished", pruned_at=None),
+                name="replays_unpruned",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason or str(self.id)
+
+
+class ReplayItem(models.Model):
+    """One event of a replay's selection, and what came of it."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RELEASED = "released", _("Running")
+        SUCCEEDED = "succeeded", _("Succeeded")
+        FAILED = "failed", _("Failed")
+        SKIPPED = "skipped", _("Skipped")
+
+    replay = models.ForeignKey(
+        Replay, on_delete=models.CASCADE, db_index=False, related_name="items"
+    )
+    event_id = models.UUIDField(_("event"))
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.WAITING
+    )
+    note = models.TextField(_("note"), blank=True)
+
+    class Meta:
+        db_table = "replay_items"
+        verbose_name = _("replay item")
+        verbose_name_plural = _("replay items")
+        constraints = [
+            models.UniqueConstraint(fields=["replay", "event_id"], name="replay_item_once"),
+        ]
+        indexes = [
+            # Progress and the next items: WHERE replay_id = … AND status = … ORDER BY id
+            models.Index(fields=["replay", "status", "id"], name="replay_items_by_status"),
+            # What a settled event answers: WHERE event_id = ANY(…) AND status = 'released'
+            models.Index(
+                fields=["event_id"], condition=Q(status="released"), name="replay_items_released"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id}: {self.status}"
+
+    @property
+    def note_label(self) -> str:
+        """The note in the reader's language, where it is one of ours."""
+        return gettext(self.note)
