@@ -57,6 +57,9 @@ class Delivery(models.Model):
     duration_ms = models.FloatField(_("duration (ms)"), null=True)
     error = models.TextField(_("error"), blank=True)
     replay_id = models.UUIDField(_("replay"), null=True)
+    group_id = models.BigIntegerField(
+        _("failure group"), null=True, help_text=_("Of its last failure.")
+    )
     created_at = models.DateTimeField(_("created"), db_default=Now())
     finished_at = models.DateTimeField(_("finished"), null=True)
 
@@ -72,9 +75,18 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["event", "handler"], name="delivery_once_per_handler"),
         ]
         indexes = [
-            # What fails at a handler: WHERE handler = … AND status = 'failed'
+            # What failed at a handler, the last first:
+            # WHERE handler = … AND status = 'failed' ORDER BY event_id DESC
             models.Index(
-                fields=["handler"], condition=Q(status="failed"), name="deliveries_failed"
+                fields=["handler", "event"],
+                condition=Q(status="failed"),
+                name="deliveries_failed_by_handler",
+            ),
+            # … and in a group: WHERE group_id = ANY(…) AND status = 'failed' ORDER BY event_id DESC
+            models.Index(
+                fields=["group_id", "event"],
+                condition=Q(status="failed"),
+                name="deliveries_failed_by_group",
             ),
             # What fails now, see events/health.py: WHERE failures > 0 AND status = 'pending', and
             # WHERE failures > 0 AND status = ANY(…) AND event_id >= …
@@ -136,6 +148,7 @@ class Attempt(models.Model):
     traceback = models.TextField(_("traceback"), blank=True)
     worker = models.CharField(_("worker"), max_length=100, blank=True)
     replay_id = models.UUIDField(_("replay"), null=True)
+    group_id = models.BigIntegerField(_("failure group"), null=True)
 
     class Meta:
         db_table = "attempts"

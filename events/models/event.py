@@ -69,6 +69,9 @@ class Event(models.Model):
     cause_id = models.UUIDField(
         _("cause"), null=True, help_text=_("The event whose handler published this one.")
     )
+    corrects_id = models.UUIDField(
+        _("corrects"), null=True, help_text=_("The event in whose place this one was published.")
+    )
     occurred_at = models.DateTimeField(_("occurred"), db_default=Now())
     created_at = models.DateTimeField(_("recorded"), db_default=Now())
     due_at = models.DateTimeField(
@@ -89,7 +92,11 @@ class Event(models.Model):
         db_table = "events"
         verbose_name = _("event")
         verbose_name_plural = _("events")
-        permissions = [("replay_event", "Can replay events")]
+        permissions = [
+            ("replay_event", "Can replay events"),
+            ("replay_external", "Can replay with external effects"),
+            ("correct_event", "Can edit events and replay them"),
+        ]
         indexes = [
             # SELECT … WHERE tenant_id = … ORDER BY created_at DESC LIMIT 10
             models.Index("tenant", models.F("created_at").desc(), name="events_by_tenant_time"),
@@ -138,6 +145,16 @@ class Event(models.Model):
             # What an event's handlers published: WHERE cause_id = …
             models.Index(
                 fields=["cause_id"], condition=Q(cause_id__isnull=False), name="events_by_cause"
+            ),
+            # What was published in an event's place: WHERE corrects_id = …
+            models.Index(
+                fields=["corrects_id"],
+                condition=Q(corrects_id__isnull=False),
+                name="events_by_corrected",
+            ),
+            # The console's failed events of all tenants: WHERE status = 'failed' ORDER BY id DESC
+            models.Index(
+                models.F("id").desc(), condition=Q(status="failed"), name="events_failed_by_id"
             ),
         ]
 

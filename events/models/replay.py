@@ -15,8 +15,17 @@ class Replay(models.Model):
     """An admin's decision to run failed handlers again, over a frozen selection of events."""
 
     class Status(models.TextChoices):
+        PLANNING = "planning", _("Being planned")
+        PLANNED = "planned", _("Planned")
         RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
+        STOPPED = "stopped", _("Stopped by itself")
+        CANCELLED = "cancelled", _("Cancelled")
         FINISHED = "finished", _("Finished")
+
+    class Kind(models.TextChoices):
+        REPLAY = "replay", _("Replay")
+        CORRECTION = "correction", _("Correction")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(
@@ -44,11 +53,48 @@ class Replay(models.Model):
         help_text=_("Empty: those that failed."),
     )
     include_external = models.BooleanField(_("with external effects"), default=False)
+    kind = models.CharField(
+        max_length=10, choices=Kind.choices, default=Kind.REPLAY, db_default=Kind.REPLAY
+    )
+    selection = models.JSONField(
+        _("selection"),
+        db_default=Value({}, models.JSONField()),
+        default=dict,
+        help_text=_("The filter that was frozen, see `events.selections`."),
+    )
+    plan = models.JSONField(
+        _("plan"),
+        db_default=Value({}, models.JSONField()),
+        default=dict,
+        help_text=_("What the frozen selection held, counted when it was frozen."),
+    )
+    patch = models.JSONField(
+        _("patch"), null=True, help_text=_("Of a correction: what it changes in each payload.")
+    )
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.RUNNING
     )
     selected = models.PositiveIntegerField(_("selected"), default=0)
-    created_at = models.DateTimeField(_("started"), db_default=Now())
+    has_canary = models.BooleanField(
+        _("canary first"),
+        default=False,
+        db_default=False,
+        help_text=_("1, 10, 100 events, each step when the one before has answered."),
+    )
+    stop_percent = models.PositiveSmallIntegerField(
+        _("stops at"),
+        null=True,
+        help_text=_("Per cent of failures among the answers; empty: goes on whatever fails."),
+    )
+    stopped_because = models.TextField(_("stopped because"), blank=True, default="", db_default="")
+    pace = models.PositiveIntegerField(
+        _("pace"), null=True, help_text=_("Events per second; empty: as fast as workers can.")
+    )
+    # Released so far, and when the last of them were: what a pace allows counts from there.
+    released = models.PositiveIntegerField(default=0, db_default=0)
+    released_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(_("planned"), db_default=Now())
+    started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     # What came of it, written when it finishes: it outlives the items.
     succeeded = models.PositiveIntegerField(_("succeeded"), db_default=0, default=0)
@@ -102,6 +148,10 @@ class ReplayItem(models.Model):
         _("status"), max_length=10, choices=Status.choices, default=Status.WAITING
     )
     note = models.TextField(_("note"), blank=True)
+    # Of a failed item: whether it failed in the way that the replay set out to cure.
+    came_back = models.BooleanField(default=False, db_default=False)
+    # Of a correction: the event that was published in place of this one.
+    correction_id = models.UUIDField(_("correction"), null=True)
 
     class Meta:
         db_table = "replay_items"

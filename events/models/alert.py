@@ -1,0 +1,89 @@
+"""Whom to tell when something goes wrong."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from salesflow.accounts.ids import uuid7
+
+
+class AlertRule(models.Model):
+    """When somebody is told, and where."""
+
+    class Kind(models.TextChoices):
+        NEW_GROUP = "new_group", _("A new failure group")
+        REOPENED = "group_reopened", _("A resolved failure that comes back")
+        FAILURE_RATE = "failure_rate", _("Failure rate of a handler")
+        OLDEST_PENDING = "oldest_pending", _("Age of the oldest pending event")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(
+        "accounts.Tenant",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("tenant"),
+        help_text=_("Empty: every tenant."),
+    )
+    name = models.CharField(_("name"), max_length=100)
+    kind = models.CharField(_("when"), max_length=20, choices=Kind.choices)
+    threshold = models.FloatField(
+        _("threshold"),
+        null=True,
+        blank=True,
+        help_text=_("Of a rate: per cent of the last ten minutes. Of an age: seconds."),
+    )
+    emails = ArrayField(
+        models.EmailField(), verbose_name=_("e-mail addresses"), default=list, blank=True
+    )
+    webhook_url = models.URLField(_("webhook"), blank=True)
+    webhook_secret = models.CharField(
+        _("secret"),
+        max_length=200,
+        blank=True,
+        help_text=_("Signs what is sent to the webhook; see the documentation."),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    objects = models.Manager()
+
+    class Meta:
+        db_table = "alert_rules"
+        verbose_name = _("alert rule")
+        verbose_name_plural = _("alert rules")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Alert(models.Model):
+    """That somebody was told; the key keeps them from being told twice within the hour."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    rule = models.ForeignKey(AlertRule, on_delete=models.CASCADE, related_name="alerts")
+    # What it is about, such as a group's fingerprint, and the hour.
+    key = models.CharField(max_length=200)
+    tenant = models.ForeignKey(
+        "accounts.Tenant",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    event_id = models.UUIDField(null=True)
+    raised_at = models.DateTimeField(_("raised"), db_default=Now())
+
+    objects = models.Manager()
+
+    class Meta:
+        db_table = "alerts"
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        constraints = [models.UniqueConstraint(fields=["rule", "key"], name="alert_once")]
+
+    def __str__(self) -> str:
+        return self.key
