@@ -32,6 +32,7 @@ from events.admin_filters import (
     StatusFilter,
     TypeFilter,
 )
+from events.console.urls import console_urls
 from events.models import Event, EventStatus, Replay
 from salesflow.accounts.admin_scope import (
     ReadOnly,
@@ -42,6 +43,8 @@ from salesflow.accounts.admin_scope import (
 
 # What tasks did is on the events; a long job's result is for whoever looks into its table.
 admin.site.unregister([GroupResult, TaskResult])
+# The console's pages that belong to no model.
+admin.site.extra_urls = console_urls  # type: ignore[attr-defined]
 
 MAY_REPLAY = "events.replay_event"
 EVENT_COLOURS = {"pending": "info", "processed": "success", "failed": "danger"}

@@ -1,0 +1,12 @@
+"""The console's addresses, below /admin/: each of its rooms names its own as `urls`."""
+
+from collections.abc import Sequence
+
+from django.urls import URLPattern
+
+ROOMS: Sequence[Sequence[URLPattern]] = ()
+
+
+def console_urls() -> list[URLPattern]:
+    """All of them, for the admin's site, where they come before those of its models."""
+    return [url for room in ROOMS for url in room]
