@@ -1,6 +1,7 @@
 """Pages of a sorted list by the last row seen: no offset and no count, so that a page costs the
 same however deep it lies, and stays where it is while rows come and go."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
@@ -9,6 +10,7 @@ from django.db.models import F, Model, QuerySet, Value
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 
 M = TypeVar("M", bound=Model)
+Take = Callable[[str, bool], list[M]]
 
 
 class BadKey(ValueError):
@@ -81,14 +83,36 @@ class Page(Generic[M]):
         Raises:
             BadKey: no such row in this order gave the key.
         """
+
+        def take(key: str, reverse: bool) -> list[M]:
+            found = order.beyond(rows, key, reverse=reverse) if key else rows
+            return list(order.apply(found, reverse=reverse)[: size + 1])
+
+        return cls.taken(take, order.key_of, size=size, after=after, before=before)
+
+    @classmethod
+    def taken(
+        cls,
+        take: Take[M],
+        key_of: Callable[[M], str],
+        *,
+        size: int,
+        after: str = "",
+        before: str = "",
+    ) -> Self:
+        """As `read`, where the rows are found in a way of their own.
+
+        Args:
+            take: the first `size + 1` rows beyond a key, from either end where it is empty; in the
+                opposite order where its second argument is true.
+        """
         if before:
-            return cls._read_back(rows, order, size, before)
-        found = order.beyond(rows, after) if after else rows
-        page = list(order.apply(found)[: size + 1])
+            return cls._taken_back(take, key_of, size, before)
+        page = take(after, False)
         return cls(
             page[:size],
-            before=order.key_of(page[0]) if after and page else None,
-            after=order.key_of(page[size - 1]) if len(page) > size else None,
+            before=key_of(page[0]) if after and page else None,
+            after=key_of(page[size - 1]) if len(page) > size else None,
         )
 
     @classmethod
@@ -100,14 +124,13 @@ class Page(Generic[M]):
             return cls.read(rows, order, size=size)
 
     @classmethod
-    def _read_back(cls, rows: QuerySet[M], order: Order, size: int, before: str) -> Self:
-        backwards = order.apply(order.beyond(rows, before, reverse=True), reverse=True)
-        page = list(backwards[: size + 1])
+    def _taken_back(cls, take: Take[M], key_of: Callable[[M], str], size: int, before: str) -> Self:
+        page = take(before, True)
         if len(page) <= size:
             # The beginning: show it whole.
-            return cls.read(rows, order, size=size)
+            return cls.taken(take, key_of, size=size)
         page = page[size - 1 :: -1]
-        return cls(page, before=order.key_of(page[0]), after=order.key_of(page[-1]))
+        return cls(page, before=key_of(page[0]), after=key_of(page[-1]))
 
 
 def _field(rows: QuerySet[M], name: str) -> Any:
