@@ -46,6 +46,7 @@ EVENTS = """
 """
 
 # Steps through deliveries_to_call from handler to handler, those that no app has any more included.
+# What a paused handler leaves lying is not late.
 EXTERNAL = """
     WITH RECURSIVE waiting AS (
         (SELECT handler FROM deliveries
@@ -65,7 +66,9 @@ EXTERNAL = """
               AND next_attempt_at <= statement_timestamp()
             ORDER BY next_attempt_at LIMIT %(most)s
         ) AS counted
-    ) AS due WHERE due.count > 0 ORDER BY due.oldest
+    ) AS due
+    WHERE due.count > 0 AND handler NOT IN (SELECT handler FROM handler_pauses)
+    ORDER BY due.oldest
 """
 
 RETRYING = """
@@ -85,6 +88,8 @@ BATCH = """
 """
 
 BREAKERS = "SELECT key, state, changed_at FROM breakers ORDER BY key"
+
+PAUSES = "SELECT handler, reason, paused_at FROM handler_pauses ORDER BY handler"
 
 
 @dataclass(frozen=True)
@@ -121,11 +126,20 @@ class BreakerRow:
 
 
 @dataclass(frozen=True)
+class PauseRow:
+    """A handler that somebody paused."""
+
+    handler: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Backlog:
     """The state of the queues at one moment.
 
     Attributes:
-        external: handler → its due deliveries, the longest wait first.
+        external: handler → its due deliveries, the longest wait first; without paused handlers.
         retrying: handler → deliveries that failed and will be tried again, at most `MOST_COUNTED`
             in all.
         failed: events at which a handler gave up, at most `MOST_COUNTED`.
@@ -137,6 +151,7 @@ class Backlog:
     failed: int = 0
     batch: Batch | None = None
     breakers: list[BreakerRow] = field(default_factory=list)
+    pauses: list[PauseRow] = field(default_factory=list)
 
     @property
     def longest_external(self) -> Waiting:
@@ -182,4 +197,5 @@ def read_backlog(own: "psycopg.Connection[Any]") -> Backlog:
         failed=failed,
         batch=Batch(*batch) if batch else None,
         breakers=[BreakerRow(*row) for row in own.execute(BREAKERS)],
+        pauses=[PauseRow(*row) for row in own.execute(PAUSES)],
     )

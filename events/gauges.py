@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from events import registry
-from events.backlog import Backlog, BreakerRow, probe, read_backlog
+from events.backlog import Backlog, BreakerRow, PauseRow, probe, read_backlog
 from events.circuit import CircuitState
 
 log = structlog.get_logger(__name__)
@@ -55,6 +55,12 @@ def gauges_of(backlog: Backlog) -> Iterator[Metric]:
         backlog.batch.seconds if backlog.batch else 0.0,
     )
     yield _breakers(backlog.breakers)
+    yield _by_label(
+        "salesflow_handler_paused",
+        "Whether somebody has paused the handler.",
+        "handler",
+        _paused(backlog.pauses),
+    )
 
 
 def _waiting(backlog: Backlog) -> Iterator[Metric]:
@@ -84,6 +90,11 @@ def _by_label(name: str, text: str, label: str, values: Mapping[str, float]) -> 
     for key, value in values.items():
         gauge.add_metric([key], value)
     return gauge
+
+
+def _paused(rows: Iterable[PauseRow]) -> dict[str, float]:
+    states = dict.fromkeys((handler.name for handler in registry.all_handlers()), 0.0)
+    return states | {row.handler: 1.0 for row in rows}
 
 
 def _breakers(rows: Iterable[BreakerRow]) -> Metric:

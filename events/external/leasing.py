@@ -28,16 +28,17 @@ DUE_HANDLERS = """
         SELECT FROM deliveries
         WHERE handler = external.handler AND status = 'pending' AND tenant_id IS NOT NULL
           AND next_attempt_at <= statement_timestamp()
-    )
+    ) AND handler NOT IN (SELECT handler FROM handler_pauses)
 """
 
 # One process at a time: nobody may count a handler's running calls while another adds one.
 LOCK = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
-NOW_AND_RUNNING = """
+STATE = """
     SELECT statement_timestamp(), (
         SELECT count(*) FROM deliveries
-        WHERE status = 'running' AND lease_expires_at > statement_timestamp() AND handler = %s
-    )
+        WHERE status = 'running' AND lease_expires_at > statement_timestamp()
+          AND handler = %(handler)s
+    ), EXISTS (SELECT FROM handler_pauses WHERE handler = %(handler)s)
 """
 
 # Steps through deliveries_to_call_by_tenant from one tenant to the next, as far as needed and no
@@ -125,7 +126,7 @@ turns = Turns()
 
 
 def due_handlers() -> list[str]:
-    """The external handlers that have something due and whose breakers let them be called."""
+    """The external handlers that have something due, are not paused, and whose breakers agree."""
     names = [handler.name for handler in registry.all_handlers() if handler.is_external]
     due = [row[0] for row in _rows(DUE_HANDLERS, [names])] if names else []
     refused = breakers.refused(due) if due else set()
@@ -146,7 +147,7 @@ def lease_named(delivery_id: int, heed_limits: bool = True) -> Lease | None:
     """Lease this delivery, if it is due, nobody runs it, and its handler may be called now.
 
     Args:
-        heed_limits: False disregards the handler's breaker and concurrency.
+        heed_limits: False disregards the handler's breaker and concurrency, but never a pause.
     """
     name = Delivery.objects.filter(pk=delivery_id).values_list("handler", flat=True).first()
     handler = registry.get_handler(name or "")
@@ -158,9 +159,9 @@ def _lease_of(
 ) -> Lease | None:
     with brief_transaction():
         _rows(LOCK, [LEASING_LOCK, handler.name])
-        [(now, running)] = _rows(NOW_AND_RUNNING, [handler.name])
+        [(now, running, is_paused)] = _rows(STATE, {"handler": handler.name})
         breaker = _admitted(handler, now, running) if heed_limits else Breaker()
-        if breaker is None:
+        if breaker is None or is_paused:
             return None
         found = _take_named(delivery_id) if delivery_id else _take_next(handler.name)
         if found is None:

@@ -1,5 +1,7 @@
 """What each handler did with an event."""
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -19,6 +21,9 @@ class DeliveryStatus(models.TextChoices):
 
 
 WAITS_FOR_CALL = Q(status="pending", tenant__isnull=False)
+
+# The next attempt of what waits for a paused handler, see `events.pauses`: later than any retry.
+UNTIL_RESUMED = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Delivery(models.Model):
@@ -114,10 +119,22 @@ class Delivery(models.Model):
             models.Index(
                 fields=["lease_expires_at"], condition=Q(status="running"), name="deliveries_leased"
             ),
+            # What waits for paused handlers, see events/pauses.py: WHERE handler = …
+            # AND status = 'pending' AND next_attempt_at = '9999-01-01' ORDER BY event_id
+            models.Index(
+                fields=["handler", "event"],
+                condition=Q(status="pending", next_attempt_at=UNTIL_RESUMED),
+                name="deliveries_paused",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.handler}: {self.status}"
+
+    @property
+    def waits_for_resume(self) -> bool:
+        """Whether it is tried again when its handler, which is paused, is resumed."""
+        return self.status == DeliveryStatus.PENDING and self.next_attempt_at == UNTIL_RESUMED
 
     @property
     def idempotency_key(self) -> str:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from events.backlog import Backlog, Waiting
+from events.backlog import Backlog, PauseRow, Waiting
 from events.health import Health, Limit, Limits, examine, failure_rate_limit, wait_limit
 from salesflow.accounts.commands import PlainCommand, duration
 
@@ -66,6 +66,8 @@ class Command(PlainCommand):
     def _print(self, health: Health) -> None:
         for problem in health.problems:
             self.stdout.write(problem.text)
+        for pause in health.backlog.pauses:
+            self.stdout.write(_pause(pause))
         self.stdout.write(_summary(health.backlog))
 
 
@@ -105,11 +107,17 @@ def _document(health: Health) -> dict[str, Any]:
         "failed_events": backlog.failed,
         "oldest_batch": asdict(backlog.batch) if backlog.batch else None,
         "breakers": [asdict(row) for row in backlog.breakers],
+        "pauses": [asdict(row) for row in backlog.pauses],
     }
 
 
 def _figures(waiting: Waiting) -> dict[str, Any]:
     return {"oldest_seconds": round(waiting.seconds, 3), "due": waiting.count}
+
+
+def _pause(pause: PauseRow) -> str:
+    values = {"name": pause.handler, "reason": pause.reason, "since": f"{pause.since:%F %T %Z}"}
+    return _("%(name)s has been paused since %(since)s: %(reason)s") % values
 
 
 def _summary(backlog: Backlog) -> str:

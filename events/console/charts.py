@@ -1,0 +1,116 @@
+"""The geometry of charts: from numbers to the attributes of SVG elements, nothing else.
+
+A chart is as wide as it has columns and 100 high; the page stretches it. What a column means stands
+in its title, so that a mouse, a screen reader and a test find the numbers that were drawn.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+HEIGHT = 100.0
+# Of a column's width: the rest keeps it from its neighbour.
+FILLED = 0.8
+# So high is what is not nothing: one failure among a million has to be seen.
+LEAST = 2.0
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle, from its upper left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a chart shows of one moment.
+
+    Attributes:
+        values: status → number, from the bottom upwards.
+        title: the same in words.
+        url: the list behind it, if there is one.
+    """
+
+    values: dict[str, float]
+    title: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Columns of stacked rectangles.
+
+    Attributes:
+        top: the value at the upper edge.
+        columns: each with its rectangles, and with `hit`, which is as high as the chart, for the
+            mouse.
+    """
+
+    top: float
+    width: float
+    columns: list["DrawnColumn"] = field(default_factory=list)
+
+    height = HEIGHT
+
+
+@dataclass(frozen=True)
+class DrawnColumn:
+    """One column of `Bars`."""
+
+    title: str
+    url: str
+    hit: Rect
+    rects: list[Rect]
+
+
+def bars(columns: Iterable[Column], top: float | None = None) -> Bars:
+    """Stack the values of each column.
+
+    Args:
+        top: the value at the upper edge; by default a round one above the highest column.
+    """
+    listed = list(columns)
+    highest = max((sum(column.values.values()) for column in listed), default=0.0)
+    edge = top or round_up(highest)
+    drawn = [_column(number, column, edge) for number, column in enumerate(listed)]
+    return Bars(edge, float(len(listed)), drawn)
+
+
+def _column(number: int, column: Column, top: float) -> DrawnColumn:
+    rects, y, x = [], HEIGHT, round(number + (1 - FILLED) / 2, 2)
+    for status, value in column.values.items():
+        if value > 0:
+            height = min(y, max(LEAST, round(HEIGHT * value / top, 2)))
+            y = round(y - height, 2)
+            rects.append(Rect(x, y, FILLED, height, status))
+    return DrawnColumn(column.title, column.url, Rect(number, 0, 1, HEIGHT), rects)
+
+
+def round_up(value: float) -> float:
+    """The next number that is 1, 2 or 5 with zeros, from 1 on."""
+    edge, factors = 1.0, (2.0, 2.5, 2.0)
+    step = 0
+    while edge < value:
+        edge *= factors[step % 3]
+        step += 1
+    return edge
+
+
+def sparkline(values: Sequence[float], width: float = HEIGHT, height: float = 20.0) -> str:
+    """The points of a polyline through the values, for a drawing of that size.
+
+    The highest value touches the upper edge; where all are 0 it lies at the bottom.
+    """
+    top, last = max([*values, 0.0]) or 1.0, max(1, len(values) - 1)
+    return " ".join(
+        f"{_short(width * index / last)},{_short(height - height * max(0.0, value) / top)}"
+        for index, value in enumerate(values)
+    )
+
+
+def _short(number: float) -> str:
+    return f"{round(number, 2):g}"

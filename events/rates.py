@@ -1,0 +1,153 @@
+"""What the tallies say: how much went through, how much of it failed, how long it took."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from events.models import Tally
+from events.rows import fetch_rows
+from events.tallies import BOUNDS
+
+LENGTHS = {Tally.Span.MINUTE: timedelta(minutes=1), Tally.Span.HOUR: timedelta(hours=1)}
+
+# By the primary key, which begins with span and time: as many rows as the engine had handlers,
+# types and tenants at work in that time, however many events there were.
+WITHIN = """
+    FROM tallies WHERE span = %(span)s
+      AND starts_at > date_trunc(%(span)s, statement_timestamp(), 'UTC') - %(window)s
+      AND (%(tenants)s::uuid[] IS NULL OR tenant_id = ANY(%(tenants)s::uuid[]))
+"""
+RATES = f"""
+    SELECT kind, name, starts_at, sum(succeeded)::bigint, sum(failed)::bigint, sum(retried)::bigint
+    {WITHIN} GROUP BY kind, name, starts_at ORDER BY starts_at
+"""
+# To add up columns takes a tenth of the time that unnesting the arrays would.
+DURATIONS = f"""
+    SELECT name, {", ".join(f"sum(durations[{i + 1}])::bigint" for i in range(len(BOUNDS) + 1))}
+    {WITHIN} AND kind = 'handler' GROUP BY name
+"""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a handler did, or what became of an event type, in a minute, an hour, or longer.
+
+    Attributes:
+        starts_at: when that time began.
+        failed: deliveries that gave up, or events that failed.
+        retried: attempts that failed and are made again; none of an event type.
+    """
+
+    starts_at: datetime
+    succeeded: int = 0
+    failed: int = 0
+    retried: int = 0
+
+    @property
+    def broken(self) -> int:
+        """The attempts that failed, for now or for good."""
+        return self.failed + self.retried
+
+    @property
+    def tried(self) -> int:
+        """All attempts."""
+        return self.succeeded + self.broken
+
+    @property
+    def share(self) -> float:
+        """The share of the attempts that failed, from 0 to 1."""
+        return self.broken / self.tried if self.tried else 0.0
+
+
+Rates = dict[str, list[Rate]]
+"""Name → its rates, the oldest first; a time in which nothing happened has none."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What went on in each minute of an hour, or in each hour of a day."""
+
+    handlers: Rates
+    types: Rates
+
+
+def activity(span: str, count: int, tenants: Sequence[UUID] | None) -> Activity:
+    """The rates of the last minutes or hours, the present one included.
+
+    Args:
+        span: see `Tally.Span`.
+        count: how many minutes or hours.
+        tenants: whose; None: everybody's.
+    """
+    found: dict[str, Rates] = {Tally.Kind.HANDLER: {}, Tally.Kind.TYPE: {}}
+    for kind, name, *figures in fetch_rows(RATES, _window(span, count, tenants)):
+        found[kind].setdefault(name, []).append(Rate(*figures))
+    return Activity(found[Tally.Kind.HANDLER], found[Tally.Kind.TYPE])
+
+
+def durations(span: str, count: int, tenants: Sequence[UUID] | None) -> dict[str, list[int]]:
+    """Handler → how many events took how long, for `events.tallies.quantile`; see `activity`."""
+    rows = fetch_rows(DURATIONS, _window(span, count, tenants))
+    return {name: [count or 0 for count in counts] for name, *counts in rows}
+
+
+def _window(span: str, count: int, tenants: Sequence[UUID] | None) -> dict[str, Any]:
+    length = LENGTHS[Tally.Span(span)]
+    listed = None if tenants is None else list(tenants)
+    return {"span": str(span), "window": length * count, "tenants": listed}
+
+
+def times(span: str, count: int, now: datetime) -> list[datetime]:
+    """When the last minutes or hours began, the present one included, the oldest first."""
+    minute = now.replace(second=0, microsecond=0)
+    present = minute if span == Tally.Span.MINUTE else minute.replace(minute=0)
+    return [present - LENGTHS[Tally.Span(span)] * back for back in range(count - 1, -1, -1)]
+
+
+def summed(rates: Iterable[Rate], starts_at: datetime) -> Rate:
+    """All of them as one that began then."""
+    listed = list(rates)
+    return Rate(
+        starts_at,
+        sum(rate.succeeded for rate in listed),
+        sum(rate.failed for rate in listed),
+        sum(rate.retried for rate in listed),
+    )
+
+
+def by_time(rates: Mapping[str, Sequence[Rate]], starts: Sequence[datetime]) -> list[Rate]:
+    """The rates of all names together, one for each of these times."""
+    found: dict[datetime, list[Rate]] = {start: [] for start in starts}
+    for rate in _all(rates):
+        if rate.starts_at in found:
+            found[rate.starts_at].append(rate)
+    return [summed(listed, start) for start, listed in found.items()]
+
+
+def since(rates: Iterable[Rate], start: datetime) -> Rate:
+    """What happened from then on, as one."""
+    return summed((rate for rate in rates if rate.starts_at >= start), start)
+
+
+def broken_since(rates: Sequence[Rate], limit: float) -> datetime | None:
+    """When the failures began that go on: the share has exceeded the limit ever since.
+
+    A time in which nothing was tried says nothing, and has no rate.
+
+    Args:
+        rates: of one name, the oldest first.
+        limit: the share from which on it counts as broken.
+    """
+    began = None
+    for rate in reversed(rates):
+        if rate.share <= limit:
+            break
+        began = rate.starts_at
+    return began
+
+
+def _all(rates: Mapping[str, Sequence[Rate]]) -> Iterator[Rate]:
+    for listed in rates.values():
+        yield from listed
