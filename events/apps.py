@@ -13,10 +13,12 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         """Load payloads, then handlers; refuse handlers of unknown event types."""
-        from events.publishing import connect_publishing
+        from events.publishers import connect_publishing
         from events.registry import check_event_types
+        from events.standard_groups import connect_groups
 
         autodiscover_modules("payloads")
         autodiscover_modules("handlers")
         check_event_types()
         connect_publishing()
+        connect_groups()
