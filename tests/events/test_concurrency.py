@@ -1,8 +1,6 @@
 """Two workers at the same events, in real connections."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -14,6 +12,7 @@ from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_event, make_events
+from tests.events.threads import at_once
 from tests.thirdparty.models import Greeting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,20 +20,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TYPE = "thing.happened"
 
 
-def _at_once(count: int, function: Callable[[], object]) -> None:
-    """Run `function` in so many threads that start together, each with a connection of its own."""
-    barrier = threading.Barrier(count)
+REPLAYS = 20
 
-    def run() -> None:
-        barrier.wait()
-        try:
-            function()
-        finally:
-            connection.close()
 
-    with ThreadPoolExecutor(count) as threads:
-        for future in [threads.submit(run) for _ in range(count)]:
-            future.result()
+@pytest.fixture
+def room_for_all() -> Iterator[None]:
+    """A connection for each of them at the same time; by default some would wait in line."""
+    pool = connection.pool
+    before = pool.min_size, pool.max_size
+    pool.resize(pool.min_size, REPLAYS + 1)
+    yield
+    pool.resize(*before)
 
 
 def _greet(event: Event) -> None:
@@ -44,13 +40,13 @@ def _greet(event: Event) -> None:
 def test_duplicate_nudges_have_one_effect(tenant: Tenant) -> None:
     ids: list[UUID] = [event.id for event in make_events(30)]
     with handler_of(TYPE, function=_greet):
-        _at_once(6, lambda: settle(ids))
+        at_once(6, lambda: settle(ids))
         settle(ids)
     assert Greeting.objects.count() == 30
     assert set(Event.objects.values_list("status", flat=True)) == {EventStatus.PROCESSED}
 
 
-def test_concurrent_replays_have_one_effect(tenant: Tenant) -> None:
+def test_concurrent_replays_have_one_effect(tenant: Tenant, room_for_all: None) -> None:
     broken = True
 
     def greet(event: Event) -> None:
@@ -62,7 +58,7 @@ def test_concurrent_replays_have_one_effect(tenant: Tenant) -> None:
     with handler_of(TYPE, function=greet):
         settle([event.id])
         broken = False
-        _at_once(8, lambda: (replay_event(event.id), settle([event.id])))
+        at_once(REPLAYS, lambda: (replay_event(event.id), settle([event.id])))
         settle([event.id])
     assert Greeting.objects.count() == 1
     assert Delivery.objects.get().attempts == 2
