@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from events.circuit import BreakerPolicy
     from events.payloads import Changes, Payload
-    from events.publishing import Draft, Publisher, publish, publish_many, publishes
+    from events.publishers import Publisher, publishes
+    from events.publishing import Draft, publish, publish_many
     from events.registry import Permanent, Retry, register_event_handler
     from events.replaying import replay_event
     from events.types import EventType
@@ -37,11 +38,11 @@ _homes = {
     "EventType": "events.types",
     "Payload": "events.payloads",
     "Permanent": "events.registry",
-    "Publisher": "events.publishing",
+    "Publisher": "events.publishers",
     "Retry": "events.registry",
     "publish": "events.publishing",
     "publish_many": "events.publishing",
-    "publishes": "events.publishing",
+    "publishes": "events.publishers",
     "register_event_handler": "events.registry",
     "replay_event": "events.replaying",
 }

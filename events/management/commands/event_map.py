@@ -7,7 +7,7 @@ from django.apps import apps
 
 from events import registry
 from events.payloads import payload_types
-from events.publishing import Declaration, Publisher
+from events.publishers import Declaration, Publisher
 from salesflow.accounts.commands import PlainCommand
 
 Node = tuple[str, list["Node"]]
