@@ -28,3 +28,4 @@ class EventType(models.TextChoices):
     SEQUENCE_FINISHED = "sequence.finished", _("Sequence finished")
     AUTOPILOT_DRAFT_CREATED = "autopilot.draft_created", _("Draft created by the autopilot")
     AUTOPILOT_ACTION_EXECUTED = "autopilot.action_executed", _("Autopilot action executed")
+    ALERT_RAISED = "alert.raised", _("Alert raised")

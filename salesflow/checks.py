@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from psycopg.conninfo import conninfo_to_dict
 
 from events.health import failure_rate_limit, wait_limit
-from salesflow import tracing
+from salesflow import mail, tracing
 
 BROKER_SCHEMES = ("pgmq", "redis", "rediss", "amqp", "amqps")
 SECRET_KEY_LENGTH = 50
@@ -29,6 +29,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
         *_check_secret_key(),
         *_check_numbers(),
         *_check_health_limits(),
+        *_check_email_url(),
         *_check_tracing(),
     ]
 
@@ -106,6 +107,16 @@ def _check_health_limits() -> Iterator[CheckMessage]:
         except ValueError as error:
             hint = f"Write something like {example}, or unset it to get the default."
             yield Error(f"SALESFLOW_HEALTH_{name}: {error}.", hint=hint, id="salesflow.E008")
+
+
+def _check_email_url() -> Iterator[CheckMessage]:
+    if settings.EMAIL_URL and mail.server_of(settings.EMAIL_URL) is None:
+        yield Error(  # the address may hold a password
+            "SALESFLOW_EMAIL_URL is no address of a mail server.",
+            hint="Write smtp+starttls://user:password@mail.example.com:587, or smtp:// or smtps://;"
+            " or unset it: no mails are sent.",
+            id="salesflow.E009",
+        )
 
 
 def _check_tracing() -> Iterator[CheckMessage]:

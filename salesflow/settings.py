@@ -8,7 +8,7 @@ import django_stubs_ext
 from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
-from salesflow import broker, home, logs, postgres
+from salesflow import broker, home, logs, mail, postgres
 from salesflow.environment import Environment
 
 # Lets Django's generic classes be subscripted, as the type checker wants them: Form[Lead].
@@ -266,6 +266,19 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIRECTORY)
 # What `manage.py event_health` calls healthy: seconds by queue, shares by handler.
 HEALTH_MAX_WAIT = env.list("HEALTH_MAX_WAIT", default=["60", "external=300"])
 HEALTH_MAX_FAILURE_RATE = env.list("HEALTH_MAX_FAILURE_RATE", default=["0.1"])
+
+# --- Alerts -------------------------------------------------------------------------------------
+# The server that takes our mails; unset: none are sent.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+EMAIL_FROM = DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="SalesFlow <salesflow@localhost>")
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_TIMEOUT = 10
+mail_server = mail.server_of(EMAIL_URL) or mail.NONE
+EMAIL_HOST, EMAIL_PORT = mail_server.host, mail_server.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = mail_server.user, mail_server.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = mail_server.uses_starttls, mail_server.uses_tls
+# Whether webhooks may go to addresses that only this network reaches, and without encryption.
+ALERT_PRIVATE_ADDRESSES = env.bool("ALERT_PRIVATE_ADDRESSES", default=False)
 
 # --- Admin --------------------------------------------------------------------------------------
 UNFOLD = {
