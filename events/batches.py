@@ -11,6 +11,7 @@ from structlog.contextvars import bound_contextvars
 
 from events import metrics, ordering, registry, tracing
 from events.context import event_context
+from events.failures.grouping import Failure, count_failures, find_groups
 from events.journal import Trial
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus, tenants_of
 from events.nudging import after_commit, nudge_events, nudge_external
@@ -72,6 +73,7 @@ class Batch:
     first_successes: list[FirstSuccess] = field(default_factory=list)
     touched: list[Delivery] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     held_up: dict[ordering.Place, ordering.Blocker] = field(default_factory=dict)
     succeeded_in_order: set[ordering.Place] = field(default_factory=set)
     calls: list[tuple[str, metrics.Outcome, int, float]] = field(default_factory=list)
@@ -232,6 +234,7 @@ class Batch:
             with bound_contextvars(**log_context(work.event, handler)):
                 attempt = record_failure(delivery, self.taken.now, seconds * 1000, error)
             self._keep(delivery, attempt)
+            self.failures.append(Failure.of(work.event.tenant_id, attempt, error))
             self._hold_up(handler, work.event)
             gave_up = delivery.status == DeliveryStatus.FAILED
             outcome: metrics.Outcome = "failed" if gave_up else "retried"
@@ -255,6 +258,7 @@ class Batch:
     def _save(self) -> None:
         """Write deliveries, attempts and the events' aggregate, one statement a kind."""
         save_first_successes(self.first_successes, self.taken.now)
+        find_groups(self.failures, self.taken.now)
         save_deliveries(self.touched)
         save_attempts(self.attempts)
         plain = [event for event in self.events if event.id not in self.known]
@@ -264,6 +268,7 @@ class Batch:
             self.trial.acquit(self.events[0])
         if self.succeeded_in_order:
             after_commit(nudge_events, ordering.let_go(self.succeeded_in_order))
+        count_failures(self.failures, self.taken.now)
         transaction.on_commit(self._count)
 
     def _save_others(self, events: list[Event]) -> None:

@@ -167,6 +167,7 @@ DELIVERY_OUTCOME = [
     "duration_ms",
     "error",
     "replay_id",
+    "group_id",
     "finished_at",
 ]
 
@@ -192,6 +193,7 @@ ATTEMPT_FIELDS = [
     "traceback",
     "worker",
     "replay_id",
+    "group_id",
 ]
 
 

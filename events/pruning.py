@@ -12,10 +12,22 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Cast
 
-from events.models import Event, EventStatus, Replay, ReplayItem
+from events.failures.triage import TARGET
+from events.models import (
+    AuditLine,
+    Delivery,
+    DeliveryStatus,
+    Event,
+    EventStatus,
+    FailureCount,
+    FailureGroup,
+    Replay,
+    ReplayItem,
+)
 from events.nudging import broker
 from salesflow.accounts.ids import first_uuid7_of
 
@@ -66,6 +78,12 @@ DELETE_REPLAY_ITEMS = """
     )
     SELECT (SELECT count(*) FROM of_items), (SELECT count(*) FROM of_replays)
 """
+DELETE_FAILURE_COUNTS = """
+    DELETE FROM failure_counts WHERE (group_id, bucket_at) IN (
+        SELECT group_id, bucket_at FROM failure_counts WHERE bucket_at < %(before)s
+        ORDER BY bucket_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+    )
+"""
 
 
 @dataclass
@@ -74,15 +92,19 @@ class Pruned:
 
     Attributes:
         items: of replays: which events they ran. The replays themselves stay, with their totals.
+        groups: of failures that nobody has seen or touched since. The counts of others by ten
+            minutes go as well.
     """
 
     events: int = 0
     items: int = 0
+    groups: int = 0
 
     def add(self, other: "Pruned") -> None:
         """Count what another batch deleted too."""
         self.events += other.events
         self.items += other.items
+        self.groups += other.groups
 
 
 def old_events(before: datetime) -> QuerySet[Event]:
@@ -99,9 +121,21 @@ def old_items(before: datetime) -> QuerySet[ReplayItem]:
     return ReplayItem.objects.filter(replay__in=finished.filter(pruned_at=None))
 
 
+def old_groups(before: datetime) -> QuerySet[FailureGroup]:
+    """The failure groups that nothing has joined since that time, and that nobody has touched.
+
+    What stands as failed keeps its group.
+    """
+    groups = FailureGroup.unscoped.filter(last_seen_at__lt=before, state_changed_at__lt=before)
+    standing = Delivery.objects.filter(group_id=OuterRef("pk"), status=DeliveryStatus.FAILED)
+    lines = AuditLine.objects.filter(target_type=TARGET, created_at__gte=before)
+    touched = lines.filter(target_id=Cast(OuterRef("fingerprint"), CharField()))
+    return groups.exclude(Exists(standing)).exclude(Exists(touched))
+
+
 def count_old(before: datetime) -> Pruned:
     """What `prune` would delete now."""
-    return Pruned(old_events(before).count(), old_items(before).count())
+    return Pruned(old_events(before).count(), old_items(before).count(), old_groups(before).count())
 
 
 def moment_ago(span: timedelta) -> datetime:
@@ -163,6 +197,10 @@ def _batches(before: datetime, after: UUID) -> Iterator[tuple[Pruned, UUID]]:
     while items or replays:
         yield Pruned(items=items), END
         items, replays = _delete_replay_items(before)
+    while _delete_failure_counts(before):
+        yield Pruned(), END
+    while groups := _delete_groups(before):
+        yield Pruned(groups=groups), END
 
 
 def _delete_events(after: UUID, before: datetime) -> tuple[int, UUID | None]:
@@ -186,3 +224,20 @@ def _delete_replay_items(before: datetime) -> tuple[int, int]:
         cursor.execute(DELETE_REPLAY_ITEMS, values)
         items, replays = cursor.fetchone()
     return items, replays
+
+
+def _delete_failure_counts(before: datetime) -> int:
+    """Delete one batch; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(DELETE_FAILURE_COUNTS, {"before": before, "batch": BATCH})
+        return int(cursor.rowcount)
+
+
+@transaction.atomic
+def _delete_groups(before: datetime) -> int:
+    """Delete one batch; returns how many. One that a worker is about to count at stays."""
+    held = old_groups(before).select_for_update(skip_locked=True).order_by("pk")
+    ids = list(held.values_list("pk", flat=True)[:BATCH])
+    FailureCount.objects.filter(group_id__in=ids).delete()
+    FailureGroup.unscoped.filter(pk__in=ids).delete()
+    return len(ids)

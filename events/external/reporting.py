@@ -16,6 +16,7 @@ from events import breakers, metrics, ordering, registry
 from events.external.calling import Result
 from events.external.leasing import Lease
 from events.external.transactions import brief_transaction
+from events.failures.grouping import Failure, count_failures, find_groups
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
 from events.nudging import after_commit, nudge_events
 from events.outcomes import (
@@ -94,12 +95,15 @@ def write(calls: Sequence[Ended], now: datetime) -> None:
     """
     places = [place for ended in calls if (place := _place_in_order(ended))]
     ordering.lock_places(places)
-    attempts = [attempt for ended in calls if (attempt := _record(ended, now))]
+    recorded = [(ended, attempt) for ended in calls if (attempt := _record(ended, now))]
+    failures = [failure for each in recorded if (failure := _failure_of(*each))]
+    find_groups(failures, now)
     save_deliveries([ended.delivery for ended in calls])
-    save_attempts(attempts)
+    save_attempts([attempt for _ended, attempt in recorded])
     _aggregate(calls, now)
     if places:
         after_commit(nudge_events, ordering.let_go(places))
+    count_failures(failures, now)
 
 
 def _record(ended: Ended, now: datetime) -> Attempt | None:
@@ -118,6 +122,11 @@ def _record(ended: Ended, now: datetime) -> Attempt | None:
     count = partial(metrics.handled, delivery.handler, OUTCOMES[delivery.status], 1, seconds)
     transaction.on_commit(count)
     return attempt
+
+
+def _failure_of(ended: Ended, attempt: Attempt) -> Failure | None:
+    error = ended.result.error
+    return Failure.of(ended.delivery.event.tenant_id, attempt, error) if error else None
 
 
 def _aggregate(calls: Sequence[Ended], now: datetime) -> None:

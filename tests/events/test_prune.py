@@ -57,7 +57,7 @@ def test_old_settled_events_go_with_all_that_is_theirs(
     make_settled(3, days=100)
     make_settled(2, days=80)
     prune()
-    assert capsys.readouterr().out == "Deleted 3 events and 0 items of replays.\n"
+    assert capsys.readouterr().out == "Deleted 3 events, 0 items of replays and 0 failure groups.\n"
     assert Event.objects.count() == Delivery.objects.count() == Attempt.objects.count() == 2
 
 
@@ -111,7 +111,7 @@ def test_record_of_an_old_replay_outlives_the_list_of_its_events(
     assert (before["skipped"], list(reasons.values())) == (2, [2])
     end_long_ago(old)
     prune()
-    assert capsys.readouterr().out == "Deleted 0 events and 2 items of replays.\n"
+    assert capsys.readouterr().out == "Deleted 0 events, 2 items of replays and 0 failure groups.\n"
     assert set(ReplayItem.objects.values_list("replay", flat=True)) == {fresh.pk}
     old.refresh_from_db()
     assert (progress_of(old), skipped_in(old)) == (before, reasons)
@@ -163,7 +163,10 @@ def test_dry_run_counts_and_deletes_nothing(
 ) -> None:
     make_settled(3, days=100)
     prune("--dry-run")
-    assert capsys.readouterr().out == "3 events and 0 items of replays would be deleted.\n"
+    assert (
+        capsys.readouterr().out
+        == "3 events, 0 items of replays and 0 failure groups would be deleted.\n"
+    )
     assert Event.objects.count() == 3
 
 

@@ -18,7 +18,8 @@ class Command(PlainCommand):
 
     help = (
         "Deletes the settled events of all tenants that were recorded long ago, with their "
-        "deliveries and attempts, and the lists of events of replays that finished long ago. "
+        "deliveries and attempts, the lists of events of replays that finished long ago, and "
+        "failure groups that nothing has joined and nobody has touched since. "
         "Pending events stay, and so do failed ones that later events of the same subject wait "
         "for. It works in small batches and may be interrupted and run again."
     )
@@ -35,10 +36,15 @@ class Command(PlainCommand):
         before = moment_ago(duration(options["older_than"]))
         if options["dry_run"]:
             found = count_old(before)
-            text = _("%(events)s events and %(items)s items of replays would be deleted.")
+            text = _(
+                "%(events)s events, %(items)s items of replays and %(groups)s failure groups would "
+                "be deleted."
+            )
             self.stdout.write(text % asdict(found))
             return
         with self.progress(None, "events") as bar:
             pruned = prune(before, bar.update)
-        text = _("Deleted %(events)s events and %(items)s items of replays.")
+        text = _(
+            "Deleted %(events)s events, %(items)s items of replays and %(groups)s failure groups."
+        )
         self.stdout.write(text % asdict(pruned))

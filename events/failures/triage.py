@@ -1,0 +1,244 @@
+"""What people decide about a failure: seen, not of interest, mended, whose it is, what is known.
+
+Each verb acts on all rows of a fingerprint that the caller may act on, holds them while it looks at
+their state, and leaves one audit line. Who comes second changes nothing and is told so; that they
+tried is in the audit too.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator, URLValidator
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from events import audit
+from events.models import FailureGroup
+from salesflow.accounts.models import User
+from salesflow.accounts.queries import visible_rows, visible_tenant_ids
+
+State = FailureGroup.State
+Groups = QuerySet[FailureGroup]
+
+LONGEST_NOTE, LONGEST_ADDRESS = 10_000, 200
+ADDRESS_CHECKS: list[Callable[[str], object]] = [
+    URLValidator(["http", "https"]),
+    MaxLengthValidator(LONGEST_ADDRESS),
+]
+# The kind of target that audit lines about a failure name, with its fingerprint.
+TARGET = "failuregroup"
+# From which states each one is reached; to reopen is to begin anew.
+REACHED_FROM = {
+    State.ACKNOWLEDGED: [State.OPEN, State.MUTED],
+    State.MUTED: [State.OPEN, State.ACKNOWLEDGED],
+    State.RESOLVED: [State.OPEN, State.ACKNOWLEDGED, State.MUTED],
+    State.OPEN: [State.ACKNOWLEDGED, State.MUTED, State.RESOLVED],
+}
+ACTIONS = {
+    State.ACKNOWLEDGED: "failure.acknowledged",
+    State.MUTED: "failure.muted",
+    State.RESOLVED: "failure.resolved",
+    State.OPEN: "failure.reopened",
+}
+
+
+@dataclass(frozen=True)
+class Triaged:
+    """What came of a verb.
+
+    Attributes:
+        changed: at how many tenants it changed something.
+        state: in which the failure is now, where all tenants agree.
+    """
+
+    changed: int
+    state: str
+
+    @property
+    def came_too_late(self) -> bool:
+        """Whether somebody else had done it before."""
+        return not self.changed
+
+
+# --- State --------------------------------------------------------------------------------------
+
+
+def acknowledge(
+    user: User | None, fingerprint: UUID, note: str = "", *, rows: Groups | None = None
+) -> Triaged:
+    """Say that somebody has seen it and is at it; see `change_state`."""
+    return change_state(State.ACKNOWLEDGED, user, fingerprint, note, rows=rows)
+
+
+def mute(
+    user: User | None, fingerprint: UUID, note: str = "", *, rows: Groups | None = None
+) -> Triaged:
+    """Say that it is known and of no interest: it stays so however often it happens."""
+    return change_state(State.MUTED, user, fingerprint, note, rows=rows)
+
+
+def resolve(
+    user: User | None, fingerprint: UUID, note: str = "", *, rows: Groups | None = None
+) -> Triaged:
+    """Say that it is mended: should it happen again, it opens by itself and says so."""
+    return change_state(State.RESOLVED, user, fingerprint, note, rows=rows)
+
+
+def reopen(
+    user: User | None, fingerprint: UUID, note: str = "", *, rows: Groups | None = None
+) -> Triaged:
+    """Begin anew; see `change_state`."""
+    return change_state(State.OPEN, user, fingerprint, note, rows=rows)
+
+
+def change_state(
+    state: str,
+    user: User | None,
+    fingerprint: UUID,
+    note: str = "",
+    *,
+    rows: Groups | None = None,
+) -> Triaged:
+    """Give a failure a state, at all tenants where it can be reached from the present one.
+
+    Args:
+        user: who decides; None is somebody behind an API key.
+        note: kept with the failure in place of the one before, and in the audit; empty: neither.
+        rows: what the caller may act on; by default what the user sees in the console.
+
+    Raises:
+        FailureGroup.DoesNotExist: there is no such failure among them.
+        ValidationError: the note is too long.
+    """
+    target = State(state)
+    note = _checked_note(note)
+    with _held(user, fingerprint, rows) as groups:
+        before = sorted({group.state for group in groups})
+        changed = [group.pk for group in groups if group.state in REACHED_FROM[target]]
+        values = {"note": note} if note else {}
+        found = FailureGroup.unscoped.filter(pk__in=changed)
+        found.update(state=target, state_changed_at=Now(), **values)
+        _record(ACTIONS[target], groups, user, note, before=before, changed=len(changed))
+    after = {target if group.pk in changed else group.state for group in groups}
+    return Triaged(len(changed), after.pop() if len(after) == 1 else "")
+
+
+# --- What is known ------------------------------------------------------------------------------
+
+
+def assign(
+    user: User | None, fingerprint: UUID, owner: User | None, *, rows: Groups | None = None
+) -> Triaged:
+    """Make it somebody's, at the tenants that they may see, or nobody's.
+
+    Raises:
+        FailureGroup.DoesNotExist: as `change_state`.
+        ValidationError: the owner is none of the staff, or sees none of the tenants that are hit.
+    """
+    with _held(user, fingerprint, rows) as groups:
+        seen = [group for group in groups if owner is None or _may_own(owner, group)]
+        if not seen:
+            raise ValidationError(
+                {"owner": _("%(name)s does not see this failure.") % {"name": owner}}
+            )
+        changed = [group.pk for group in seen if group.owner_id != (owner and owner.pk)]
+        FailureGroup.unscoped.filter(pk__in=changed).update(owner=owner)
+        name = str(owner) if owner else ""
+        _record("failure.assigned", groups, user, owner=name, changed=len(changed))
+    return Triaged(len(changed), "")
+
+
+def annotate(
+    user: User | None,
+    fingerprint: UUID,
+    note: str | None = None,
+    ticket_url: str | None = None,
+    *,
+    rows: Groups | None = None,
+) -> Triaged:
+    """Write down what is known, or where it is worked on; None leaves what is there.
+
+    Raises:
+        FailureGroup.DoesNotExist: as `change_state`.
+        ValidationError: the note is too long, or the address is none of the web.
+    """
+    given = {"note": _checked_note(note), "ticket_url": _checked_address(ticket_url)}
+    values = {name: value for name, value in given.items() if value is not None}
+    with _held(user, fingerprint, rows) as groups:
+        changed = [
+            group.pk
+            for group in groups
+            if any(getattr(group, name) != value for name, value in values.items())
+        ]
+        FailureGroup.unscoped.filter(pk__in=changed).update(**values)
+        reason = values.get("note", "")
+        link = {"ticket_url": ticket_url} if ticket_url is not None else {}
+        _record("failure.annotated", groups, user, reason, changed=len(changed), **link)
+    return Triaged(len(changed), "")
+
+
+# --- How ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _held(
+    user: User | None, fingerprint: UUID, rows: Groups | None
+) -> Iterator[Sequence[FailureGroup]]:
+    """The failure's rows, held until the block has ended: in the order in which workers do."""
+    if rows is None:
+        assert user is not None, "without a user, say which rows are meant"
+        rows = visible_rows(user, FailureGroup)
+    with transaction.atomic():
+        found = rows.filter(fingerprint=fingerprint).select_related("tenant").defer("traceback")
+        groups = list(found.order_by("pk").select_for_update(no_key=True, of=("self",)))
+        if not groups:
+            raise FailureGroup.DoesNotExist(fingerprint)
+        yield groups
+
+
+def _record(
+    action: str, groups: Sequence[FailureGroup], user: User | None, note: str = "", **details: Any
+) -> None:
+    """One line; where several tenants are concerned it is nobody's in particular."""
+    one = groups[0]
+    audit.record(
+        action,
+        (TARGET, str(one.fingerprint)),
+        actor=user,
+        tenant=one.tenant if len(groups) == 1 else None,
+        reason=note,
+        details={"handler": one.handler, "error": one.error_type, **details},
+    )
+
+
+def _may_own(owner: User, group: FailureGroup) -> bool:
+    sees = owner.is_superuser or group.tenant_id in visible_tenant_ids(owner)
+    return owner.is_active and owner.is_staff and sees
+
+
+def _checked_note(note: str | None) -> Any:
+    if note is None:
+        return None
+    if len(note) > LONGEST_NOTE:
+        raise ValidationError({"note": _("At most %(most)d characters.") % {"most": LONGEST_NOTE}})
+    if "\x00" in note:
+        raise ValidationError({"note": _("Null characters are not allowed.")})
+    return note.strip()
+
+
+def _checked_address(address: str | None) -> Any:
+    """The address, if a page may link to it."""
+    if not address:
+        return address
+    try:
+        for check in ADDRESS_CHECKS:
+            check(address)
+    except ValidationError as error:
+        raise ValidationError({"ticket_url": error.messages}) from None
+    return address
