@@ -1,18 +1,14 @@
 """The event console in the admin: what happened, what failed, and why; replay."""
 
-from contextlib import suppress
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 import django_celery_results.admin  # noqa: F401 (it registers what is taken away below)
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -20,7 +16,6 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 from django_celery_results.models import GroupResult, TaskResult
 from unfold.decorators import display
 
@@ -32,8 +27,12 @@ from events.admin_filters import (
     StatusFilter,
     TypeFilter,
 )
+from events.console import alert_rules, audit  # noqa: F401 (their pages register themselves)
+from events.console.event_list import event_list
+from events.console.event_page import event_page, payload_file
+from events.console.pages import in_time
 from events.console.urls import console_urls
-from events.models import Event, EventStatus, Replay
+from events.models import Event, Replay
 from salesflow.accounts.admin_scope import (
     ReadOnly,
     TenantFilter,
@@ -93,16 +92,6 @@ class PagesOfOne:
 class EventAdmin(PagesOfOne, ReadOnly, TenantScopedAdmin):
     """Events are read here and replayed, never edited."""
 
-    list_display = [
-        "what",
-        "state",
-        "tenant",
-        "subject",
-        "source",
-        "excerpt",
-        "when",
-    ]
-    list_display_links = ["what"]
     list_filter = [
         StatusFilter,
         TypeFilter,
@@ -110,153 +99,40 @@ class EventAdmin(PagesOfOne, ReadOnly, TenantScopedAdmin):
         TenantFilter,
         ("created_at", RecordedFilter),
     ]
-    list_select_related = ["tenant"]
-    search_fields = ["=id"]
-    search_help_text = _("Event id, request id or subject id")
-    sortable_by = ()
-    # “Replay all matching” reaches beyond the page.
-    list_disable_select_all = True
-    actions = ["replay_selected"]
-
-    # --- The list -------------------------------------------------------------------------------
-
-    def get_ordering(self, request: HttpRequest) -> list[str]:
-        """The newest first; failed ones in the order of their own index."""
-        failed = request.GET.get("status") == EventStatus.FAILED
-        return ["-created_at", "-id"] if failed else ["-id"]
+    actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         """Without payloads, which may be large."""
         return super().get_queryset(request).defer("payload")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
-        """Events with exactly this id, request or subject; each has its index."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        matches = Q(request_id=term)
-        with suppress(ValueError):
-            matches |= Q(id=UUID(term)) | Q(subject_id=UUID(term))
-        return queryset.filter(matches), False
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The event list."""
+        return in_time(event_list)(request)
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The list; a forged action is refused before anything is read."""
-        if request.method == "POST" and not self.has_replay_permission(request):
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """One event."""
+        if request.method not in ("GET", "HEAD"):
             raise PermissionDenied
-        query = request.GET.urlencode()
-        context = {
-            "replay_all_url": f"{reverse('admin:events_event_replay')}?{query}",
-            "may_replay": self.has_replay_permission(request),
-            **(extra_context or {}),
-        }
-        response: HttpResponse = super().changelist_view(request, context)
-        return response
-
-    @display(description=_("event"), ordering="-id")
-    def what(self, event: Event) -> Any:
-        """The type's name, in words where it has some."""
-        return format_html('{}<span class="event-type">{}</span>', event.type_label, event.type)
-
-    @display(description=_("status"), label=EVENT_COLOURS)
-    def state(self, event: Event) -> tuple[str, str]:
-        """The aggregate status."""
-        return event.status, event.get_status_display()
-
-    @display(description=pgettext_lazy("of an event", "subject"), empty_value="–")
-    def subject(self, event: Event) -> Any:
-        """What it is about, linked where the admin shows it."""
-        if event.subject_id is None:
-            return None
-        url = admin_pages.subject_url(event)
-        text = f"{event.subject_type} {str(event.subject_id)[:8]}…"
-        return format_html('<a href="{}">{}</a>', url, text) if url else text
-
-    @display(description=_("error"), empty_value="")
-    def excerpt(self, event: Event) -> Any:
-        """The error's beginning, linked to its traceback."""
-        if not event.error_message:
-            return None
-        url = reverse("admin:events_event_change", args=[event.pk])
-        return format_html(
-            '<a class="error-excerpt" href="{}#failure" title="{}"><bdi>{}</bdi></a>',
-            url,
-            event.error_message[:500],
-            event.error_message[:160],
-        )
-
-    @display(description=_("occurred, recorded"))
-    def when(self, event: Event) -> Any:
-        """When it happened, and when it was written."""
-        recorded = format_html('<span class="event-type">{}</span>', moment(event.created_at))
-        return format_html("{}{}", moment(event.occurred_at), recorded)
-
-    # --- One event ------------------------------------------------------------------------------
+        try:
+            return in_time(event_page)(request, UUID(unquote(object_id)))
+        except ValueError:
+            raise Http404 from None
 
     def get_urls(self) -> list[Any]:
         """Also the plan of a replay and an event's payload as a file."""
         views = self.urls_before(
             ("replay/", self.replay_view, "replay"),
-            ("<uuid:event_id>/payload.json", self.payload_view, "payload"),
+            ("<uuid:event_id>/payload.json", in_time(payload_file), "payload"),
         )
         return [*views, *super().get_urls()]
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The event with what its handlers did, what caused it and what it caused."""
-        if request.method not in ("GET", "HEAD"):
-            raise PermissionDenied
-        event = self.found(request, object_id)
-        plan_url = f"{reverse('admin:events_event_replay')}?{urlencode({'ids': event.pk})}"
-        return self.page(
-            request,
-            "page",
-            title=event.type_label,
-            original=event,
-            may_replay=self.has_replay_permission(request),
-            may_see_replays=request.user.has_perm("events.view_replay"),
-            replay_url=plan_url,
-            **admin_pages.event_page(event, request),
-        )
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """One event with all that its page shows."""
-        events = admin_pages.with_payload_text(self.get_queryset(request))
-        events = events.select_related("tenant", "actor").prefetch_related("deliveries__history")
-        try:
-            return events.filter(pk=UUID(object_id)).first()
-        except ValueError:
-            return None
-
-    def payload_view(self, request: HttpRequest, event_id: UUID) -> HttpResponse:
-        """The whole payload as a file, as the database holds it."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        events = self.get_queryset(request).filter(pk=event_id)
-        text = events.values_list(Cast("payload", TextField()), flat=True).first()
-        if text is None:
-            raise Http404
-        name = f'attachment; filename="event-{event_id}.json"'
-        return HttpResponse(text, "application/json", headers={"Content-Disposition": name})
 
     # --- Replay ---------------------------------------------------------------------------------
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         """Whether the user may replay what they see."""
         return self.has_view_permission(request) and request.user.has_perm(MAY_REPLAY)
-
-    @admin.action(description=_("Replay selected"), permissions=["replay"])
-    def replay_selected(self, request: HttpRequest, queryset: QuerySet[Event]) -> HttpResponse:
-        """Go to the plan for the ticked events, or for all that match."""
-        url = reverse("admin:events_event_replay")
-        if request.POST.get("select_across") == "1":
-            return redirect(f"{url}?{request.GET.urlencode()}")
-        ids = ",".join(request.POST.getlist(ACTION_CHECKBOX_NAME))
-        return redirect(f"{url}?{urlencode({admin_actions.IDS: ids})}")
 
     def replay_view(self, request: HttpRequest) -> HttpResponse:
         """Show what a replay would run; started only with a reason."""

@@ -81,3 +81,8 @@ def console_page(
     }
     request.current_app = admin.site.name  # type: ignore[attr-defined]
     return TemplateResponse(request, template, frame | context, status=status)
+
+
+def console_part(request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+    """A part of a page, for a page that is open and wants it anew."""
+    return TemplateResponse(request, template, {"allowed": allowed(request.user)} | context)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from django.urls import URLPattern
 
-ROOMS: Sequence[Sequence[URLPattern]] = ()
+from events.console import corrections, failures
+
+ROOMS: Sequence[Sequence[URLPattern]] = (failures.urls, corrections.urls)
 
 
 def console_urls() -> list[URLPattern]:

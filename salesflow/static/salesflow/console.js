@@ -1,0 +1,21 @@
+// What the console's pages do without the server: copy a text, tick all rows of a page.
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    button.dataset.copied = "";
+    button.addEventListener("blur", () => delete button.dataset.copied, { once: true });
+  } catch {
+    // No clipboard without HTTPS: the text is selected, so that the keyboard can copy it.
+    getSelection().selectAllChildren(source);
+  }
+});
+
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches("[data-tick-all]")) return;
+  const boxes = target.form.querySelectorAll(`[name="${target.dataset.tickAll}"]`);
+  for (const box of boxes) box.checked = target.checked;
+});
