@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from events.publishers import Publisher, publishes
     from events.publishing import Draft, publish, publish_many
     from events.registry import Permanent, Retry, register_event_handler
-    from events.replaying import replay_event
+    from events.replays import replay_event
     from events.types import EventType
 
 __all__ = [
@@ -44,7 +44,7 @@ _homes = {
     "publish_many": "events.publishing",
     "publishes": "events.publishers",
     "register_event_handler": "events.registry",
-    "replay_event": "events.replaying",
+    "replay_event": "events.replays",
 }
 
 

@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 from events import registry
 from events.admin_pages import count_up_to
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay
-from events.replaying import start_replay
+from events.replays import start_replay
 from salesflow.accounts.models import Tenant
 from salesflow.accounts.queries import visible_rows
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from events import registry
 from events.models import Delivery, Event, EventStatus, Replay, ReplayItem
-from events.replaying import progress_of
+from events.replays import progress_of
 from salesflow.accounts.admin_pagination import MOST_COUNTED
 from salesflow.accounts.models import User
 from salesflow.accounts.queries import visible_rows, visible_tenant_ids

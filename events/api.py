@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from events.filters import EventFilter, PendingEventFilter, ReplayFilter
 from events.models import Event, EventStatus, Replay
 from events.queries import events_with_deliveries, replays
-from events.replaying import replay_event, start_replay
+from events.replays import replay_event, start_replay
 from events.serializers import (
     EventDetailSerializer,
     EventSerializer,

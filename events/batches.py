@@ -18,7 +18,6 @@ from events.nudging import after_commit, nudge_events, nudge_external
 from events.outcomes import (
     FirstSuccess,
     aggregate,
-    answer_replays,
     batch_log_context,
     log_context,
     record_failure,
@@ -30,6 +29,7 @@ from events.outcomes import (
     save_processed,
 )
 from events.registry import Handler
+from events.replays.answers import answer_replays
 from events.retry import Permanent
 from events.taking import Taken, deliveries_of
 from salesflow.accounts.context import tenant_context

@@ -14,7 +14,9 @@ from django.db.models.functions import Now
 from events import breakers, registry
 from events.external import run_delivery
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay, ReplayItem
-from events.replaying import advance, progress_of
+from events.pauses import paused_handlers
+from events.replays import advance, progress_of
+from events.replays.running import is_held_back_by_pace
 from events.settling import settle
 
 # A retry that is due later than this is left to the workers.
@@ -26,6 +28,8 @@ Progress = Callable[[dict[str, int]], object]
 def carry_out(replay: Replay, progress: Progress = dict) -> dict[str, int]:
     """Settle a replay's events until all have answered, or those left wait for a later retry.
 
+    It also ends when the replay is paused, or stops by itself.
+
     Handlers with external effects run too, if the replay includes them: each under its lease.
 
     Args:
@@ -35,11 +39,11 @@ def carry_out(replay: Replay, progress: Progress = dict) -> dict[str, int]:
         The counts in the end; what is “released” then is left to the workers.
     """
     advance(replay.id)
-    while (ran := _run_due(replay)) or _has_more_soon(replay):
+    while (ran := _run_due(replay)) or _has_more_soon(replay) or is_held_back_by_pace(replay.id):
         if not ran:
             time.sleep(PAUSE)
         progress(progress_of(replay))
-    advance(replay.id)
+        advance(replay.id)
     return progress_of(replay)
 
 
@@ -64,12 +68,12 @@ def _has_more_soon(replay: Replay) -> bool:
 def _calls(replay: Replay) -> QuerySet[Delivery]:
     """The replay's deliveries to external handlers that settling has handed over.
 
-    Those to a service that is left alone for now are left to the workers.
+    Those to a service that is left alone for now, or paused, are left to the workers.
     """
     handlers = {handler.name for handler in registry.all_handlers() if handler.is_external}
     return Delivery.objects.filter(
         event_id__in=_unsettled(replay).values("id"),
-        handler__in=handlers - breakers.refused(handlers),
+        handler__in=handlers - breakers.refused(handlers) - paused_handlers(),
         replay_id=replay.id,
         status=DeliveryStatus.PENDING,
     )

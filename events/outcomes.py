@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from events import registry
-from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus, ReplayItem
+from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
 from events.retry import RetryPolicy
 from events.rows import execute, insert_rows, update_rows, upsert_rows, write_rows
 from events.states import UNFINISHED, aggregate_status
@@ -220,21 +220,3 @@ def save_processed(events: list[Event], now: datetime) -> None:
 def save_events(events: list[Event]) -> None:
     """Write status, error, due and settling time of many events in one statement."""
     update_rows(events, ["status", "error_message", "due_at", "processed_at"])
-
-
-ANSWER = """
-    UPDATE replay_items SET status = %(answer)s
-    WHERE event_id = ANY(%(ids)b) AND status = 'released'
-"""
-
-
-def answer_replays(events: list[Event], deliveries: Iterable[Delivery]) -> None:
-    """Tell the replays that released these events what came of them."""
-    replayed = {delivery.event_id for delivery in deliveries if delivery.replay_id}
-    for status, answer in (
-        (EventStatus.PROCESSED, ReplayItem.Status.SUCCEEDED),
-        (EventStatus.FAILED, ReplayItem.Status.FAILED),
-    ):
-        ids = [event.id for event in events if event.status == status and event.id in replayed]
-        if ids:
-            execute(ANSWER, {"ids": ids, "answer": str(answer)})

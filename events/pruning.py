@@ -64,7 +64,8 @@ DELETE_EVENTS = """
 DELETE_REPLAY_ITEMS = """
     WITH old AS (
         SELECT id FROM replays
-        WHERE status = 'finished' AND pruned_at IS NULL AND finished_at < %(before)s
+        WHERE status IN ('finished', 'cancelled', 'stopped')
+          AND pruned_at IS NULL AND finished_at < %(before)s
         ORDER BY finished_at LIMIT %(replays)s FOR NO KEY UPDATE SKIP LOCKED
     ), of_items AS (
         DELETE FROM replay_items WHERE id IN (
@@ -116,9 +117,10 @@ def old_events(before: datetime) -> QuerySet[Event]:
 
 
 def old_items(before: datetime) -> QuerySet[ReplayItem]:
-    """The items of replays that finished before that time."""
-    finished = Replay.objects.filter(status=Replay.Status.FINISHED, finished_at__lt=before)
-    return ReplayItem.objects.filter(replay__in=finished.filter(pruned_at=None))
+    """The items of replays that ended before that time."""
+    ends = [Replay.Status.FINISHED, Replay.Status.CANCELLED, Replay.Status.STOPPED]
+    ended = Replay.objects.filter(status__in=ends, finished_at__lt=before)
+    return ReplayItem.objects.filter(replay__in=ended.filter(pruned_at=None))
 
 
 def old_groups(before: datetime) -> QuerySet[FailureGroup]:

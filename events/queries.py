@@ -1,9 +1,8 @@
 """What reads events; every query is of the current tenant."""
 
-from django.db.models import Count, QuerySet
-from django.utils.translation import gettext
+from django.db.models import QuerySet
 
-from events.models import Event, Replay, ReplayItem
+from events.models import Event, Replay
 from salesflow.accounts.context import current_tenant
 
 
@@ -21,13 +20,3 @@ def events_with_deliveries() -> QuerySet[Event]:
 def replays() -> QuerySet[Replay]:
     """The tenant's own replays; one that spans tenants is nobody's."""
     return Replay.objects.filter(tenant=current_tenant())
-
-
-def skipped_in(replay: Replay) -> dict[str, int]:
-    """Why a replay passed events over, in the reader's language → how many."""
-    if replay.status == Replay.Status.FINISHED:
-        notes = replay.skipped_because
-    else:
-        skipped = ReplayItem.objects.filter(replay=replay, status=ReplayItem.Status.SKIPPED)
-        notes = dict(skipped.values_list("note").annotate(Count("id")))
-    return {gettext(note): notes[note] for note in sorted(notes)}

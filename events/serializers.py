@@ -8,8 +8,7 @@ from rest_framework import serializers
 
 from events import registry
 from events.models import Attempt, Delivery, Event, Replay, ReplayItem
-from events.queries import skipped_in
-from events.replaying import progress_of
+from events.replays.progress import progress_of, skipped_in
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
 
 

@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from events import external, journal, metrics
 from events.nudging import MOST_AT_ONCE, nudge_events
-from events.replaying import advance_running_replays
+from events.replays import advance_running_replays
 from events.rows import fetch_rows
 
 log = structlog.get_logger(__name__)

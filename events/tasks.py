@@ -64,7 +64,7 @@ def sweep() -> None:
 @shared_task(name="events.tasks.advance_replays")
 def advance_replays() -> None:
     """Release the next events of running replays."""
-    from events.replaying import advance_running_replays
+    from events.replays import advance_running_replays
 
     advance_running_replays()
 

@@ -8,7 +8,7 @@ from benchmarks.peers import peer_named
 from benchmarks.peers.peer import WARM_UP, Mode
 from benchmarks.waiting import wait_until
 from events.models import Event, EventStatus, ReplayItem
-from events.replaying import start_replay
+from events.replays import start_replay
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 

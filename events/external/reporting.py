@@ -21,7 +21,6 @@ from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
 from events.nudging import after_commit, nudge_events
 from events.outcomes import (
     aggregate,
-    answer_replays,
     log_context,
     record_failure,
     record_success,
@@ -29,6 +28,7 @@ from events.outcomes import (
     save_deliveries,
     save_events,
 )
+from events.replays.answers import answer_replays
 
 log = structlog.get_logger(__name__)
 

@@ -52,6 +52,12 @@ class Replay(models.Model):
         default=list,
         help_text=_("Empty: those that failed."),
     )
+    only_failed = models.BooleanField(
+        _("only where they failed"),
+        default=False,
+        db_default=False,
+        help_text=_("Of named handlers: they do not run again for events that they have handled."),
+    )
     include_external = models.BooleanField(_("with external effects"), default=False)
     kind = models.CharField(
         max_length=10, choices=Kind.choices, default=Kind.REPLAY, db_default=Kind.REPLAY
@@ -116,13 +122,17 @@ class Replay(models.Model):
         verbose_name_plural = _("replays")
         ordering = ["-id"]
         indexes = [
-            # The sweeper: WHERE status = 'running'
-            models.Index(fields=["id"], condition=Q(status="running"), name="replays_running"),
-            # Pruning: WHERE status = 'finished' AND pruned_at IS NULL ORDER BY finished_at
+            # The sweeper and the console: WHERE status = 'running', or another one before the end
+            models.Index(
+                fields=["status", "id"],
+                condition=Q(status__in=["planning", "planned", "running", "paused", "stopped"]),
+                name="replays_open",
+            ),
+            # Pruning: WHERE finished_at < … AND pruned_at IS NULL ORDER BY finished_at
             models.Index(
                 fields=["finished_at"],
-                condition=Q(status="finished", pruned_at=None),
-                name="replays_unpruned",
+                condition=Q(finished_at__isnull=False, pruned_at=None),
+                name="replays_ended",
             ),
         ]
 
@@ -167,6 +177,12 @@ class ReplayItem(models.Model):
             models.Index(
                 fields=["event_id"], condition=Q(status="released"), name="replay_items_released"
             ),
+            # … and the event that was published in its place: WHERE correction_id = ANY(…)
+            models.Index(
+                fields=["correction_id"],
+                condition=Q(status="released", correction_id__isnull=False),
+                name="replay_items_corrected",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -175,4 +191,11 @@ class ReplayItem(models.Model):
     @property
     def note_label(self) -> str:
         """The note in the reader's language, where it is one of ours."""
-        return gettext(self.note)
+        return note_label(self.note)
+
+
+def note_label(note: str) -> str:
+    """A note in the reader's language; what it is about may stand behind a colon."""
+    text, colon, about = note.rpartition(": ")
+    known = gettext(note)
+    return known if known != note or not colon else f"{gettext(text)}: {about}"

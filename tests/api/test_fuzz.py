@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from channels.services import send_message
 from events.models import Event
-from events.replaying import start_replay
+from events.replays import start_replay
 from leads.services import create_lead
 from salesflow.accounts.models import Tenant
 from tests.api.clients import ApiClient

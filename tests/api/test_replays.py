@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from events.models import Event, Replay, ReplayItem
-from events.replaying import advance_running_replays
+from events.replays import advance_running_replays
 from events.testing import handler_of
 from leads.services import create_lead
 from salesflow.accounts.context import tenant_context

@@ -12,7 +12,7 @@ from django.urls import URLResolver, get_resolver
 from channels.models import Conversation
 from channels.services import send_message
 from events.models import Attempt, Delivery, Event, Replay, ReplayItem
-from events.replaying import start_replay
+from events.replays import start_replay
 from events.settling import settle
 from leads.models import Lead
 from leads.services import add_note, create_lead

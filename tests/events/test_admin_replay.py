@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from events.models import Delivery, Event, EventStatus, Replay, ReplayItem
-from events.replaying import advance_running_replays, progress_of
+from events.replays import advance_running_replays, progress_of
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant

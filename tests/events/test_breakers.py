@@ -17,7 +17,7 @@ from events.external.leasing import due_handlers, lease_next
 from events.foreground import carry_out
 from events.models import Attempt, Breaker, Delivery, DeliveryStatus, Event
 from events.registry import Handler
-from events.replaying import start_replay
+from events.replays import start_replay
 from events.retry import Permanent, Retry, RetryPolicy
 from events.settling import settle
 from events.testing import handler_of

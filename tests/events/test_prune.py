@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from events import pruning
 from events.models import Attempt, Delivery, Event, EventStatus, Replay, ReplayItem
-from events.queries import skipped_in
-from events.replaying import advance, progress_of, start_replay
+from events.replays import advance, progress_of, start_replay
+from events.replays.progress import skipped_in
 from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context

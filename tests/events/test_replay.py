@@ -6,7 +6,7 @@ import pytest
 
 from events import replay_event
 from events.models import Attempt, Delivery, Event, EventStatus, Replay, ReplayItem
-from events.replaying import advance_running_replays, progress_of, start_replay
+from events.replays import advance_running_replays, progress_of, start_replay
 from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context

@@ -33,7 +33,7 @@ from events.models import Attempt, Delivery, Event, EventStatus, Replay, ReplayI
 from events.outcomes import aggregate, save_events
 from events.pruning import prune
 from events.publishing import Draft, publish_many
-from events.replaying import advance, advance_running_replays, progress_of, start_replay
+from events.replays import advance, advance_running_replays, progress_of, start_replay
 from events.retry import Permanent, Retry, RetryPolicy
 from events.testing import handler_of
 from salesflow.accounts.ids import uuid7

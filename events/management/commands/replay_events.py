@@ -10,8 +10,8 @@ from events import registry
 from events.foreground import carry_out
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay
 from events.payloads import payload_types
-from events.queries import skipped_in
-from events.replaying import start_replay
+from events.replays import start_replay
+from events.replays.progress import skipped_in
 from salesflow.accounts.commands import PlainCommand, moment
 from salesflow.accounts.models import Tenant
 from salesflow.accounts.queries import get_tenant

@@ -1,0 +1,37 @@
+"""Replays: failed handlers run again, as a durable job over a frozen selection of events.
+
+A replay is planned (`planning`), started, paused, resumed or cancelled by people (`actions`),
+carried on by workers and the sweeper (`running`), which ask whether it may go on and how fast
+(`judging`) and let the engine have its events (`releasing`); what came of them is told by the
+workers that settle them (`answers`), and to whoever watches (`progress`).
+"""
+
+from events.replays.actions import (
+    TooLate,
+    cancel,
+    change_pace,
+    pause,
+    replay_event,
+    resume,
+    start,
+    start_replay,
+)
+from events.replays.planning import plan_in_background, plan_replay
+from events.replays.progress import progress_of
+from events.replays.running import advance, advance_running_replays
+
+__all__ = [
+    "TooLate",
+    "advance",
+    "advance_running_replays",
+    "cancel",
+    "change_pace",
+    "pause",
+    "plan_in_background",
+    "plan_replay",
+    "progress_of",
+    "replay_event",
+    "resume",
+    "start",
+    "start_replay",
+]

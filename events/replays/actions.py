@@ -1,0 +1,231 @@
+"""What people do with replays: start, pause, resume, cancel. Of two who try, one is told so."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from events.models import Event, Replay
+from events.nudging import after_commit, nudge_replays
+from events.replays.auditing import note
+from events.replays.planning import forget_items, freeze, refuse_unknown
+from events.replays.running import advance
+from salesflow.accounts.context import _current_tenant
+from salesflow.accounts.models import Tenant, User
+
+Status = Replay.Status
+# Per cent of failures at which a canary ends, where nobody says.
+STOP_PERCENT = 10
+
+
+class TooLate(Exception):
+    """The replay is not any more what it was when somebody decided about it."""
+
+
+# --- Starting -----------------------------------------------------------------------------------
+
+
+def replay_event(
+    event_id: UUID | str,
+    *,
+    reason: str = "",
+    handlers: Sequence[str] = (),
+    include_external: bool = False,
+    actor: User | None = None,
+) -> Replay:
+    """Replay one event; its handlers run in a worker.
+
+    Args:
+        event_id: an event of the current tenant; of any where none is current (a shell).
+        reason: why, for the record.
+        handlers: run these again, whatever came of them; by default those that failed.
+        include_external: also run handlers that are skipped on replay.
+
+    Raises:
+        Event.DoesNotExist: no such event, or another tenant's.
+        ValueError: an unknown handler.
+    """
+    tenant = _current_tenant.get()
+    events = Event.unscoped.filter(pk=event_id)
+    events = events.filter(tenant=tenant) if tenant else events
+    if not events.exists():
+        raise Event.DoesNotExist(f"There is no event {event_id}.")
+    replay = start_replay(
+        events,
+        reason=reason,
+        handlers=handlers,
+        include_external=include_external,
+        actor=actor,
+    )
+    advance(replay.id)
+    return replay
+
+
+def start_replay(
+    events: models.QuerySet[Event],
+    *,
+    reason: str,
+    handlers: Sequence[str] = (),
+    include_external: bool = False,
+    actor: User | None = None,
+    tenant: Tenant | None = None,
+) -> Replay:
+    """Freeze a selection of events and replay it in the background; see `replay_event`.
+
+    Args:
+        events: the selection; what joins it later stays out.
+        tenant: whose replay it is, by default the current tenant's; None spans tenants.
+
+    Raises:
+        ValueError: an unknown handler.
+    """
+    refuse_unknown(handlers)
+    with transaction.atomic():
+        replay: Replay = Replay.objects.create(
+            tenant=tenant or _current_tenant.get(),
+            reason=reason,
+            actor=actor,
+            handlers=list(handlers),
+            include_external=include_external,
+            started_at=Now(),
+            released_at=_a_second_ago(),
+        )
+        replay.selected = freeze(replay, events)
+        replay.save(update_fields=["selected"])
+        note("started", replay, actor=actor, reason=reason)
+        after_commit(nudge_replays)
+    return replay
+
+
+def start(
+    replay: Replay,
+    *,
+    actor: User | None,
+    reason: str,
+    has_canary: bool = False,
+    pace: int | None = None,
+    stop_percent: int | None = None,
+    include_external: bool = False,
+    handlers: Sequence[str] = (),
+) -> None:
+    """Run what was planned.
+
+    Args:
+        has_canary: 1, 10, 100 events first, each step when the one before has answered.
+        pace: events per second; None: as fast as the workers can.
+        stop_percent: failures among a hundred answers at which it stops by itself; None: goes on
+            whatever fails. A canary without one stops at STOP_PERCENT.
+        include_external: also run handlers that are skipped on replay.
+        handlers: only these of the handlers that failed; by default all that were planned.
+
+    Raises:
+        TooLate: somebody else started or cancelled it.
+        ValueError: an unknown handler.
+    """
+    refuse_unknown(handlers)
+    given: dict[str, Any] = {
+        "reason": reason,
+        "actor": actor,
+        "has_canary": has_canary,
+        "pace": pace,
+        "stop_percent": STOP_PERCENT if has_canary and stop_percent is None else stop_percent,
+        "include_external": include_external,
+    }
+    if handlers:
+        given |= {"handlers": list(handlers), "only_failed": _only_failed(replay)}
+    times = {"started_at": Now(), "released_at": _a_second_ago()}
+    with transaction.atomic():
+        _change(replay, [Status.PLANNED], Status.RUNNING, **given, **times)
+        note("started", replay, actor=actor, reason=reason)
+        after_commit(nudge_replays)
+
+
+def _only_failed(replay: Replay) -> bool:
+    """Whether a choice among the planned handlers is one among those that failed."""
+    return replay.only_failed or not replay.handlers
+
+
+# --- While it runs ------------------------------------------------------------------------------
+
+
+def pause(replay: Replay, *, actor: User | None, reason: str = "") -> None:
+    """Release nothing more until somebody resumes it; what was released runs to its end.
+
+    Raises:
+        TooLate: it does not run.
+    """
+    with transaction.atomic():
+        _change(replay, [Status.RUNNING], Status.PAUSED)
+        note("paused", replay, actor=actor, reason=reason)
+
+
+def resume(replay: Replay, *, actor: User | None, reason: str = "") -> None:
+    """Go on after a pause; after it stopped by itself, too, and then whatever fails.
+
+    Raises:
+        TooLate: it was neither paused nor stopped, or its list of events was pruned.
+    """
+    with transaction.atomic():
+        goes_on_anyway = replay.status == Status.STOPPED
+        anew = {"stop_percent": None, "has_canary": False} if goes_on_anyway else {}
+        expected = Status.STOPPED if goes_on_anyway else Status.PAUSED
+        times = {"finished_at": None, "released_at": _a_second_ago()}
+        _change(replay, [expected], Status.RUNNING, **anew, **times)
+        note("resumed", replay, actor=actor, reason=reason)
+        after_commit(nudge_replays)
+
+
+def cancel(replay: Replay, *, actor: User | None, reason: str = "") -> None:
+    """Release nothing more, for ever; what was released runs to its end and is counted.
+
+    Raises:
+        TooLate: it has ended already.
+    """
+    before = [Status.PLANNING, Status.PLANNED, Status.RUNNING, Status.PAUSED, Status.STOPPED]
+    with transaction.atomic():
+        _change(replay, before, Status.CANCELLED, finished_at=Now())
+        note("cancelled", replay, actor=actor, reason=reason)
+        if replay.started_at is None:
+            forget_items([replay.id])
+
+
+def change_pace(replay: Replay, pace: int | None, *, actor: User | None) -> None:
+    """Release faster or slower from now on; None: as fast as the workers can.
+
+    Raises:
+        TooLate: it has ended.
+    """
+    with transaction.atomic():
+        before = [Status.RUNNING, Status.PAUSED, Status.STOPPED]
+        _change(replay, before, F("status"), pace=pace, released_at=_a_second_ago())
+        note("paced", replay, actor=actor, pace=pace)
+        after_commit(nudge_replays)
+
+
+# --- Deciding -----------------------------------------------------------------------------------
+
+
+def _change(replay: Replay, before: list[str], after: Any, **fields: Any) -> None:
+    """Change the status of the row if nobody was faster; `replay` then says what the row says."""
+    rows = Replay.objects.filter(pk=replay.pk, status__in=before, pruned_at=None)
+    changed = rows.update(status=after, **fields)
+    replay.refresh_from_db()
+    if not changed:
+        raise TooLate(_too_late(replay))
+
+
+def _too_late(replay: Replay) -> str:
+    if replay.status == Status.STOPPED and replay.pruned_at:
+        return _("The list of its events was pruned: plan it anew.")
+    text = _("Somebody was faster, or it has moved on: the replay is “%(status)s” now.")
+    return text % {"status": replay.get_status_display()}
+
+
+def _a_second_ago() -> Any:
+    """From where a pace counts: a second's worth may go at once."""
+    return Now() - Value(timedelta(seconds=1))

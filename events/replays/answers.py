@@ -1,0 +1,83 @@
+"""Answers: what came of replayed events is told to their replays in the settling transaction.
+
+Replays' rows are written last and in one order, by workers and releasers alike: nobody who holds
+one waits for an event.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from events.models import Delivery, Event, EventStatus, Replay
+from events.models.delivery import DeliveryStatus
+from events.nudging import after_commit, nudge_replays
+from events.replays.judging import CAME_BACK, WINDOW
+from events.rows import Row, fetch_rows
+
+ANSWER = f"""
+    WITH answered AS (
+        UPDATE replay_items AS item
+        SET status = CASE WHEN failed THEN 'failed' ELSE 'succeeded' END,
+            came_back = failed AND EXISTS (
+                SELECT FROM deliveries WHERE deliveries.event_id = found.event_id
+                  AND deliveries.replay_id = item.replay_id AND deliveries.status = 'failed'
+                  AND {CAME_BACK}
+            )
+        FROM (
+            SELECT id, event_id, event_id = ANY(%(failed)b::uuid[]) AS failed FROM replay_items
+            WHERE event_id = ANY(%(ids)b) AND status = 'released' AND correction_id IS NULL
+            UNION ALL
+            SELECT id, correction_id, correction_id = ANY(%(failed)b::uuid[]) FROM replay_items
+            WHERE correction_id = ANY(%(ids)b) AND status = 'released'
+        ) AS found WHERE item.id = found.id AND item.status = 'released'
+        RETURNING item.replay_id, item.status
+    )
+    SELECT replay_id, count(*) FILTER (WHERE status = 'succeeded'),
+           count(*) FILTER (WHERE status = 'failed')
+    FROM answered GROUP BY replay_id ORDER BY replay_id
+"""  # noqa: S608 (a constant)
+LOCK_REPLAYS = """
+    SELECT id FROM replays WHERE id = ANY(%(ids)b) ORDER BY id FOR NO KEY UPDATE
+"""
+COUNT = """
+    UPDATE replays SET succeeded = replays.succeeded + told.succeeded,
+                       failed = replays.failed + told.failed
+    FROM unnest(%(ids)b, %(succeeded)s::int[], %(failed)s::int[]) AS told (id, succeeded, failed)
+    WHERE replays.id = told.id
+    RETURNING replays.status, told.failed > 0 AND stop_percent IS NOT NULL,
+              selected - released - skipped, released - replays.succeeded - replays.failed
+"""
+
+
+def answer_replays(events: list[Event], deliveries: Iterable[Delivery]) -> None:
+    """Tell the replays that released these events what came of them."""
+    replayed = [delivery for delivery in deliveries if delivery.replay_id]
+    ids = {delivery.event_id for delivery in replayed}
+    settled = [e for e in events if e.status != EventStatus.PENDING and e.id in ids]
+    if settled and (told := _answer(settled)):
+        _count(told)
+    if any(map(_has_failed_once, replayed)):
+        # Enough for a canary to end.
+        after_commit(nudge_replays)
+
+
+def _has_failed_once(delivery: Delivery) -> bool:
+    return delivery.status == DeliveryStatus.PENDING and delivery.failures == 1
+
+
+def _answer(events: list[Event]) -> list[Row]:
+    """Write the answers on the items; returns (replay, succeeded, failed) of each replay."""
+    failed = [event.id for event in events if event.status == EventStatus.FAILED]
+    return fetch_rows(ANSWER, {"ids": [event.id for event in events], "failed": failed})
+
+
+def _count(told: list[Row]) -> None:
+    ids: list[UUID]
+    ids, succeeded, failed = (list(column) for column in zip(*told, strict=True))
+    values: dict[str, Any] = {"ids": ids, "succeeded": succeeded, "failed": failed}
+    if len(ids) > 1:
+        fetch_rows(LOCK_REPLAYS, values)
+    for status, is_suspicious, waiting, unanswered in fetch_rows(COUNT, values):
+        has_room = waiting > 0 and unanswered <= WINDOW // 2
+        if status == Replay.Status.RUNNING and (is_suspicious or has_room or unanswered <= 0):
+            after_commit(nudge_replays)

@@ -1,0 +1,35 @@
+"""What stays of every replay, beside its row: a line for each turn that it took."""
+
+from typing import Any
+
+from events import audit
+from events.models import Replay
+from salesflow.accounts.models import User
+
+
+def note(
+    verb: str, replay: Replay, *, actor: User | None = None, reason: str = "", **details: Any
+) -> None:
+    """Write the line "replay.<verb>", in the caller's transaction.
+
+    Args:
+        actor: who did it; None: a program, or the replay by itself.
+        details: beside what every line about a replay says.
+    """
+    told = {
+        "events": replay.selected,
+        "handlers": replay.handlers,
+        "external": replay.include_external,
+        "selection": replay.selection,
+        "succeeded": replay.succeeded,
+        "failed": replay.failed,
+        "skipped": replay.skipped,
+    }
+    audit.record(
+        f"replay.{verb}",
+        replay,
+        actor=actor,
+        tenant=replay.tenant,
+        reason=reason,
+        details=told | details,
+    )

@@ -1,0 +1,173 @@
+"""Judging a replay while it runs: may it go on, and how many of its events may go next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from events.models import Replay, ReplayItem
+from events.rows import fetch_rows
+
+# How many events have gone when a step of the canary ends: 1, then 10, then 100.
+CANARY = (1, 11, 111)
+# Unanswered at once: a fresh event waits behind no more than these.
+WINDOW = 2000
+# Seconds' worth of a pace that may go at once, where nobody has come by for longer.
+BURST = timedelta(seconds=3)
+# Without a canary, so many answers say whether too many are failures.
+ENOUGH_ANSWERS = 20
+
+# The failure that an attempt of a replay met was met by the last attempt before the replay; for a
+# correction, by the original.
+CAME_BACK = """
+    EXISTS (
+        SELECT FROM attempts AS again
+        WHERE again.delivery_id = deliveries.id AND again.replay_id = item.replay_id
+          AND again.status = 'failed' AND again.group_id = coalesce((
+            SELECT before.group_id FROM attempts AS before
+            WHERE before.delivery_id = deliveries.id AND before.status = 'failed'
+              AND before.replay_id IS DISTINCT FROM item.replay_id
+            ORDER BY before.number DESC LIMIT 1
+          ), (
+            SELECT original.group_id FROM deliveries AS original
+            WHERE item.correction_id IS NOT NULL AND original.event_id = item.event_id
+              AND original.handler = deliveries.handler
+          ))
+    )
+"""
+# A first failure counts at once, whatever the handler's patience: retries may take hours.
+FAILING = f"""
+    SELECT count(*), count(*) FILTER (WHERE came_back) FROM (
+        SELECT bool_or({CAME_BACK}) AS came_back
+        FROM replay_items AS item JOIN deliveries
+          ON deliveries.event_id = coalesce(item.correction_id, item.event_id)
+          AND deliveries.replay_id = item.replay_id
+        WHERE item.replay_id = %(replay)s AND item.status = 'released' AND deliveries.failures > 0
+        GROUP BY item.id
+    ) AS failing
+"""  # noqa: S608 (a constant)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a running replay stands.
+
+    Attributes:
+        now: the database's time.
+        waiting: events that were not released yet.
+        unanswered: released ones that have not come to an end.
+        failing: those of them that have failed at least once.
+        failed: failures among the answers; a first failure is one, though it is tried again.
+    """
+
+    now: datetime
+    waiting: int
+    unanswered: int = 0
+    failing: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+    @property
+    def answers(self) -> int:
+        """How many have shown what becomes of them."""
+        return self.succeeded + self.failed
+
+    @property
+    def silent(self) -> int:
+        """Released ones of which nothing was heard: they run, or wait for their handler."""
+        return self.unanswered - self.failing
+
+
+def standing_of(replay: Replay, now: datetime) -> Standing:
+    """How the replay stands, from its own row; first failures are looked up if they matter."""
+    failing = _failing_in(replay)[0] if replay.stop_percent is not None else 0
+    return Standing(
+        now,
+        waiting=max(0, replay.selected - replay.released - replay.skipped),
+        unanswered=max(0, replay.released - replay.succeeded - replay.failed),
+        failing=failing,
+        succeeded=replay.succeeded,
+        failed=replay.failed + failing,
+    )
+
+
+def _failing_in(replay: Replay) -> tuple[int, int]:
+    """How many released events have failed at least once, and how many of them as before."""
+    [(failing, came_back)] = fetch_rows(FAILING, {"replay": replay.id})
+    return failing, came_back
+
+
+# --- May it go on? ------------------------------------------------------------------------------
+
+
+def must_stop(replay: Replay, standing: Standing) -> bool:
+    """Whether more has failed than the replay puts up with, and there is something left to save."""
+    if replay.stop_percent is None or not standing.waiting:
+        return False
+    step = next((end for end in CANARY if replay.has_canary and replay.released <= end), None)
+    if step is None and standing.answers < ENOUGH_ANSWERS:
+        return False
+    # Of a step all are counted, answered or not: more than this will not come back as successes.
+    of = min(step, replay.released + standing.waiting) if step else standing.answers
+    return standing.failed * 100 > replay.stop_percent * of
+
+
+def why_stopped(replay: Replay, standing: Standing) -> dict[str, int]:
+    """What is told of a replay that stops by itself; see `stopped_sentence`."""
+    failed = ReplayItem.objects.filter(replay=replay, status=ReplayItem.Status.FAILED)
+    came_back = failed.filter(came_back=True).count() + _failing_in(replay)[1]
+    return {
+        "failed": standing.failed,
+        "answers": standing.answers,
+        "came_back": came_back,
+        "limit": replay.stop_percent or 0,
+        "untouched": standing.waiting,
+    }
+
+
+def stopped_sentence(told: Mapping[str, Any]) -> str:
+    """Why a replay stopped by itself, in the reader's language."""
+    if told["came_back"] == told["failed"]:
+        text = _("The failure came back: %(failed)d of %(answers)d events failed as before.")
+    elif told["came_back"]:
+        text = _("%(failed)d of %(answers)d events failed again, %(came_back)d of them as before.")
+    else:
+        text = _("%(failed)d of %(answers)d events failed, none of them as before.")
+    limit = _("It stops above %(limit)d %%; %(untouched)d events were not touched.")
+    return f"{text} {limit}" % told
+
+
+# --- How many next? -----------------------------------------------------------------------------
+
+
+def room_for(replay: Replay, standing: Standing, *, heeds_pace: bool = True) -> int:
+    """How many events may be released now: by the canary, the window, and the pace."""
+    room = min(standing.waiting, WINDOW - standing.unanswered)
+    if replay.has_canary:
+        room = min(room, _left_of_step(replay.released, standing.silent, room))
+    if replay.pace and heeds_pace:
+        allowed = (standing.now - _paid_until(replay, standing.now)) / timedelta(seconds=1)
+        room = min(room, int(allowed * replay.pace))
+    return max(0, room)
+
+
+def _left_of_step(released: int, silent: int, otherwise: int) -> int:
+    """How much the canary's step has left; the next one begins when no event is silent."""
+    for end in CANARY:
+        if released < end or (released == end and silent):
+            return end - released
+    return otherwise
+
+
+def _paid_until(replay: Replay, now: datetime) -> datetime:
+    """Up to when the pace is used up; what nobody used for long is lost."""
+    return max(replay.released_at or now, now - BURST)
+
+
+def paid_after(replay: Replay, released: int, now: datetime) -> datetime:
+    """Up to when the pace is used up, once so many more are released."""
+    if not replay.pace:
+        return now
+    return _paid_until(replay, now) + timedelta(seconds=released / replay.pace)
