@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import translation
 from structlog.contextvars import bound_contextvars
 
-from events import metrics, ordering, registry, tracing
+from events import metrics, ordering, pauses, registry, tallies, tracing
 from events.context import event_context
 from events.failures.grouping import Failure, count_failures, find_groups
 from events.journal import Trial
@@ -63,7 +63,7 @@ class Batch:
         known: event id → handler → delivery, of events with more than successes at once.
         held_up: where an ordered handler has to wait → the event that it waits for.
         succeeded_in_order: where an ordered handler succeeded.
-        calls: what handlers were called, for the metrics.
+        calls: what handlers were called, for the metrics: name, tenant, outcome, events, seconds.
     """
 
     taken: Taken
@@ -76,7 +76,7 @@ class Batch:
     failures: list[Failure] = field(default_factory=list)
     held_up: dict[ordering.Place, ordering.Blocker] = field(default_factory=dict)
     succeeded_in_order: set[ordering.Place] = field(default_factory=set)
-    calls: list[tuple[str, metrics.Outcome, int, float]] = field(default_factory=list)
+    calls: list[tuple[str, UUID, metrics.Outcome, int, float]] = field(default_factory=list)
 
     @classmethod
     def of(cls, taken: Taken, trial: Trial | None = None) -> "Batch":
@@ -128,6 +128,9 @@ class Batch:
         ordering.lock_places(_places_of(groups))
         for (name, tenant_id), works in groups.items():
             handler, tenant = registry.get_handler(name), self.tenants.get(tenant_id)
+            if name in self.taken.paused and not (handler and handler.is_external):
+                self._park(name, works)
+                continue
             if handler is None:
                 self._fail(name, works, LookupError(f"No installed app has a handler “{name}”."))
                 continue
@@ -176,6 +179,12 @@ class Batch:
                 self.touched.append(delivery)
         after_commit(nudge_external, len(works))
 
+    def _park(self, handler: str, works: list[Work]) -> None:
+        for work in works:
+            delivery = self._delivery_of(work, handler)
+            pauses.park(delivery)
+            self.touched.append(delivery)
+
     def _delivery_of(self, work: Work, handler: str) -> Delivery:
         """The work's delivery, made where it has none."""
         if work.delivery is None:
@@ -213,7 +222,8 @@ class Batch:
     # --- Outcomes -------------------------------------------------------------------------------
 
     def _succeed(self, handler: Handler, works: list[Work], seconds: float) -> None:
-        self.calls.append((handler.name, "succeeded", len(works), seconds))
+        tenant_id = works[0].event.tenant_id
+        self.calls.append((handler.name, tenant_id, "succeeded", len(works), seconds))
         duration_ms = seconds * 1000 / len(works)
         for work in works:
             if work.delivery is None:
@@ -238,7 +248,7 @@ class Batch:
             self._hold_up(handler, work.event)
             gave_up = delivery.status == DeliveryStatus.FAILED
             outcome: metrics.Outcome = "failed" if gave_up else "retried"
-            self.calls.append((handler, outcome, 1, seconds))
+            self.calls.append((handler, work.event.tenant_id, outcome, 1, seconds))
 
     def _fail_lost(self, groups: dict[tuple[str, UUID], list[Work]], trial: Trial) -> None:
         """Fail the handler that ends workers; the event's others run in the next batch."""
@@ -281,11 +291,14 @@ class Batch:
         answer_replays(events, (d for event in events for d in self.known[event.id].values()))
 
     def _count(self) -> None:
-        for handler, outcome, events, seconds in self.calls:
+        for handler, tenant_id, outcome, events, seconds in self.calls:
             metrics.handled(handler, outcome, events, seconds)
+            tallies.note_handled(handler, tenant_id, outcome, events, seconds)
         final = [event for event in self.events if event.status != EventStatus.PENDING]
-        for (event_type, status), events in Counter((e.type, e.status) for e in final).items():
+        counts = Counter((event.type, event.tenant_id, event.status) for event in final)
+        for (event_type, tenant_id, status), events in counts.items():
             metrics.settled(event_type, status, events)
+            tallies.note_settled(event_type, tenant_id, status, events)
 
 
 def _places_of(groups: dict[tuple[str, UUID], list[Work]]) -> list[ordering.Place]:

@@ -5,6 +5,7 @@ one event at once, and the locks of a worker that died vanish with its connectio
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.conf import settings
@@ -100,7 +101,7 @@ def _without_suspects(taken: Taken, token: int) -> Batch:
     innocent = [event for event in taken.events if event.id not in crashes]
     rotation.has_more |= bool(crashes)
     if innocent:
-        return Batch.of(Taken(taken.now, innocent))
+        return Batch.of(replace(taken, events=innocent))
     batch_size.be_cautious()
     suspect = taken.events[0]
-    return Batch.of(Taken(taken.now, [suspect]), journal.Trial(token, crashes[suspect.id]))
+    return Batch.of(replace(taken, events=[suspect]), journal.Trial(token, crashes[suspect.id]))

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from events import external, journal, metrics
+from events import external, journal, metrics, pauses, tallies
 from events.nudging import MOST_AT_ONCE, nudge_events
 from events.replays import advance_running_replays
 from events.rows import fetch_rows
@@ -36,15 +36,17 @@ ANYTHING_DUE = """
 
 
 def sweep() -> None:
-    """Wake workers for due retries, lost nudges and dead batches, and carry replays on.
+    """Wake workers for due retries, lost nudges and resumed handlers, and carry replays on.
 
     What goes wrong with one of these is logged and keeps none of the others.
     """
     for step in (
+        pauses.let_go,
         wake_workers,
         external.sweep,
         advance_running_replays,
         journal.delete_dead_entries,
+        tallies.prune,
     ):
         _attempt(step)
     metrics.swept()

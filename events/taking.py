@@ -38,7 +38,8 @@ TAKE_DUE: LiteralString = """
     ), last AS (
         SELECT tenant_id FROM waiting WHERE number = %(most)s
     )
-    SELECT statement_timestamp(), (SELECT tenant_id FROM last), (SELECT count(*) FROM due), taken.*
+    SELECT statement_timestamp(), (SELECT array_agg(handler::text) FROM handler_pauses),
+           (SELECT tenant_id FROM last), (SELECT count(*) FROM due), taken.*
     FROM (SELECT 1) AS always LEFT JOIN (
         due CROSS JOIN LATERAL (
             SELECT {columns} FROM events
@@ -50,8 +51,9 @@ TAKE_DUE: LiteralString = """
     ) ON true
 """
 TAKE_NAMED: LiteralString = """
-    SELECT statement_timestamp(), NULL, 0, taken.* FROM (SELECT 1) AS always
-    LEFT JOIN (
+    SELECT statement_timestamp(), (SELECT array_agg(handler::text) FROM handler_pauses),
+           NULL, 0, taken.*
+    FROM (SELECT 1) AS always LEFT JOIN (
         SELECT {columns} FROM events
         WHERE id = ANY(%(ids)b) AND status = 'pending' FOR NO KEY UPDATE SKIP LOCKED
     ) AS taken ON true
@@ -66,12 +68,14 @@ class Taken:
     Attributes:
         now: the database's time, which alone decides what is due: workers' clocks may differ.
         events: in the order in which they were published.
+        paused: the handlers that are paused, see `events.pauses`.
         next_after: the tenant behind which the next take begins, where this one did not see all.
         tenants: how many had something due.
     """
 
     now: datetime
     events: list[Event]
+    paused: frozenset[str] = frozenset()
     next_after: UUID = FIRST
     tenants: int = 0
 
@@ -177,7 +181,7 @@ def _statement(text: LiteralString, model: type[models.Model] = Event) -> bytes:
 
 def _taken(rows: list[Row]) -> Taken:
     """What the rows of either statement hold: one without an event says that nothing was due."""
-    events = [Event.from_db("default", _columns(Event), row[3:]) for row in rows if row[3]]
+    events = [Event.from_db("default", _columns(Event), row[4:]) for row in rows if row[4]]
     events.sort(key=lambda event: event.position)
-    now, next_after, tenants = rows[0][:3]
-    return Taken(now, events, next_after or FIRST, tenants)
+    now, paused, next_after, tenants = rows[0][:4]
+    return Taken(now, events, frozenset(paused or ()), next_after or FIRST, tenants)

@@ -7,7 +7,7 @@ in its title, so that a mouse, a screen reader and a test find the numbers that 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-HEIGHT = 100.0
+HEIGHT, SPARK = 100.0, 20.0
 # Of a column's width: the rest keeps it from its neighbour.
 FILLED = 0.8
 # So high is what is not nothing: one failure among a million has to be seen.
@@ -100,14 +100,15 @@ def round_up(value: float) -> float:
     return edge
 
 
-def sparkline(values: Sequence[float], width: float = HEIGHT, height: float = 20.0) -> str:
-    """The points of a polyline through the values, for a drawing of that size.
+def sparkline(values: Sequence[float], *, top: float = 0.0) -> str:
+    """The points of a polyline through the values, in a drawing 100 wide and 20 high.
 
-    The highest value touches the upper edge; where all are 0 it lies at the bottom.
+    Args:
+        top: the value at the upper edge; by default the highest. All zeros lie at the bottom.
     """
-    top, last = max([*values, 0.0]) or 1.0, max(1, len(values) - 1)
+    edge, last = top or max([*values, 0.0]) or 1.0, max(1, len(values) - 1)
     return " ".join(
-        f"{_short(width * index / last)},{_short(height - height * max(0.0, value) / top)}"
+        f"{_short(HEIGHT * index / last)},{_short(SPARK * (1 - max(0.0, value) / edge))}"
         for index, value in enumerate(values)
     )
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from structlog.contextvars import bound_contextvars
 
-from events import breakers, metrics, ordering, registry
+from events import breakers, metrics, ordering, registry, tallies
 from events.external.calling import Result
 from events.external.leasing import Lease
 from events.external.transactions import brief_transaction
@@ -118,15 +118,19 @@ def _record(ended: Ended, now: datetime) -> Attempt | None:
     delivery.worker = ended.worker
     if attempt:
         attempt.worker = ended.worker
-    seconds = result.duration_ms / 1000
-    count = partial(metrics.handled, delivery.handler, OUTCOMES[delivery.status], 1, seconds)
-    transaction.on_commit(count)
+    outcome, seconds = OUTCOMES[delivery.status], result.duration_ms / 1000
+    transaction.on_commit(partial(_count_call, delivery, outcome, seconds))
     return attempt
 
 
 def _failure_of(ended: Ended, attempt: Attempt) -> Failure | None:
     error = ended.result.error
     return Failure.of(ended.delivery.event.tenant_id, attempt, error) if error else None
+
+
+def _count_call(delivery: Delivery, outcome: metrics.Outcome, seconds: float) -> None:
+    metrics.handled(delivery.handler, outcome, 1, seconds)
+    tallies.note_handled(delivery.handler, delivery.event.tenant_id, outcome, 1, seconds)
 
 
 def _aggregate(calls: Sequence[Ended], now: datetime) -> None:
@@ -145,7 +149,12 @@ def _aggregate(calls: Sequence[Ended], now: datetime) -> None:
     answer_replays(settled, (row for rows in deliveries.values() for row in rows))
     for event in settled:
         if event.status != EventStatus.PENDING:
-            transaction.on_commit(partial(metrics.settled, event.type, event.status))
+            transaction.on_commit(partial(_count_settled, event))
+
+
+def _count_settled(event: Event) -> None:
+    metrics.settled(event.type, event.status)
+    tallies.note_settled(event.type, event.tenant_id, event.status)
 
 
 def _has_parked(deliveries: list[Delivery]) -> bool:
