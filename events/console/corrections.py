@@ -18,7 +18,7 @@ from events.corrections import CorrectionRefused, Patch, correct_event
 from events.corrections.checking import payload_class
 from events.corrections.previewing import preview_of, read_payload, with_readable_payload
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay
-from events.replays.planning import plan_in_background
+from events.replays import plan_for_page
 from events.selections import Selection
 from salesflow.accounts.admin_pagination import MOST_COUNTED
 from salesflow.accounts.queries import visible_rows
@@ -160,7 +160,7 @@ def _failed_events(request: HttpRequest, selection: Selection) -> QuerySet[Event
 def _plan(request: HttpRequest, selection: Selection, patch: Patch) -> HttpResponse:
     user: Any = request.user
     kind = Replay.Kind.CORRECTION
-    replay = plan_in_background(selection, actor=user, kind=kind, patch=patch.as_json())
+    replay = plan_for_page(selection, actor=user, kind=kind, patch=patch.as_json())
     return redirect("admin:events_replay_change", replay.pk)
 
 

@@ -16,7 +16,7 @@ from events.replays.actions import (
     start,
     start_replay,
 )
-from events.replays.planning import plan_in_background, plan_replay
+from events.replays.planning import plan_for_page, plan_replay
 from events.replays.progress import progress_of
 from events.replays.running import advance, advance_running_replays
 
@@ -27,7 +27,7 @@ __all__ = [
     "cancel",
     "change_pace",
     "pause",
-    "plan_in_background",
+    "plan_for_page",
     "plan_replay",
     "progress_of",
     "replay_event",

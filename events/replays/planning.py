@@ -107,12 +107,20 @@ def plan_replay(
 
 
 @transaction.atomic
-def plan_in_background(
+def plan_for_page(
     selection: Selection, *, actor: User, kind: str = Replay.Kind.REPLAY, patch: Any = None
 ) -> Replay:
-    """As `plan_replay` of what the actor may see, but at the next sweep, however much it is."""
+    """As `plan_replay`, of what the actor may see; more than a page can wait for at the next sweep.
+
+    Returns:
+        The plan, or the replay that is “being planned”.
+    """
     replay = _draft(selection, actor=actor, kind=kind, patch=patch)
-    after_commit(nudge_replays)
+    rows = visible_rows(actor, Event)
+    if _meant(replay, selection.events(rows)).order_by()[: MOST_AT_ONCE + 1].count() > MOST_AT_ONCE:
+        after_commit(nudge_replays)
+    else:
+        fill_plan(replay, rows)
     return replay
 
 
@@ -146,7 +154,7 @@ def refuse_unknown(handlers: Iterable[str]) -> None:
 
 
 def fill_plans() -> None:
-    """Freeze what `plan_in_background` was asked for; one that was interrupted begins anew."""
+    """Freeze what `plan_for_page` has left; one that was interrupted begins anew."""
     waiting = Replay.objects.filter(status=Replay.Status.PLANNING).order_by("id")
     for replay_id in waiting.values_list("id", flat=True):
         with transaction.atomic():
@@ -159,7 +167,7 @@ def fill_plan(replay: Replay, rows: QuerySet[Event]) -> None:
     """Freeze the replay's selection among `rows`, and count it."""
     selection = Selection.from_json(replay.selection)
     events = selection.events(rows)
-    narrowed = events if _takes_any(replay, selection) else events.filter(status="failed")
+    narrowed = _meant(replay, events)
     replay.selected = freeze(replay, narrowed)
     replay.plan = _counted(replay) | {"left_out": _left_out(events, narrowed, selection)}
     if replay.tenant_id is None and len(replay.plan["tenants"]) == 1:
@@ -168,9 +176,12 @@ def fill_plan(replay: Replay, rows: QuerySet[Event]) -> None:
     replay.save(update_fields=["selected", "plan", "tenant", "status"])
 
 
-def _takes_any(replay: Replay, selection: Selection) -> bool:
-    """Whether events that did not fail are meant, too."""
-    return bool(selection.status or (replay.handlers and not replay.only_failed))
+def _meant(replay: Replay, events: QuerySet[Event]) -> QuerySet[Event]:
+    """Those of the selection that failed, unless others are asked for."""
+    names_handlers = replay.handlers and not replay.only_failed
+    if replay.kind == Replay.Kind.REPLAY and (replay.selection.get("status") or names_handlers):
+        return events
+    return events.filter(status=EventStatus.FAILED)
 
 
 def freeze(replay: Replay, events: QuerySet[Event]) -> int:
