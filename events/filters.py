@@ -1,6 +1,6 @@
 """What the API's lists of events can be narrowed by."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -11,12 +11,9 @@ from rest_framework import exceptions
 from events.models import Event, EventStatus
 from events.payloads import payload_types
 from events.queries import type_was_published
-from salesflow.accounts.ids import first_uuid7_of
+from salesflow.accounts.ids import CLOCKS_DIFFER, first_uuid7_of
 from salesflow.accounts.rest.filters import MomentFilter
 
-# By no more the clock that makes ids and the database's differ, nor do an event's making and its
-# recording.
-CLOCKS_DIFFER = timedelta(days=1)
 ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
 
 

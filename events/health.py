@@ -12,25 +12,33 @@ from django.utils.translation import gettext as _
 from events import registry
 from events.backlog import MOST_COUNTED, Backlog, Waiting, probe, read_backlog
 from events.circuit import CircuitState
-from salesflow.accounts.ids import first_uuid7_of
+from salesflow.accounts.ids import CLOCKS_DIFFER, first_uuid7_of
 
 # Fewer failed attempts than this say nothing: one alone may be a bad address, not a bad handler.
 FEWEST_FAILURES = 3
 MOST_FAILURES = 100_000
+# No log is older, and no window needs to be wider.
+EVER = timedelta(days=36_500)
 
+# When an event was recorded the database's clock says, its id the publisher's: the id tells only
+# where to begin.
 FAILING = """
     SELECT handler, count(*), max(event_id::text) FROM (
-        SELECT handler, failures, event_id FROM deliveries
-        WHERE failures > 0 AND status = ANY('{pending,running,failed}') AND event_id >= %(since)s
+        SELECT handler, failures, event_id FROM deliveries JOIN events ON events.id = event_id
+        WHERE failures > 0 AND deliveries.status = ANY('{pending,running,failed}')
+          AND event_id >= %(first)s AND events.created_at >= %(since)s
         LIMIT %(most)s
     ) AS found GROUP BY handler HAVING sum(failures) >= %(fewest)s ORDER BY handler
 """
 
-# Counts no further than is needed to see that enough of them went well.
+# Counts no further than is needed to see that enough of them went well. By events_by_tenant_time:
+# from the id on it would read a day's deliveries of a handler that fails.
 TRIED = """
     SELECT count(*) FROM (
-        SELECT FROM deliveries
-        WHERE event_id >= %(since)s AND handler = %(handler)s AND attempts > 0 LIMIT %(enough)s
+        SELECT FROM accounts_tenant AS tenant CROSS JOIN LATERAL (
+            SELECT id FROM events WHERE tenant_id = tenant.id AND created_at >= %(since)s
+        ) AS recorded JOIN deliveries ON event_id = recorded.id
+        WHERE handler = %(handler)s AND attempts > 0 LIMIT %(enough)s
     ) AS found
 """
 
@@ -214,8 +222,9 @@ def _waited(name: str, waiting: Waiting, limit: float) -> str:
 
 def _failing_handlers(own: "psycopg.Connection[Any]", limits: Limits) -> Iterator[Problem]:
     now: datetime = _value(own, "SELECT statement_timestamp()", {})
-    since = first_uuid7_of(now, -limits.window)
-    values = {"since": since, "most": MOST_FAILURES, "fewest": FEWEST_FAILURES}
+    since = now - min(limits.window, EVER)
+    first = first_uuid7_of(since, -CLOCKS_DIFFER)
+    values = {"since": since, "first": first, "most": MOST_FAILURES, "fewest": FEWEST_FAILURES}
     for handler, failing, event_id in own.execute(FAILING, values).fetchall():
         limit = limits.failure_rate.of(handler)
         enough = math.ceil(failing / limit) if limit else MOST_FAILURES

@@ -3,7 +3,7 @@ all say it in these words."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any, Self
 from urllib.parse import urlencode
 from uuid import UUID
@@ -17,13 +17,11 @@ from django.utils.translation import gettext_lazy
 
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, FailureGroup
 from events.types import EventType
-from salesflow.accounts.ids import first_uuid7_of
+from salesflow.accounts.ids import CLOCKS_DIFFER, first_uuid7_of
 from salesflow.accounts.models import Tenant
 
 # More do not fit into an address.
 MOST_IDS = 200
-# By no more the clock that makes ids and the database's differ.
-CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 SET_BACK = 10_000 << 12  # ten seconds, in the unit of stamps
+# By no more the clocks that make ids and the database's differ, nor do the making of a row and its
+# recording. So a search by time of recording may begin at the id of so much earlier.
+CLOCKS_DIFFER = timedelta(days=1)
 
 _lock = threading.Lock()
 _last = 0

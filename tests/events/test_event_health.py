@@ -12,16 +12,20 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Value
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from events.health import Limit, parse_limit
 from events.models import Breaker, Event, JournalEntry
+from events.publishing import Draft, event_of
 from events.retry import RetryPolicy
 from events.settling import settle_due
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
+from salesflow.accounts.ids import first_uuid7_of, uuid7
 from salesflow.accounts.models import Tenant
 from salesflow.home import PROJECT
 from tests.events.factories import make_event, make_events
+from tests.events.payloads import ThingHappened
 from tests.events.switches import Switch
 from tests.factories import make_tenant
 
@@ -164,6 +168,56 @@ def test_failures_of_older_events_do_not_count(
     make_event()
     settle_events()
     health("--window", "0s")
+
+
+def make_event_by_clock(off: timedelta) -> Event:
+    """An event of a publisher whose clock is so much off."""
+    event = event_of(Draft(ThingHappened(thing_id=uuid7())))
+    event.id = first_uuid7_of(timezone.now(), off)
+    event.save(force_insert=True)
+    return event
+
+
+@pytest.mark.parametrize("hours", [-20, 20])
+def test_failure_counts_when_it_was_recorded_whatever_its_publishers_clock_says(
+    tenant: Tenant,
+    switch: Switch,
+    settle_events: Callable[[], int],
+    unhealthy: Health,
+    hours: int,
+) -> None:
+    make_event_by_clock(timedelta(hours=hours))
+    settle_events()
+    assert "switch fails for 1 of 1 events of the last 15 minutes" in unhealthy()
+
+
+def test_success_counts_when_it_was_recorded_whatever_its_publishers_clock_says(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int], unhealthy: Health
+) -> None:
+    make_event()
+    settle_events()
+    switch.on = True
+    make_event_by_clock(timedelta(hours=-20))
+    settle_events()
+    assert "switch fails for 1 of 2 events" in unhealthy()
+
+
+def test_failures_recorded_earlier_do_not_count_whatever_their_publishers_clock_says(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int], health: Health
+) -> None:
+    event = make_event_by_clock(timedelta(hours=2))
+    settle_events()
+    earlier = Now() - Value(timedelta(hours=1))
+    Event.unscoped.filter(id=event.id).update(created_at=earlier)
+    assert "1 events failed" in health()
+
+
+def test_window_may_be_wider_than_the_log_is_old(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int], unhealthy: Health
+) -> None:
+    make_event()
+    settle_events()
+    assert "switch fails for 1 of 1 events" in unhealthy("--window", "999999d")
 
 
 def test_single_failure_proves_nothing(
