@@ -126,7 +126,11 @@ def flush(timeout: float = 10.0) -> bool:
 
 
 class Announcement:
-    """Says what one transaction published, after it committed: to workers and to the metrics."""
+    """Says what was published, after the commit: to workers and to the metrics.
+
+    There is one for a transaction, and one more for each savepoint in which something was
+    published: what is rolled back takes along what it would have said, and nothing else.
+    """
 
     def __init__(self) -> None:
         self.types: Counter[str] = Counter()
@@ -138,10 +142,10 @@ class Announcement:
 
 
 def announce_after_commit(types: Counter[str]) -> None:
-    """Nudge once the current transaction has committed: once a transaction, not once an event.
+    """Nudge once the current transaction has committed: once a savepoint, not once an event.
 
     Args:
-        types: how many events of each type it published.
+        types: how many events of each type were published.
     """
     announcement = _registered_announcement()
     if announcement is None:
@@ -151,14 +155,14 @@ def announce_after_commit(types: Counter[str]) -> None:
 
 
 def _registered_announcement() -> Announcement | None:
-    """The announcement of this transaction, if it has one that was not rolled back.
-
-    A savepoint that could still take it away encloses this call too, and would take what is
-    added to the announcement with it.
-    """
-    for entry in reversed(connection.run_on_commit):
-        callback = entry[1]
-        if isinstance(callback, Announcement):
+    """The announcement that is rolled back when what is published now is, and only then."""
+    within = {savepoint for savepoint in connection.savepoint_ids if savepoint}
+    for savepoints, callback in (entry[:2] for entry in reversed(connection.run_on_commit)):
+        if not within <= savepoints:
+            # Older than the innermost savepoint, and so is all that was registered before.
+            return None
+        # None stands for a nested block without a savepoint.
+        if isinstance(callback, Announcement) and savepoints - {None} == within:
             return callback
     return None
 

@@ -1,5 +1,6 @@
 """What publishing writes."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,11 +8,12 @@ import pytest
 from django.db import connection, transaction
 from pydantic import ValidationError
 
-from events import publish
+from events import metrics, publish
 from events.context import event_context
 from events.models import Event
 from events.nudging import Announcement
 from events.publishing import EVENT_FIELDS
+from events.testing import handler_of
 from salesflow.accounts.context import TenantNotSet, tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
@@ -86,7 +88,8 @@ def test_event_vanishes_with_the_change_that_caused_it(tenant: Tenant) -> None:
 
 def test_written_fields_are_the_models_but_for_what_the_database_fills_in() -> None:
     names = [field.attname for field in Event._meta.concrete_fields]
-    left_out = ["position", "created_at", "due_at"]
+    # The last is what a correction writes when it takes its event's place.
+    left_out = ["position", "created_at", "due_at", "corrects_id"]
     assert [name for name in names if name not in left_out] == EVENT_FIELDS
 
 
@@ -112,3 +115,62 @@ def test_announcement_survives_a_rolled_back_savepoint(tenant: Tenant) -> None:
     make_event()
     [announcement] = _announcements()
     assert announcement.types == {"thing.happened": 1}
+
+
+def _announced() -> int:
+    return sum(announcement.types.total() for announcement in _announcements())
+
+
+@pytest.mark.django_db
+def test_what_is_rolled_back_is_not_announced(tenant: Tenant) -> None:
+    make_event()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        make_events(2)
+        with transaction.atomic():
+            make_events(3)
+        raise ZeroDivisionError
+    assert _announced() == 1
+
+
+@pytest.mark.django_db
+def test_what_savepoints_kept_is_announced(tenant: Tenant) -> None:
+    make_event()
+    with transaction.atomic():
+        make_events(2)
+        with transaction.atomic():
+            make_events(3)
+        make_events(4)
+    make_events(5)
+    assert _announced() == 15
+    assert len(_announcements()) == 3
+
+
+def _published(event_type: str) -> float:
+    """What the metric says."""
+    [metric] = metrics.PUBLISHED.collect()
+    found = [sample for sample in metric.samples if sample.labels["type"] == event_type]
+    return sum(sample.value for sample in found if sample.name.endswith("_total"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_of_a_handler_that_was_halved_are_counted_once(
+    tenant: Tenant, settle_events: Callable[[], int]
+) -> None:
+    def react(events: list[Event]) -> None:
+        for event in events:
+            publish(OtherHappened(number=event.payload["number"]))
+        if any(event.payload["number"] == 7 for event in events):
+            raise ZeroDivisionError
+
+    def prepare(event: Event) -> None:
+        publish(OtherHappened(number=-1))
+
+    before = _published("other.happened")
+    with (
+        handler_of("thing.happened", function=prepare),
+        handler_of("thing.happened", function=react, batch=True),
+    ):
+        make_events(8)
+        settle_events()
+    assert Event.objects.filter(type="other.happened").count() == 8 + 7
+    assert _published("other.happened") - before == 8 + 7
