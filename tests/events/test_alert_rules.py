@@ -1,0 +1,188 @@
+"""What alert rules find, and that it is told once."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from events.alerts.payloads import AlertRaised
+from events.alerts.rules import forget_old_alerts, raise_alerts, raise_alerts_of_levels
+from events.models import Alert, Event
+from events.sweeping import sweep
+from events.testing import published
+from salesflow.accounts.ids import first_uuid7_of
+from salesflow.accounts.models import Tenant
+from tests.events.alert_factories import make_group, make_rule, make_tally
+from tests.events.factories import make_events
+from tests.events.threads import at_once
+from tests.factories import make_tenant
+
+pytestmark = pytest.mark.django_db
+
+
+def told() -> list[AlertRaised]:
+    """What the alerts said, in their order."""
+    return [event.data for event in published(AlertRaised)]  # type: ignore[misc]
+
+
+# --- New groups and those that come back --------------------------------------------------------
+
+
+def test_new_group_is_told_once(tenant: Tenant) -> None:
+    rule, group = make_rule(), make_group(tenant)
+    assert [raise_alerts() for _sweep in range(3)] == [1, 0, 0]
+    [alert] = told()
+    assert (alert.rule_id, alert.rule, alert.kind) == (rule.pk, rule.name, "new_group")
+    assert (alert.fingerprint, alert.handler) == (str(group.fingerprint), "send_mail")
+    assert alert.error == "TimeoutError: no answer within … s"
+
+
+def test_alert_is_an_event_of_the_tenant_and_is_kept_beside_the_rule(tenant: Tenant) -> None:
+    rule = make_rule()
+    make_group(tenant)
+    raise_alerts()
+    alert, event = Alert.objects.get(), Event.unscoped.get()
+    assert (alert.rule, alert.event_id, alert.tenant) == (rule, event.pk, tenant)
+    assert (event.tenant, event.type, event.source) == (tenant, "alert.raised", "alerts")
+
+
+def test_failure_of_several_tenants_is_told_once_to_who_watches_all(tenant: Tenant) -> None:
+    make_rule()
+    fingerprint = uuid4()
+    for each in (tenant, make_tenant(), make_tenant()):
+        make_group(each, fingerprint=fingerprint)
+    assert [raise_alerts(), raise_alerts()] == [1, 0]
+
+
+def test_rule_of_a_tenant_is_told_of_that_tenant_alone(tenant: Tenant) -> None:
+    make_rule(tenant=tenant)
+    make_group(make_tenant())
+    assert raise_alerts() == 0
+    make_group(tenant)
+    assert raise_alerts() == 1
+    assert Event.unscoped.get().tenant == tenant
+
+
+def test_rule_is_not_told_of_what_was_there_before_it(tenant: Tenant) -> None:
+    rule = make_rule()
+    type(rule).objects.update(created_at=timezone.now() + timedelta(seconds=1))
+    make_group(tenant)
+    assert raise_alerts() == 0
+
+
+def test_rule_that_is_not_active_finds_nothing(tenant: Tenant) -> None:
+    make_rule(is_active=False)
+    make_group(tenant)
+    assert raise_alerts() == 0
+
+
+def test_group_that_came_back_is_told_unless_it_is_muted(tenant: Tenant) -> None:
+    make_rule("group_reopened")
+    long_ago = timezone.now() - timedelta(days=3)
+    make_group(tenant, seen=long_ago)
+    make_group(tenant, seen=long_ago, state="muted", reopened_at=timezone.now())
+    assert raise_alerts() == 0
+    group = make_group(tenant, seen=long_ago, reopened_at=timezone.now())
+    assert [raise_alerts(), raise_alerts()] == [1, 0]
+    assert told()[0].fingerprint == str(group.fingerprint)
+
+
+def test_group_that_comes_back_twice_within_the_hour_is_told_once(tenant: Tenant) -> None:
+    make_rule("group_reopened")
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    group = make_group(tenant, seen=hour - timedelta(days=3), reopened_at=hour)
+    group.reopened_at = hour + timedelta(microseconds=1)
+    assert raise_alerts() == 1
+    group.save()
+    assert raise_alerts() == 0
+
+
+# --- Rates and ages -----------------------------------------------------------------------------
+
+
+def test_rate_above_the_threshold_is_told_with_both_numbers(tenant: Tenant) -> None:
+    make_rule("failure_rate", threshold=20)
+    make_tally(tenant, succeeded=60, failed=10, retried=30)
+    make_tally(tenant, "quick_one", succeeded=90, failed=10)
+    assert [raise_alerts_of_levels(), raise_alerts_of_levels()] == [1, 0]
+    [alert] = told()
+    assert (alert.handler, alert.value, alert.threshold) == ("send_mail", 40, 20)
+
+
+def test_two_failures_are_no_rate(tenant: Tenant) -> None:
+    make_rule("failure_rate", threshold=20)
+    make_tally(tenant, failed=2)
+    assert raise_alerts_of_levels() == 0
+
+
+def test_rate_is_that_of_the_rules_tenant(tenant: Tenant) -> None:
+    make_rule("failure_rate", threshold=50, tenant=tenant)
+    make_tally(make_tenant(), failed=100)
+    make_tally(tenant, succeeded=100, failed=10)
+    assert raise_alerts_of_levels() == 0
+
+
+def test_alert_of_a_rate_is_the_event_of_the_tenant_that_it_hits_most(tenant: Tenant) -> None:
+    make_rule("failure_rate", threshold=50)
+    hit = make_tenant()
+    make_tally(tenant, failed=3)
+    make_tally(hit, failed=30)
+    raise_alerts_of_levels()
+    assert Event.unscoped.get().tenant == hit
+
+
+def test_event_that_waits_too_long_is_told(tenant: Tenant) -> None:
+    make_rule("oldest_pending", threshold=60)
+    make_events(2)
+    assert raise_alerts_of_levels() == 0
+    Event.unscoped.update(due_at=timezone.now() - timedelta(seconds=90))
+    assert [raise_alerts_of_levels(), raise_alerts_of_levels()] == [1, 0]
+    [alert] = told()
+    assert (alert.value or 0) >= 90
+    assert alert.threshold == 60
+
+
+def test_event_of_another_tenant_may_wait_as_long_as_it_likes(tenant: Tenant) -> None:
+    make_rule("oldest_pending", threshold=60, tenant=make_tenant())
+    make_events(1)
+    Event.unscoped.update(due_at=timezone.now() - timedelta(seconds=90))
+    assert raise_alerts_of_levels() == 0
+
+
+# --- However often, and whatever happens --------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_five_sweepers_at_once_tell_once() -> None:
+    make_rule()
+    make_group(make_tenant())
+    assert sum(at_once(5, raise_alerts)) == 1
+    assert Event.unscoped.count() == 1
+
+
+def test_alert_that_is_undone_is_told_by_the_next_sweep(tenant: Tenant) -> None:
+    make_rule()
+    make_group(tenant)
+    with transaction.atomic():
+        raise_alerts()
+        transaction.set_rollback(True)
+    assert not told()
+    assert raise_alerts() == 1
+
+
+def test_sweep_tells(tenant: Tenant) -> None:
+    make_rule()
+    make_group(tenant)
+    sweep()
+    assert len(told()) == 1
+
+
+def test_what_was_told_long_ago_is_forgotten(tenant: Tenant) -> None:
+    make_rule()
+    make_group(tenant)
+    raise_alerts()
+    assert forget_old_alerts() == 0
+    Alert.objects.update(id=first_uuid7_of(timezone.now(), timedelta(days=-91)))
+    assert forget_old_alerts() == 1
