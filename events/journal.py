@@ -38,10 +38,8 @@ OPEN = """
 NOTE_HANDLER = "UPDATE journal SET handler = %(handler)s WHERE token = %(token)s"
 CLOSE = "DELETE FROM journal WHERE token = %(token)s"
 # A worker that is frozen loses its transaction and with it the events, which others wait for.
-LOCK = """
-    SELECT pg_advisory_xact_lock(%(token)s),
-           set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true)
-"""
+LIMIT = "SELECT set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true)"
+LOCK = f"{LIMIT}, pg_advisory_xact_lock(%(token)s)"
 
 # A restart of the database server ends workers' transactions, too: nobody is to blame for that.
 CRASHES = """
@@ -57,7 +55,7 @@ DELETE_DEAD = """
     DELETE FROM journal WHERE token = %(token)s AND pg_try_advisory_xact_lock(token) AND (
         server_started_at <> pg_postmaster_start_time()
         OR NOT EXISTS (SELECT FROM events WHERE id = ANY(event_ids) AND status = 'pending')
-    )
+    ) RETURNING server_started_at = pg_postmaster_start_time()
 """
 
 
@@ -67,7 +65,7 @@ class Crashes:
 
     Attributes:
         count: how many.
-        handler: which ran at the last of them, empty where that is not known.
+        handler: the last that is known to have run at one of them; empty where none is.
     """
 
     count: int
@@ -156,7 +154,7 @@ class Trial:
 
     @property
     def handler(self) -> str:
-        """The handler that ran when a worker died last, empty where that is not known."""
+        """The last handler that is known to have run when a worker died; empty: none is."""
         return self.crashes.handler
 
     def verdict(self) -> WorkerLost:
@@ -179,9 +177,17 @@ def lock_entry() -> int:
         The entry's token.
     """
     token = secrets.randbits(62)
-    milliseconds = str(int(settings.EVENT_BATCH_SECONDS * 1000))
-    fetch_rows(LOCK, {"token": token, "milliseconds": milliseconds})
+    fetch_rows(LOCK, {"token": token, "milliseconds": _batch_milliseconds()})
     return token
+
+
+def limit_transaction() -> None:
+    """Let the current transaction end if this process freezes in it: others wait for its locks."""
+    fetch_rows(LIMIT, {"milliseconds": _batch_milliseconds()})
+
+
+def _batch_milliseconds() -> str:
+    return str(int(settings.EVENT_BATCH_SECONDS * 1000))
 
 
 def close_entry(token: int) -> None:
@@ -197,18 +203,23 @@ def crashes_of(events: Sequence[Event]) -> dict[UUID, Crashes]:
         for event_id in event_ids:
             known[event_id].append(handler)
     return {
-        event_id: Crashes(len(known[event_id]), known[event_id][-1])
+        event_id: Crashes(len(known[event_id]), _last_known(known[event_id]))
         for event_id in ids
         if event_id in known
     }
 
 
+def _last_known(handlers: list[str]) -> str:
+    """A worker may die before it has written down which handler runs."""
+    return next((handler for handler in reversed(handlers) if handler), "")
+
+
 def delete_dead_entries() -> int:
     """Delete the entries of dead workers whose events are settled; returns how many."""
-    deleted = 0
+    deleted: list[bool] = []
     for (token,) in fetch_rows("SELECT token FROM journal", {}):
         with transaction.atomic():
-            deleted += execute(DELETE_DEAD, {"token": token})
-    if deleted:
-        metrics.worker_lost("events", deleted)
-    return deleted
+            deleted += [died for (died,) in fetch_rows(DELETE_DEAD, {"token": token})]
+    if any(deleted):
+        metrics.worker_lost("events", sum(deleted))
+    return len(deleted)

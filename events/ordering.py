@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from events import registry
 from events.models import Event
 from events.registry import Handler
 from events.rows import execute, fetch_rows
@@ -39,22 +40,32 @@ LOCK = """
 UNFINISHED = """
     SELECT DISTINCT ON (subject_id) subject_id, position, id FROM events
     WHERE subject_id = ANY(%(subjects)b) AND status <> 'processed' AND type = ANY(%(types)s)
-      AND id <> ALL(%(ids)b) AND NOT EXISTS (
-        SELECT FROM deliveries WHERE event_id = events.id AND handler = %(handler)s
-          AND deliveries.status IN ('succeeded', 'skipped')
+      AND id <> ALL(%(ids)b) AND (
+        -- Once it has deliveries it gets no more: a handler that is newer never runs for it.
+        NOT EXISTS (SELECT FROM deliveries WHERE event_id = events.id)
+        OR EXISTS (
+            SELECT FROM deliveries WHERE event_id = events.id AND handler = %(handler)s
+              AND deliveries.status NOT IN ('succeeded', 'skipped')
+        )
       )
     ORDER BY subject_id, position
 """
 # Those that somebody holds are about to look for themselves.
 LET_GO = """
-    UPDATE events SET due_at = statement_timestamp() WHERE id IN (
-        SELECT id FROM events WHERE subject_id = ANY(%(subjects)b) AND status = 'pending'
-          AND due_at > statement_timestamp() AND EXISTS (
-            SELECT FROM deliveries WHERE event_id = events.id AND handler = ANY(%(handlers)s)
-              AND deliveries.status = 'pending' AND next_attempt_at IS NULL
-          )
-        FOR NO KEY UPDATE SKIP LOCKED
-    )
+    UPDATE events SET due_at = statement_timestamp() FROM (
+        SELECT parked.id
+        FROM unnest(%(handlers)s::text[], %(subjects)b, %(most)s::int[])
+          AS place (handler, subject, most)
+        CROSS JOIN LATERAL (
+            SELECT id FROM events
+            WHERE subject_id = place.subject AND status = 'pending'
+              AND due_at > statement_timestamp() AND EXISTS (
+                SELECT FROM deliveries WHERE event_id = events.id AND handler = place.handler
+                  AND deliveries.status = 'pending' AND next_attempt_at IS NULL
+              )
+            ORDER BY position LIMIT place.most FOR NO KEY UPDATE SKIP LOCKED
+        ) AS parked
+    ) AS parked WHERE events.id = parked.id
 """
 
 
@@ -88,7 +99,17 @@ def unfinished_others(handler: Handler, events: Sequence[Event]) -> dict[UUID, B
 
 
 def let_go(places: Collection[Place]) -> int:
-    """Make due what was parked at these places, after a success there; returns how many."""
-    handlers = sorted({handler for handler, _ in places})
-    subjects = sorted({subject for _, subject in places})
-    return execute(LET_GO, {"subjects": subjects, "handlers": handlers})
+    """Make due what was parked at these places, after a success there; returns how many.
+
+    A batch takes many of a subject's events one after the other. An external handler has one call
+    at a time for it, so all but the next one would be parked again.
+    """
+    handlers, subjects = zip(*sorted(places), strict=True)
+    most = [1 if _is_external(handler) else None for handler in handlers]
+    values = {"handlers": list(handlers), "subjects": list(subjects), "most": most}
+    return execute(LET_GO, values)
+
+
+def _is_external(name: str) -> bool:
+    handler = registry.get_handler(name)
+    return bool(handler and handler.is_external)

@@ -79,12 +79,21 @@ def record_failure(
     attempt = _attempt(delivery, Attempt.Status.FAILED, now, duration_ms)
     attempt.error_type = type(error).__name__
     attempt.error = delivery.error
-    attempt.traceback = "".join(traceback.format_exception(error)).replace("\x00", "�")
+    attempt.traceback = _storable("".join(traceback.format_exception(error)))
     return attempt
 
 
 def _sentence(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".replace("\x00", "�")[:2000]
+    try:
+        text = str(error)
+    except Exception:  # what says what failed may fail itself
+        text = "(its text cannot be made)"
+    return _storable(f"{type(error).__name__}: {text}")[:2000]
+
+
+def _storable(text: str) -> str:
+    """The text without what PostgreSQL refuses: null characters and halves of surrogate pairs."""
+    return text.replace("\x00", "�").encode(errors="replace").decode()
 
 
 def _finish(delivery: Delivery, now: datetime, duration_ms: float) -> None:

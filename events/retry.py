@@ -1,12 +1,16 @@
 """Whether and when a failed delivery is tried again: a pure decision."""
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+# Seconds. A handler that passes on what a remote server asked for may pass on anything.
+LONGEST_WAIT = 7 * 86400.0
+
 
 class Retry(Exception):
-    """Raised by a handler: try again, `after` so many seconds."""
+    """Raised by a handler: try again, `after` so many seconds, a week at most."""
 
     def __init__(self, after: float, reason: str = "") -> None:
         super().__init__(reason or f"asked to be tried again after {after:g} s")
@@ -44,6 +48,7 @@ class RetryPolicy:
         if isinstance(error, Permanent) or failures >= self.max_attempts:
             return None
         if isinstance(error, Retry):
-            return max(0.0, error.after)
+            after = error.after if math.isfinite(error.after) else LONGEST_WAIT
+            return min(LONGEST_WAIT, max(0.0, after))
         # The exponent is bounded so that a large number of failures cannot overflow.
         return uniform(0, min(self.cap, self.base * 2 ** min(failures - 1, 60)))

@@ -4,8 +4,8 @@ The transaction holds the events with FOR NO KEY UPDATE SKIP LOCKED, so two work
 one event at once, and the locks of a worker that died vanish with its connection.
 """
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from django.conf import settings
@@ -44,8 +44,10 @@ def settle_due() -> int:
     Raises:
         OperationalError: as `settle`.
     """
-    with batch_size.measured():
-        return _again_after_clashes(lambda: _settle_journaled(batch_size.size))
+    started = time.monotonic()
+    events = _again_after_clashes(lambda: _settle_journaled(batch_size.size))
+    batch_size.note(events, time.monotonic() - started)
+    return events
 
 
 def _again_after_clashes(settle_once: Callable[[], int]) -> int:
@@ -65,6 +67,7 @@ def _again_after_clashes(settle_once: Callable[[], int]) -> int:
 
 def _settle_named(event_ids: Sequence[UUID]) -> int:
     with transaction.atomic():
+        journal.limit_transaction()
         return Batch.of(take_named(event_ids)).settle()
 
 
@@ -93,15 +96,18 @@ def _settle_taken(taken: Taken, token: int) -> int:
 
 
 def _without_suspects(taken: Taken, token: int) -> Batch:
-    """The batch of what no worker has died of; where there is no such event, one suspect alone.
+    """The batch of what no worker has died of; in turn with one suspect alone.
 
-    The others are let go with the transaction.
+    The others are let go with the transaction. Suspects have their turn also while there is other
+    work: they stand first among their tenant's, and would keep it waiting.
     """
     crashes = journal.crashes_of(taken.events)
     innocent = [event for event in taken.events if event.id not in crashes]
     rotation.has_more |= bool(crashes)
-    if innocent:
-        return Batch.of(replace(taken, events=innocent))
+    if not crashes or (innocent and not rotation.owes_a_trial):
+        rotation.owes_a_trial = bool(crashes)
+        return Batch.of(taken.only(innocent))
+    rotation.owes_a_trial = False
     batch_size.be_cautious()
-    suspect = taken.events[0]
-    return Batch.of(replace(taken, events=[suspect]), journal.Trial(token, crashes[suspect.id]))
+    suspect = next(event for event in taken.events if event.id in crashes)
+    return Batch.of(taken.only([suspect]), journal.Trial(token, crashes[suspect.id]))

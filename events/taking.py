@@ -2,10 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cache
 from typing import LiteralString
 from uuid import UUID
@@ -78,6 +77,20 @@ class Taken:
     paused: frozenset[str] = frozenset()
     next_after: UUID = FIRST
     tenants: int = 0
+    _taken_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """How long ago they were taken."""
+        return time.monotonic() - self._taken_at
+
+    def clock(self) -> datetime:
+        """The database's time by now, without asking it again."""
+        return self.now + timedelta(seconds=self.seconds)
+
+    def only(self, events: list[Event]) -> "Taken":
+        """Some of them; the others are let go."""
+        return replace(self, events=events)
 
     def has_left_some(self, size: int) -> bool:
         """Whether more may be due than a take of that size could hold."""
@@ -107,25 +120,37 @@ class Rotation:
     Attributes:
         has_more: whether the last take left something that was due. What was published since
             has a nudge of its own.
+        owes_a_trial: whether the last batch went before an event that workers have died of.
     """
 
     def __init__(self) -> None:
         self._after = FIRST
         self.has_more = False
+        self.owes_a_trial = False
 
     def take(self, size: int) -> Taken:
         """Lock about `size` due events; see `take_due`."""
-        taken = take_due(size, self._after)
+        taken = _take_from(size, self._after)
         if not taken.events and self._after != FIRST:
-            taken = take_due(size)
+            taken = _take_from(size, FIRST)
         self._after, self.has_more = taken.next_after, taken.has_left_some(size)
         return taken
+
+
+def _take_from(size: int, after: UUID) -> Taken:
+    """The first take behind that tenant that finds something due, or the last one."""
+    taken = take_due(size, after)
+    while not taken.events and taken.next_after != FIRST:
+        taken = take_due(size, taken.next_after)
+    return taken
 
 
 class BatchSize:
     """How many events a worker takes at once: fewer where handlers are slow.
 
-    A batch that takes long delays whatever comes in meanwhile, also that of other tenants.
+    A batch that takes long delays whatever comes in meanwhile, also that of other tenants, and
+    its worker is taken for frozen in the end. So the first is small, and full ones alone tell
+    that more can be taken.
 
     Args:
         most: the size for quick handlers.
@@ -134,27 +159,21 @@ class BatchSize:
     LONG, SHORT, LEAST = 0.8, 0.3, 25
 
     def __init__(self, most: int) -> None:
-        self.most = self.size = most
+        self.most = most
+        self.size = min(most, self.LEAST)
         self._cautious = False
 
     def be_cautious(self) -> None:
         """Take few events next: a suspect has been settled alone, and more may stand behind it."""
         self._cautious = True
 
-    @contextmanager
-    def measured(self) -> Iterator[None]:
-        """Settle one batch within this block: its time decides the size of the next."""
-        started = time.monotonic()
-        yield
-        self.note(time.monotonic() - started)
-
-    def note(self, seconds: float) -> None:
-        """Draw the conclusion from a batch that took so long."""
+    def note(self, events: int, seconds: float) -> None:
+        """Draw the conclusion from a batch of so many events that took so long."""
         if self._cautious:
             self.size, self._cautious = self.LEAST, False
         elif seconds > self.LONG:
             self.size = max(self.LEAST, self.size // 2)
-        elif seconds < self.SHORT:
+        elif seconds < self.SHORT and 2 * events > self.size:
             self.size = min(self.most, self.size * 2)
 
 

@@ -42,5 +42,6 @@ def rescue_lost_leases() -> int:
                 [Ended(delivery, Result(LeaseLost(), 0.0), delivery.worker) for delivery in lost],
                 now,
             )
-            metrics.worker_lost("external", len(lost))
+    if lost:
+        metrics.worker_lost("external", len(lost))
     return len(lost)

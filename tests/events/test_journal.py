@@ -74,6 +74,16 @@ def test_suspects_are_settled_alone_after_the_others(calls: list[list[int]]) -> 
     assert set(Event.unscoped.values_list("status", flat=True)) == {EventStatus.PROCESSED}
 
 
+def test_suspects_have_their_turn_while_other_work_comes_in(calls: list[list[int]]) -> None:
+    events = make_events(2)
+    leave_entry(events, token=1)
+    for _round in range(4):
+        make_events(3)
+        settle_due()
+    assert calls[1] == [0]
+    assert calls[3] == [1]
+
+
 def test_event_that_lives_through_its_trial_is_suspect_no_more(tenant: Tenant) -> None:
     event, other = make_events(2)
     leave_entry([event, other], token=1)

@@ -166,3 +166,27 @@ def test_event_that_was_let_go_stays_due_when_another_call_reports_on_it(tenant:
         run_delivery(second.deliveries.get(handler="at_once").pk)
         assert settle_due() == 1
     assert second.deliveries.get(handler="in_order").next_attempt_at is not None
+
+
+def test_newer_handler_does_not_wait_for_what_it_will_never_get(tenant: Tenant) -> None:
+    broken = Recorder()
+    broken.broken = {1}
+    with handler_of(TYPE, function=broken, name="fails"):
+        change(ONE, 1)
+        settle_all()
+        newer = Recorder()
+        with handler_of(TYPE, function=newer, name="newer", ordered=True):
+            [later] = change(ONE, 2)
+            settle_all()
+    assert newer.done == [2]
+    assert status_of(later) == EventStatus.PROCESSED
+
+
+def test_success_of_an_external_handler_wakes_the_next_event_alone(tenant: Tenant) -> None:
+    with handler_of(TYPE, function=print, name="in_order", effects="external", ordered=True):
+        first, *others = change(ONE, 1, 2, 3, 4)
+        settle_due()
+        run_delivery(first.deliveries.get().pk)
+        assert settle_due() == 1
+    handed_over = Delivery.objects.filter(event__in=others, next_attempt_at__isnull=False)
+    assert [delivery.event_id for delivery in handed_over] == [others[0].id]

@@ -3,16 +3,19 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
 from events import replay_event
 from events.models import Attempt, Delivery, Event, EventStatus, Replay, ReplayItem
 from events.replays import advance_running_replays, progress_of, start_replay
+from events.replays.releasing import PRUNED
 from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_event, make_events
 from tests.events.switches import Switch
+from tests.events.threads import at_once
 from tests.factories import make_tenant
 
 Settle = Callable[[], int]
@@ -148,6 +151,40 @@ def test_unknown_handler_is_refused(tenant: Tenant) -> None:
 def test_pending_event_is_skipped(tenant: Tenant) -> None:
     [item] = replay_event(make_event().id).items.all()
     assert (item.status, "still pending" in item.note) == (ReplayItem.Status.SKIPPED, True)
+
+
+def test_replay_does_not_wait_for_an_event_that_a_worker_holds(
+    tenant: Tenant, settle_events: Settle
+) -> None:
+    switch = Switch()
+    with handler_of(TYPE, function=switch):
+        held, _free = make_events(2)
+        settle_events()
+        switch.on = True
+        replay = start_replay(Event.objects.filter(status="failed"), reason="mended")
+        with transaction.atomic():
+            Event.objects.select_for_update().get(pk=held.pk)
+            at_once(1, advance_running_replays)
+            settle_events()
+        assert switch.numbers == [1]
+        assert progress_of(replay)["waiting"] == 1
+        advance_running_replays()
+        settle_events()
+    assert switch.numbers == [1, 0]
+
+
+def test_pruned_event_is_skipped_and_named(tenant: Tenant, settle_events: Settle) -> None:
+    switch = Switch()
+    with handler_of(TYPE, function=switch):
+        pruned, _kept = make_events(2)
+        settle_events()
+        switch.on = True
+        replay = start_replay(Event.objects.filter(status="failed"), reason="mended")
+        Event.unscoped.filter(pk=pruned.pk).delete()
+        advance_running_replays()
+        settle_events()
+    assert ReplayItem.objects.get(replay=replay, status="skipped").note == PRUNED
+    assert switch.numbers == [1]
 
 
 def test_second_replay_before_the_first_ran_has_no_second_effect(tenant: Tenant) -> None:

@@ -215,9 +215,9 @@ def test_settling_costs_the_same_number_of_statements_for_any_batch(
 
     for count in (5, 50):
         ids = [event.id for event in make_events(count)]
-        # Django's: savepoint, tenants, savepoint, handler, release, release; the
+        # Django's: savepoint, tenants, savepoint, handler, constraints, release, release; the
         # outermost savepoint stands for the transaction. The driver's own are one a table.
-        with handler_of(TYPE, function=note, batch=True), django_assert_num_queries(6):
+        with handler_of(TYPE, function=note, batch=True), django_assert_num_queries(7):
             settle(ids)
 
 

@@ -93,17 +93,43 @@ def test_very_many_tenants_are_served_in_turn(db: None) -> None:
     assert served == dict.fromkeys(slugs, 3)
 
 
+def test_tenant_behind_many_that_wait_for_later_is_served(db: None) -> None:
+    for number in range(7):
+        with tenant_context(make_tenant(f"tenant-{number}")):
+            make_events(1)
+    waiting = Tenant.objects.order_by("id")
+    last = waiting.last()
+    later = Event.unscoped.exclude(tenant=last)
+    later.update(due_at=F("due_at") + timedelta(hours=1))
+    rotation = Rotation()
+    most, taking.MOST_TENANTS = taking.MOST_TENANTS, 2
+    try:
+        assert [event.tenant_id for event in rotation.take(10).events] == [last and last.id]
+        # From the middle, too: the first windows come after the last ones.
+        Event.unscoped.update(due_at=F("due_at") + timedelta(hours=1))
+        first = waiting.first()
+        Event.unscoped.filter(tenant=first).update(due_at=F("due_at") - timedelta(hours=3))
+        assert [event.tenant_id for event in rotation.take(10).events] == [first and first.id]
+    finally:
+        taking.MOST_TENANTS = most
+
+
 def test_slow_batches_shrink_and_quick_ones_grow_again() -> None:
     size = BatchSize(300)
-    size.note(seconds=2.0)
-    size.note(seconds=2.0)
-    assert size.size == 75
-    for _batch in range(9):
-        size.note(seconds=9.0)
     assert size.size == BatchSize.LEAST
     for _batch in range(9):
-        size.note(seconds=0.01)
+        size.note(events=size.size, seconds=0.01)
     assert size.size == 300
+    size.note(events=300, seconds=2.0)
+    size.note(events=150, seconds=2.0)
+    assert size.size == 75
+    for _batch in range(9):
+        size.note(events=1, seconds=0.01)
+    assert size.size == 75
+    for _batch in range(9):
+        size.note(events=75, seconds=9.0)
+    assert size.size == BatchSize.LEAST
+    size.note(events=25, seconds=0.01)
     size.be_cautious()
-    size.note(seconds=0.01)
+    size.note(events=1, seconds=0.01)
     assert size.size == BatchSize.LEAST
