@@ -5,20 +5,25 @@ when it runs twice at once.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
 
 from events import external, journal, metrics, pauses, tallies
+from events.disruptions import disruptions_logged
 from events.nudging import MOST_AT_ONCE, nudge_events
 from events.replays import advance_running_replays
 from events.rows import fetch_rows
 
 log = structlog.get_logger(__name__)
 
+# So many looks (minutes) after the first no batch can hold an event any more, so nobody works. Then
+# one look of so many sends a message, should the broker have lost all that were sent before.
+PATIENCE, RARELY = 150, 30
+
 # Younger ones have just been nudged. Steps from tenant to tenant, as events/taking.py does.
-ANYTHING_DUE = """
+OLDEST_DUE = """
     WITH RECURSIVE waiting AS (
         (SELECT tenant_id, due_at FROM events WHERE status = 'pending'
          ORDER BY tenant_id, due_at LIMIT 1)
@@ -29,9 +34,7 @@ ANYTHING_DUE = """
             ORDER BY tenant_id, due_at LIMIT 1
         ) AS next
     )
-    SELECT EXISTS (
-        SELECT FROM waiting WHERE due_at <= statement_timestamp() - interval '1 second'
-    )
+    SELECT min(due_at) FROM waiting WHERE due_at <= statement_timestamp() - interval '1 second'
 """
 
 
@@ -52,19 +55,47 @@ def sweep() -> None:
     metrics.swept()
 
 
-def wake_workers() -> bool:
-    """Nudge all workers when an event has been due for a while; returns whether one has."""
-    [(due,)] = fetch_rows(ANYTHING_DUE, {})
-    if due:
-        nudge_events(MOST_AT_ONCE * settings.EVENT_BATCH_SIZE)
-    return bool(due)
+class Waker:
+    """How many messages a look of the sweeper sends.
+
+    Where no worker runs, nobody takes the messages of earlier looks out of the queue, and each
+    look would add to them for as long as that lasts.
+    """
+
+    def __init__(self) -> None:
+        self._oldest: datetime | None = None
+        self._looks = 0
+
+    def messages(self, oldest: datetime | None) -> int:
+        """One for each worker at first; fewer while nobody touches what has waited longest.
+
+        Args:
+            oldest: since when the event that waits longest has been due; None: there is none.
+        """
+        self._looks = self._looks + 1 if oldest == self._oldest else 1
+        self._oldest = oldest
+        if oldest is None:
+            return 0
+        if self._looks == 1:
+            return MOST_AT_ONCE
+        # A batch may hold that event for minutes, while others become due.
+        return 1 if self._looks <= PATIENCE or self._looks % RARELY == 0 else 0
+
+
+waker = Waker()
+
+
+def wake_workers() -> int:
+    """Nudge the workers when an event has been due for a while; returns how many are nudged."""
+    [(oldest,)] = fetch_rows(OLDEST_DUE, {})
+    messages = waker.messages(oldest)
+    nudge_events(messages * settings.EVENT_BATCH_SIZE)
+    return messages
 
 
 def _attempt(step: Callable[[], object]) -> None:
     try:
-        step()
-    except (OperationalError, InterfaceError) as error:
-        log.warning("database_away", step=step.__name__, error=str(error).strip())
-        connection.close()
+        with disruptions_logged(step=step.__name__):
+            step()
     except Exception:
         log.exception("sweep_failed", step=step.__name__)

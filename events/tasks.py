@@ -4,14 +4,11 @@ import time
 from dataclasses import asdict
 from uuid import UUID
 
-import structlog
 from celery import Task, shared_task
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
 
 from events import external, nudging, pruning, settling, sweeping
-
-log = structlog.get_logger(__name__)
+from events.disruptions import disruptions_logged
 
 # A worker that has settled for so long gives way to what else it was sent, and to its shutdown.
 TURN = 1.0
@@ -26,14 +23,10 @@ def settle_due() -> None:
     its own, and together with what follows it.
     """
     give_way_at = time.monotonic() + TURN
-    try:
+    with disruptions_logged():
         while settling.settle_due() and settling.rotation.has_more:
             if time.monotonic() > give_way_at and nudging.broker.send(nudging.SETTLE):
                 return
-    except (OperationalError, InterfaceError) as error:
-        # Nothing is lost: the transaction was undone, and the sweeper looks again.
-        log.warning("database_away", error=str(error).strip())
-        connection.close()
 
 
 class ExternalTask(Task[..., None]):
@@ -48,11 +41,8 @@ class ExternalTask(Task[..., None]):
 @shared_task(name="events.tasks.run_external", base=ExternalTask)
 def run_external() -> None:
     """Run what is due at external handlers."""
-    try:
+    with disruptions_logged():
         external.run_due()
-    except (OperationalError, InterfaceError) as error:
-        log.warning("database_away", error=str(error).strip())
-        connection.close()
 
 
 @shared_task(name="events.tasks.sweep")
