@@ -203,8 +203,8 @@ def _windows(selection: Selection) -> Iterator[tuple[Any, str]]:
 
 def _chips(selection: Selection) -> Iterator[tuple[str, str, str]]:
     """What narrows the list without a field of its own: label, value, the address without it."""
-    for name in NAMED:
-        if value := getattr(selection, name):
-            [(label, text)] = Selection(**{name: value}).described()
-            empty = () if name == "ids" else ""
-            yield label, text, list_url(replace(selection, **{name: empty}))
+    told = selection.as_json()
+    for name in (each for each in NAMED if each in told):
+        [(label, text)] = Selection.from_json({name: told[name]}).described()
+        rest = {other: value for other, value in told.items() if other != name}
+        yield label, text, list_url(Selection.from_json(rest))

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Case, F, QuerySet, TextField, Value, When
@@ -13,15 +12,18 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 
 from events import registry
-from events.admin_pages import visible_replays
 from events.console.commands import commands_of
+from events.console.event_list import plan_url
 from events.console.pages import console_page
 from events.console.payloads import shown_payload, whole_payload
 from events.console.permissions import VIEW, require
 from events.console.related import corrections_around, first_of, same_request, tree_of
 from events.console.tracebacks import Raised, read_traceback
+from events.corrections.previewing import comparisons_of
 from events.models import Attempt, Delivery, DeliveryStatus, Event, FailureGroup, Replay
 from events.models.delivery import UNTIL_RESUMED
+from events.replays.progress import visible_replays
+from events.selections import Selection
 from salesflow.accounts.queries import visible_rows
 
 # Attempts of an event's deliveries, the last first; characters of each end of a long traceback.
@@ -45,10 +47,11 @@ def event_page(request: HttpRequest, event_id: UUID) -> HttpResponse:
         payload=payload,
         tree=tree_of(event),
         same_request=first_of(same_request(event)),
-        corrections=corrections_around(event),
+        comparisons=comparisons_of(event, corrections_around(event)),
         replays=_replays_of(rows, request.user),
         commands=commands_of(event, failed, pasted, request),
-        replay_url=f"{reverse('admin:events_event_replay')}?{urlencode({'ids': event.pk})}",
+        replay_url=plan_url(Selection(ids=(event.pk,))),
+        edit_url=reverse("admin:events_event_correct", args=[event.pk]) if failed else "",
     )
 
 

@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events import audit
-from events.admin_pages import visible_replays
 from events.console.charts import sparkline
 from events.console.event_list import list_url, plan_url
 from events.console.listing import Listing
@@ -36,6 +35,7 @@ from events.failures.queries import (
     tenants_hit,
 )
 from events.models import FailureGroup, Replay
+from events.replays.progress import visible_replays
 from events.selections import Selection
 from salesflow.accounts.admin_scope import sees_many_tenants
 from salesflow.accounts.ids import first_uuid7_of
@@ -153,6 +153,7 @@ def failure_page(request: HttpRequest, fingerprint: UUID) -> HttpResponse:
         verbs=[verb for verb in VERBS.values() if failure.state in verb.states],
         list_url=list_url(selection),
         replay_url=plan_url(selection),
+        edit_url=f"{reverse('admin:events_correct')}?{selection.as_query()}",
         many_tenants=many,
     )
 

@@ -159,4 +159,5 @@ class Unnest(Func):
 
 def _of_each(drivers: QuerySet[Any], ids: QuerySet[Any]) -> QuerySet[Any]:
     """The ids that a subquery finds for each row of another table."""
-    return drivers.order_by().annotate(found=Unnest(ArraySubquery(ids))).values("found")
+    found: QuerySet[Any] = drivers.order_by().annotate(found=Unnest(ArraySubquery(ids)))
+    return found.values("found")

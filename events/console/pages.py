@@ -79,7 +79,7 @@ def console_page(
         "title": title,
         "allowed": allowed(request.user),
     }
-    request.current_app = admin.site.name  # type: ignore[attr-defined]
+    request.current_app = admin.site.name
     return TemplateResponse(request, template, frame | context, status=status)
 
 

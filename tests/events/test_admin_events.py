@@ -239,8 +239,8 @@ def test_page_runs_the_same_queries_for_few_and_many_attempts(
         page_of(root, event)
 
 
-# Session, user, membership, failed badge; savepoint, time limit, event, deliveries, attempts, request,
-# corrections, release. Payload and tree are read past Django, one query each.
+# Session, user, membership, failed badge; savepoint, time limit, event, deliveries, attempts,
+# request, corrections, release. Payload and tree are read past Django, one query each.
 PAGE_QUERIES = 12
 
 
