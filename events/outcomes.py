@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from events import registry
+from events.failures.fingerprints import storable, text_of
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
 from events.retry import RetryPolicy
 from events.rows import execute, insert_rows, update_rows, upsert_rows, write_rows
@@ -79,21 +80,12 @@ def record_failure(
     attempt = _attempt(delivery, Attempt.Status.FAILED, now, duration_ms)
     attempt.error_type = type(error).__name__
     attempt.error = delivery.error
-    attempt.traceback = _storable("".join(traceback.format_exception(error)))
+    attempt.traceback = storable("".join(traceback.format_exception(error)))
     return attempt
 
 
 def _sentence(error: Exception) -> str:
-    try:
-        text = str(error)
-    except Exception:  # what says what failed may fail itself
-        text = "(its text cannot be made)"
-    return _storable(f"{type(error).__name__}: {text}")[:2000]
-
-
-def _storable(text: str) -> str:
-    """The text without what PostgreSQL refuses: null characters and halves of surrogate pairs."""
-    return text.replace("\x00", "�").encode(errors="replace").decode()
+    return f"{type(error).__name__}: {text_of(error)}"[:2000]
 
 
 def _finish(delivery: Delivery, now: datetime, duration_ms: float) -> None:
