@@ -124,12 +124,12 @@ class Preview:
 
     samples: list[Sample]
     checked: int
-    refused: Counter[str]
+    refused: dict[str, int]
 
     @property
     def corrected(self) -> int:
         """How many of those that were tried would be corrected."""
-        return self.checked - self.refused.total()
+        return self.checked - sum(self.refused.values())
 
 
 def preview_of(patch: Patch, events: QuerySet[Event], *, shown: int, tried: int) -> Preview:
@@ -142,7 +142,7 @@ def preview_of(patch: Patch, events: QuerySet[Event], *, shown: int, tried: int)
             refused[sample.note] += 1
         if len(samples) < shown:
             samples.append(sample)
-    return Preview(samples, checked, refused)
+    return Preview(samples, checked, dict(refused.most_common()))
 
 
 def _tried(patch: Patch, event: Event) -> Sample:

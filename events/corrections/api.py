@@ -1,0 +1,87 @@
+"""Corrections over HTTP: the twin of “edit and replay”."""
+
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, generics, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.corrections.checking import CorrectionRefused
+from events.corrections.correcting import correct_event
+from events.models import Event
+from events.serializers import EventSerializer
+from salesflow.accounts.models import User
+from salesflow.accounts.rest.authentication import MayReplay
+from salesflow.accounts.rest.idempotency import IdempotentPostMixin
+from salesflow.accounts.rest.routes import api_path
+from salesflow.accounts.rest.serializers import StrictSerializer, TextField
+
+
+class Conflict(exceptions.APIException):
+    """The event is not, or not any more, one that can be corrected so."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class MayCorrect(MayReplay):
+    """Lets in API keys, and of the members the managers and admins."""
+
+    message = _("Correcting needs the role manager or admin.")
+
+
+class CorrectionRequestSerializer(StrictSerializer):
+    """The corrected payload, and for whom it is."""
+
+    payload = serializers.DictField(
+        help_text=_("The whole payload, corrected. Fixed fields have to be as they were.")
+    )
+    reason = TextField(max_length=2000, help_text=_("Why, for the record."))
+    handlers = serializers.ListField(
+        child=TextField(),
+        default=list,
+        help_text=_("Some of those that failed; by default all."),
+    )
+    include_external = serializers.BooleanField(
+        default=False, help_text=_("Also handlers whose effects leave the database.")
+    )
+
+
+class CorrectionSerializer(EventSerializer):
+    """An event that was published in the place of another."""
+
+    class Meta(EventSerializer.Meta):
+        fields = [*dict.fromkeys([*EventSerializer.Meta.fields, "corrects_id"])]
+        read_only_fields = fields
+
+
+class EventCorrection(IdempotentPostMixin, generics.GenericAPIView[Event]):
+    """Corrects one event."""
+
+    permission_classes = [MayCorrect]
+    serializer_class = CorrectionRequestSerializer
+
+    @extend_schema(
+        summary=_("Publish a failed event anew, with a corrected payload"),
+        responses={201: CorrectionSerializer},
+    )
+    def post(self, request: Request, event_id: UUID) -> Response:
+        """Answer with the correction; 409 when somebody was faster."""
+        serializer = CorrectionRequestSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        event = get_object_or_404(Event.objects.defer("payload"), pk=event_id)
+        person = request.user if isinstance(request.user, User) else None
+        try:
+            made = correct_event(event, actor=person, source="api", **serializer.validated_data)
+        except CorrectionRefused as refused:
+            raise Conflict(str(refused)) from None
+        return Response(CorrectionSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+urlpatterns: list[Any] = [
+    api_path("events/<uuid:event_id>/correct", EventCorrection.as_view(), "api-event-correct"),
+]
