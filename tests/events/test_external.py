@@ -263,8 +263,9 @@ def test_lease_that_lives_is_not_rescued(event: Event) -> None:
     with handler_of(TYPE, function=print, name="call", effects="external"):
         _hand_over([event])
         lease_next()
-        # Long past every timeout: what counts is the heartbeat, not the age.
-        Delivery.objects.update(created_at="2020-01-01 00:00Z")
+        # Due long before every timeout: what counts is the heartbeat, not the age.
+        Delivery.objects.update(next_attempt_at="2020-01-01 00:00Z")
+        Event.unscoped.update(due_at="2020-01-01 00:00Z")
         assert sweep() == 0
     assert Delivery.objects.get().status == DeliveryStatus.RUNNING
 
