@@ -1,8 +1,9 @@
 """What becomes of deliveries, whatever happens in whatever order: the engine against a model.
 
-Hypothesis publishes, settles, retries, loses leases, replays, skips and prunes at random, with
-handlers that succeed, fail, give up, die or report too late. After each step the tables have to
-say what the model says. In the end all faults are mended, and every event has to be processed.
+Hypothesis publishes, settles, retries, loses leases, replays, skips and prunes at random, for two
+tenants, with handlers that succeed, fail, give up, die or report too late. After each step the
+tables have to say what the model says. In the end all faults are mended, and every event has to be
+processed.
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from copy import deepcopy
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -29,13 +31,22 @@ from hypothesis.stateful import (
 )
 
 from events import external, settling
-from events.models import Attempt, Delivery, Event, EventStatus, Replay, ReplayItem
+from events.models import (
+    Attempt,
+    Delivery,
+    Event,
+    EventStatus,
+    JournalEntry,
+    Replay,
+    ReplayItem,
+)
 from events.outcomes import aggregate, save_events
 from events.pruning import prune
 from events.publishing import Draft, publish_many
 from events.replays import advance, advance_running_replays, progress_of, start_replay
 from events.retry import Permanent, Retry, RetryPolicy
 from events.testing import handler_of
+from salesflow.accounts.context import current_tenant, tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
 from tests.events.payloads import ThingHappened
@@ -48,8 +59,10 @@ from tests.events.world import (
     ModelEvent,
     World,
 )
+from tests.factories import make_tenant
 from tests.thirdparty.models import Greeting
 
+# The first tenant's and the second one's.
 SUBJECTS = [uuid7(), uuid7()]
 MOST_EVENTS = 8
 # Enough rounds for every event of one subject to wait for the one before it.
@@ -81,8 +94,9 @@ def has_events(machine: "Engine") -> bool:
 class Engine(RuleBasedStateMachine):
     """Does to the engine and to its model the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, tenants: list[Tenant]) -> None:
         super().__init__()
+        self.tenants = dict(zip(SUBJECTS, tenants, strict=True))
         self.world = World()
         self.published: list[UUID] = []
         self.calls_made: Counter[str] = Counter()
@@ -128,6 +142,8 @@ class Engine(RuleBasedStateMachine):
         self._do_as_planned(event, handler)
 
     def _do_as_planned(self, event: Event, handler: str) -> None:
+        assert event.subject_id
+        assert current_tenant() == self.tenants[event.subject_id]
         match self.world.outcome(event.payload["number"], handler):
             case "fail":
                 raise ValueError("no good")
@@ -148,9 +164,10 @@ class Engine(RuleBasedStateMachine):
     def publish(self, subject: UUID, faults: list[tuple[str, str] | None]) -> None:
         room = MOST_EVENTS - len(self.world.events)
         numbers = range(len(self.published), len(self.published) + min(room, len(faults)))
-        events = publish_many(
-            Draft(ThingHappened(thing_id=subject, number=number)) for number in numbers
-        )
+        with tenant_context(self.tenants[subject]):
+            events = publish_many(
+                Draft(ThingHappened(thing_id=subject, number=number)) for number in numbers
+            )
         self.published += [event.id for event in events]
         for number, event, fault in zip(numbers, events, faults, strict=False):
             self.world.events[number] = ModelEvent(event.id, subject)
@@ -305,6 +322,7 @@ class Engine(RuleBasedStateMachine):
         self._compare_deliveries()
         self._compare_who_waits()
         self._compare_replays()
+        self._nobody_holds_anything()
         assert Counter(Greeting.objects.values_list("event_id", flat=True)) == {
             uuid5(event_id, handler): count
             for (event_id, handler), count in self.world.effects.items()
@@ -343,6 +361,14 @@ class Engine(RuleBasedStateMachine):
             for name, row in event.deliveries.items()
             for number, status in row.history
         )
+
+    def _nobody_holds_anything(self) -> None:
+        """Whoever has ended, in whatever way, has left nothing that others would respect."""
+        assert not JournalEntry.objects.exists()
+        rows = Delivery.objects
+        assert not rows.exclude(status="running").filter(lease_expires_at__isnull=False).exists()
+        final = ["succeeded", "skipped", "failed"]
+        assert not rows.filter(status__in=final, next_attempt_at__isnull=False).exists()
 
     def _compare_replays(self) -> None:
         replays = {replay.id: replay for replay in Replay.objects.all()}
@@ -394,7 +420,7 @@ def test_tables_say_what_the_model_says(
     transactional_db: None, tenant: Tenant, settings_of_leases: None
 ) -> None:
     run_state_machine_as_test(
-        Engine,
+        partial(Engine, [tenant, make_tenant("other")]),
         settings=settings(
             max_examples=20,
             stateful_step_count=40,
