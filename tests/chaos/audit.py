@@ -22,7 +22,9 @@ BOOKS = """
         parcel_id uuid, tenant_id uuid, kind text, fate text, series_id uuid, number int
     );
     CREATE TEMPORARY TABLE replayed (parcel_id uuid);
-    CREATE TEMPORARY TABLE calls (key text, event_id uuid, parcel_id uuid);
+    CREATE TEMPORARY TABLE calls (
+        key text, event_id uuid, parcel_id uuid, tenant_id uuid, in_transaction boolean
+    );
     CREATE TEMPORARY TABLE expected (
         kind text, fate text, handler text, effects int, calls boolean, status text
     );
@@ -120,7 +122,7 @@ def _ledger_rows(entries: Iterable[Entry]) -> Iterator[tuple[Any, ...]]:
 
 def _call_rows(calls: Path) -> Iterator[tuple[Any, ...]]:
     for line in read_lines([calls] if calls.exists() else []):
-        yield line["key"], line["event"], line["parcel"]
+        yield tuple(line[name] for name in ("key", "event", "parcel", "tenant", "in_transaction"))
 
 
 def _copy(connection: Connection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -47,8 +47,18 @@ FROM_SOMEWHERE = Invariant(
     FROM parcel_events AS event LEFT JOIN ledger USING (parcel_id)
     WHERE ledger.parcel_id IS NULL
        OR (event.tenant_id, event.fate, event.series_id, event.number)
-          <> (ledger.tenant_id, ledger.fate, ledger.series_id, ledger.number)
+          IS DISTINCT FROM (ledger.tenant_id, ledger.fate, ledger.series_id, ledger.number)
        OR event.kind <> ledger.kind AND (event.kind, ledger.kind) <> ('echoed', 'counted')
+    """,
+)
+
+ROWS_FROM_SOMEWHERE = Invariant(
+    "no row is there that nobody wrote, and each in its publisher's words",
+    """
+    SELECT format('parcel %s', parcel.id)
+    FROM chaos_parcel AS parcel LEFT JOIN ledger ON ledger.parcel_id = parcel.id
+    WHERE (parcel.kind, parcel.fate, parcel.series_id, parcel.number)
+          IS DISTINCT FROM (ledger.kind, ledger.fate, ledger.series_id, ledger.number)
     """,
 )
 
@@ -93,6 +103,22 @@ EFFECTS_DELIVERED = Invariant(
         ON effect.event_id = delivery.event_id AND effect.handler = delivery.handler
     WHERE delivery.handler LIKE 'tally%' GROUP BY delivery.id
     HAVING count(effect.id) <> (delivery.status = 'succeeded')::int
+    UNION ALL
+    SELECT format('%s of event %s: an effect without a delivery', handler, event_id)
+    FROM chaos_effect LEFT JOIN deliveries USING (event_id, handler) WHERE deliveries.id IS NULL
+    """,
+)
+
+IN_ITS_TENANT = Invariant(
+    "handlers run on behalf of their event's tenant, and of no other",
+    """
+    SELECT format('%s of event %s ran for %s instead of %s', handler, event_id, done.tenant_id,
+                  event.tenant_id)
+    FROM (
+        SELECT handler, event_id, tenant_id FROM chaos_effect
+        UNION ALL SELECT 'call_outside', event_id, tenant_id FROM calls
+    ) AS done JOIN parcel_events AS event ON event.id = event_id
+    WHERE done.tenant_id IS DISTINCT FROM event.tenant_id
     """,
 )
 
@@ -102,7 +128,10 @@ REPLAYED = Invariant(
     SELECT format('parcel %s is %s: %s', replayed.parcel_id, status, error_message)
     FROM replayed LEFT JOIN parcel_events USING (parcel_id) LEFT JOIN chaos_effect AS effect
         ON effect.parcel_id = replayed.parcel_id AND effect.handler = 'tally_singly'
-    WHERE status IS DISTINCT FROM 'processed' OR effect.id IS NULL
+    WHERE status IS DISTINCT FROM 'processed' OR effect.id IS NULL OR NOT EXISTS (
+        SELECT FROM replay_items AS item
+        WHERE item.event_id = parcel_events.id AND item.status = 'succeeded'
+    )
     """,
 )
 
@@ -163,12 +192,18 @@ CALLED = Invariant(
     """,
 )
 
+CALLED_FREELY = Invariant(
+    "no call outside is made inside a database transaction",
+    "SELECT format('%s of event %s', key, event_id) FROM calls WHERE in_transaction",
+)
+
 CALLS_COUNTED = Invariant(
     "each call outside was counted as an attempt before it was made",
     """
     SELECT format('%s: %s calls, %s attempts', key, count(*), attempts)
-    FROM calls LEFT JOIN deliveries USING (event_id)
-    GROUP BY key, event_id, attempts HAVING attempts IS NULL OR count(*) > attempts
+    FROM calls LEFT JOIN deliveries
+        ON deliveries.event_id = calls.event_id AND handler = 'call_outside'
+    GROUP BY key, calls.event_id, attempts HAVING attempts IS NULL OR count(*) > attempts
     """,
 )
 
@@ -181,17 +216,40 @@ DELIVERIES = Invariant(
     LEFT JOIN deliveries AS delivery
         ON delivery.event_id = event.id AND delivery.handler = expected.handler
     WHERE delivery.status IS DISTINCT FROM expected.status
+    UNION ALL
+    SELECT format('%s took event %s (%s), which is none of its own', handler, event.id, kind)
+    FROM parcel_events AS event JOIN deliveries AS delivery ON delivery.event_id = event.id
+    WHERE (kind, handler) NOT IN (SELECT kind, handler FROM expected)
+    """,
+)
+
+# A success at once is told by its delivery alone.
+ATTEMPTS = Invariant(
+    "each attempt but a success at once is on the record: once, and with what went wrong",
+    """
+    SELECT format('%s of event %s, %s: %s attempts, on the record: %s', delivery.handler, event.id,
+                  delivery.status, attempts, array_agg(attempt.number ORDER BY attempt.number))
+    FROM parcel_events AS event JOIN deliveries AS delivery ON delivery.event_id = event.id
+    LEFT JOIN attempts AS attempt ON attempt.delivery_id = delivery.id
+    WHERE (attempts, delivery.status) <> (1, 'succeeded')
+    GROUP BY delivery.id, event.id
+    HAVING array_agg(attempt.number ORDER BY attempt.number)
+           <> ARRAY(SELECT generate_series(1, delivery.attempts))
+    UNION ALL
+    SELECT format('attempt %s of delivery %s failed without a reason', number, delivery_id)
+    FROM attempts WHERE status = 'failed' AND (error = '' OR traceback = '')
     """,
 )
 
 AGGREGATES = Invariant(
-    "an event failed exactly if one of its deliveries did",
+    "an event failed exactly if one of its deliveries did, and says why",
     """
     SELECT format('event %s is %s with deliveries %s', event.id, event.status,
                   array_agg(delivery.status))
     FROM parcel_events AS event LEFT JOIN deliveries AS delivery ON delivery.event_id = event.id
-    GROUP BY event.id, event.status
+    GROUP BY event.id, event.status, event.error_message
     HAVING (event.status = 'failed') IS DISTINCT FROM bool_or(delivery.status = 'failed')
+        OR (event.status = 'failed') <> (event.error_message <> '')
     """,
 )
 
@@ -214,18 +272,22 @@ INVARIANTS = [
     ROLLED_BACK,
     ALL_OR_NOTHING,
     FROM_SOMEWHERE,
+    ROWS_FROM_SOMEWHERE,
     CALM_PUBLISHERS,
     SETTLED,
     EFFECTS_ONCE,
     EFFECTS_DELIVERED,
+    IN_ITS_TENANT,
     REPLAYED,
     EFFECTS_OF_EVENTS,
     COUNTERS,
     ECHOES,
     IN_ORDER,
     CALLED,
+    CALLED_FREELY,
     CALLS_COUNTED,
     DELIVERIES,
+    ATTEMPTS,
     AGGREGATES,
     NOTHING_LEFT,
 ]

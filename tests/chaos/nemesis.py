@@ -59,6 +59,9 @@ class Nemesis:
             remedy = FAULTS[name](self.stage, self.random)
         except NotNow:
             return False
+        if remedy and remedy.least > self.longest:
+            remedy.heal()
+            return False
         self._note(name)
         if remedy:
             until = time.monotonic() + min(remedy.seconds, self.longest)

@@ -21,6 +21,9 @@ from salesflow.processes import dying_with_parent
 from tests.chaos.workload.places import ledger_file
 
 GRACE = 30.0  # seconds between SIGTERM and SIGKILL at the end of a run
+# The names of the workers that settle events, and of the one that makes calls.
+EVENTS_WORKERS = ("worker", "worker-2")
+CALLERS = "external"
 READY = " ready."  # what Celery's workers say when they begin to consume
 RESTART_SECONDS = (0.0, 1.5)  # until a dead one is started anew; its orphans live that long
 
@@ -83,6 +86,12 @@ class Service:
         """Stop all its processes in their tracks."""
         self.frozen = True
         self.signal_group(signal.SIGSTOP)
+
+    def thaw_children(self) -> None:
+        """Let its children go on, and not yet its main process."""
+        for pid in self.children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def thaw(self) -> None:
         """Let them go on."""
@@ -171,9 +180,9 @@ class Crew:
 
 
 @contextlib.contextmanager
-def at_work(environment: dict[str, str], home: Path) -> Iterator[Crew]:
-    """The services of `make run` without its web server."""
-    crew = Crew(services_of_salesflow(environment, home), Random(0))
+def at_work(environment: dict[str, str], home: Path, *more: Service) -> Iterator[Crew]:
+    """The services of `make run` without its web server, and more beside them."""
+    crew = Crew([*services_of_salesflow(environment, home), *more], Random(0))
     try:
         crew.start()
         yield crew
@@ -188,6 +197,14 @@ def services_of_salesflow(environment: dict[str, str], home: Path) -> list[Servi
         for child in supervisor.services(home, 0)
         if child.name != "web"
     ]
+
+
+def second_worker(environment: dict[str, str], home: Path) -> Service:
+    """A worker for events beside that of `make run`, as on a second machine."""
+    first, name = EVENTS_WORKERS
+    [command] = [s.command for s in services_of_salesflow(environment, home) if s.name == first]
+    own = ["--hostname", f"{name}@%h", "--concurrency", "1"]
+    return Service(name, [*command, *own], environment, home / f"{name}.log")
 
 
 def publisher(

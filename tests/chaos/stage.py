@@ -15,12 +15,16 @@ import psycopg
 from salesflow.home import PROJECT
 from salesflow.postgres import Cluster
 from tests.chaos.servers import Broker, PgmqBroker, Postgres, RedisBroker
-from tests.chaos.services import Crew, publisher, services_of_salesflow
+from tests.chaos.services import Crew, publisher, second_worker, services_of_salesflow
 from tests.chaos.workload import sabotage
 from tests.waiting import wait_until
 
 BROKERS = ("pgmq", "redis")
 START_SECONDS = 120.0
+# Seconds that a batch may take, short enough to freeze workers for longer; and how many events may
+# be in one, so that it takes less than that on a busy machine, too, where some are slow or fail.
+BATCH_SECONDS = 4.0
+BATCH_SIZE = 25
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,11 @@ def staged(root: Path, name: str, broker_name: str, load: Load, random: Random) 
             home,
             SALESFLOW_DATABASE_URL=postgres.url,
             SALESFLOW_BROKER_URL=broker.url,
+            SALESFLOW_EVENT_BATCH_SECONDS=str(BATCH_SECONDS),
+            SALESFLOW_EVENT_BATCH_SIZE=str(BATCH_SIZE),
             **{sabotage.VARIABLE: load.sabotage},
         )
-        services = services_of_salesflow(environment, home)
+        services = [*services_of_salesflow(environment, home), second_worker(environment, home)]
         publishers = [
             publisher(number, str(random.random()), load.pace, environment, home)
             for number in range(load.publishers)

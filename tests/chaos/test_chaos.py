@@ -10,10 +10,11 @@ import pytest
 
 from tests.chaos import invariants
 from tests.chaos.audit import examine, open_books
+from tests.chaos.faults import MARGIN_SECONDS
 from tests.chaos.invariants import INVARIANTS, Invariant
 from tests.chaos.run import PROMISED, Plan, Verdict, run
 from tests.chaos.servers import Postgres
-from tests.chaos.stage import BROKERS, Load, prepared_home
+from tests.chaos.stage import BATCH_SECONDS, BROKERS, Load, prepared_home
 from tests.chaos.workload.places import calls_file
 from tests.chaos.workload.sabotage import Sabotage
 from tests.cluster import PREFIX
@@ -28,6 +29,8 @@ pytestmark = [
 ]
 
 SEED = 7
+# Seconds: time enough to freeze a worker past the time of its batch.
+LONGEST = BATCH_SECONDS + MARGIN_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def verdicts(root: Path) -> dict[str, Verdict]:
     """What honest runs found, by broker."""
     within = promised(PROMISED)
     plans = [
-        Plan(broker, rounds=10, seed=SEED, pause=0.5, longest=3, promised=within)
+        Plan(broker, rounds=10, seed=SEED, pause=0.5, longest=LONGEST, promised=within)
         for broker in BROKERS
     ]
     return {plan.broker: run(plan, root, print) for plan in plans}
@@ -96,6 +99,10 @@ FALSIFICATIONS: list[tuple[Invariant, str]] = [
         ) WHERE id = (SELECT id FROM parcel_events LIMIT 1)
         """,
     ),
+    (
+        invariants.ROWS_FROM_SOMEWHERE,
+        "UPDATE chaos_parcel SET fate = '' WHERE id = (SELECT id FROM chaos_parcel LIMIT 1)",
+    ),
     (invariants.CALM_PUBLISHERS, "UPDATE ledger SET error = 'RuntimeError: broker away'"),
     (
         invariants.SETTLED,
@@ -118,6 +125,15 @@ FALSIFICATIONS: list[tuple[Invariant, str]] = [
         "UPDATE deliveries SET status = 'failed' WHERE handler = 'tally_echo'",
     ),
     (
+        invariants.EFFECTS_DELIVERED,
+        "DELETE FROM deliveries WHERE handler = 'tally_singly' AND status = 'succeeded'",
+    ),
+    (
+        invariants.IN_ITS_TENANT,
+        "UPDATE calls SET tenant_id = gen_random_uuid()",
+    ),
+    (invariants.IN_ITS_TENANT, "UPDATE chaos_effect SET tenant_id = gen_random_uuid()"),
+    (
         invariants.REPLAYED,
         "INSERT INTO replayed SELECT parcel_id FROM parcel_events WHERE kind = 'queued' LIMIT 1",
     ),
@@ -139,7 +155,11 @@ FALSIFICATIONS: list[tuple[Invariant, str]] = [
     ),
     (invariants.CALLED, "DELETE FROM calls WHERE key = (SELECT key FROM calls LIMIT 1)"),
     (invariants.CALLED, "UPDATE calls SET key = 'the same for all'"),
-    (invariants.CALLED, "INSERT INTO calls SELECT key || '2', event_id, parcel_id FROM calls"),
+    (
+        invariants.CALLED,
+        "INSERT INTO calls SELECT key || '2', event_id, parcel_id, tenant_id, false FROM calls",
+    ),
+    (invariants.CALLED_FREELY, "UPDATE calls SET in_transaction = true"),
     (
         invariants.CALLS_COUNTED,
         "UPDATE deliveries SET attempts = 0 WHERE handler = 'call_outside'",
@@ -150,6 +170,21 @@ FALSIFICATIONS: list[tuple[Invariant, str]] = [
         UPDATE deliveries SET status = 'skipped'
         WHERE id = (SELECT id FROM deliveries WHERE handler = 'tally_in_order' LIMIT 1)
         """,
+    ),
+    (
+        invariants.DELIVERIES,
+        """
+        INSERT INTO deliveries (event_id, handler, status, attempts, failures, worker, error)
+        SELECT id, 'tally_echo', 'succeeded', 1, 0, '', ''
+        FROM parcel_events WHERE kind = 'queued' LIMIT 1
+        """,
+    ),
+    (invariants.ATTEMPTS, "DELETE FROM attempts WHERE number = 1"),
+    (invariants.ATTEMPTS, "UPDATE deliveries SET attempts = 2 WHERE handler = 'tally_echo'"),
+    (invariants.ATTEMPTS, "UPDATE attempts SET traceback = '' WHERE status = 'failed'"),
+    (
+        invariants.AGGREGATES,
+        "UPDATE events SET error_message = '' WHERE type LIKE 'parcel.%' AND status = 'failed'",
     ),
     (
         invariants.AGGREGATES,

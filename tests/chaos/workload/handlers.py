@@ -9,10 +9,12 @@ from pathlib import Path
 
 import psycopg
 from django.conf import settings
+from django.db import connection
 from django.db.models import F
 
 from events import Permanent, Retry, publish, register_event_handler
 from events.models import Event
+from salesflow.accounts.context import current_tenant
 from tests.chaos.workload.models import Counter, Effect, Repair
 from tests.chaos.workload.payloads import ParcelCalled, ParcelCounted, ParcelEchoed, ParcelQueued
 from tests.chaos.workload.places import calls_file, poison_file
@@ -21,7 +23,9 @@ from tests.chaos.workload.sabotage import Sabotage, sabotaged
 # Seconds that handlers take; the slow ones are there to be killed and frozen in the middle.
 CALL_SECONDS = (0.0, 0.02)
 SLOW_CALL_SECONDS = (0.5, 1.5)
-SLOW_SECONDS = (0.1, 0.5)
+SLOW_SECONDS = (0.1, 0.3)
+# The slow parcels that this process has seen.
+seen: set[str] = set()
 
 
 @register_event_handler(ParcelCounted.event_type, batch=True)
@@ -37,7 +41,7 @@ def tally_singly(event: Event) -> None:
     fate = event.payload["fate"]
     _tally("tally_singly", [event])
     if fate == "slow":
-        take_time(SLOW_SECONDS)
+        be_slow(event)
     if fate == "poison":
         note_line(poison_file(Path(settings.HOME)), {"pid": os.getpid()})
         os.abort()
@@ -60,7 +64,7 @@ def tally_in_order(event: Event) -> None:
     """Leave a trace; the ids of a series' traces are to rise with the parcels' numbers."""
     _tally("tally_in_order", [event])
     if event.payload["fate"] == "slow":
-        take_time(SLOW_SECONDS)
+        be_slow(event)
     if event.payload["fate"] == "flaky" and is_first_try(event, "tally_in_order"):
         raise RuntimeError("This parcel is flaky.")
 
@@ -77,6 +81,8 @@ def call_outside(event: Event) -> None:
             "key": event.idempotency_key,
             "event": str(event.id),
             "parcel": event.payload["parcel_id"],
+            "tenant": str(current_tenant().id),
+            "in_transaction": connection.in_atomic_block or not connection.get_autocommit(),
         },
     )
     take_time(SLOW_CALL_SECONDS if fate == "slow" else CALL_SECONDS)
@@ -86,6 +92,14 @@ def call_outside(event: Event) -> None:
         raise RuntimeError("This parcel is flaky.")
     if fate == "later" and is_first_try(event, "call_outside"):
         raise Retry(after=0.5)
+
+
+def be_slow(event: Event) -> None:
+    """Take time, once in a process: where a batch is halved, each half would be as slow again."""
+    parcel_id = event.payload["parcel_id"]
+    if parcel_id not in seen:
+        seen.add(parcel_id)
+        take_time(SLOW_SECONDS)
 
 
 def take_time(seconds: tuple[float, float]) -> None:
@@ -123,7 +137,7 @@ def _effect(handler: str, event: Event) -> Effect:
         handler=handler,
         event_id=event.id,
         parcel_id=event.payload["parcel_id"],
-        tenant_id=event.tenant_id,
+        tenant_id=current_tenant().id,  # on whose behalf the engine runs this
         series_id=event.payload["series_id"],
         number=event.payload["number"],
     )
