@@ -216,7 +216,8 @@ def note_handled(
         n: how many events of that tenant the call was given.
         seconds: how long it took, for all of them together; each counts with its share.
     """
-    figures = Figures(**{outcome: n})
+    figures = Figures()
+    setattr(figures, outcome, n)
     figures.add_duration(bisect_left(BOUNDS, seconds / n), n)
     tallies.note((Tally.Kind.HANDLER, handler, tenant_id), figures)
 

@@ -16,6 +16,8 @@ SHOWN_WITH = {"auth": "accounts"}
 ICONS = {
     "Event": "bolt",
     "Replay": "replay",
+    "AlertRule": "notifications",
+    "AuditLine": "history",
     "Lead": "person_search",
     "Pipeline": "view_kanban",
     "Message": "chat",
@@ -26,6 +28,12 @@ ICONS = {
     "Group": "admin_panel_settings",
 }
 ANY_ICON = "table_rows"
+# The event console's pages that list no model's rows: address, title, icon.
+PAGES = (
+    ("admin:events_failures", _("Failures"), "bug_report"),
+    ("admin:events_handlers", _("Handlers"), "settings_input_component"),
+    ("admin:events_catalogue", _("Catalogue"), "menu_book"),
+)
 MOST_FAILED = 99
 
 
@@ -49,11 +57,11 @@ def environment(request: HttpRequest) -> list[Any]:
 
 
 def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the first page says of the events, to who may see them."""
-    from events.admin_pages import overview as events_overview
+    """How the events are, to who may see them: the first page."""
+    from events.console.health import health_page
 
     if request.user.has_perm("events.view_event"):
-        context |= {"overview": events_overview(request.user)}
+        return {**context, **health_page(request.user), "title": _("Health")}
     return {**context, "title": _("Overview")}
 
 
@@ -71,6 +79,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 def _overview(request: HttpRequest) -> dict[str, Any]:
     url = reverse("admin:index")
     item = {"title": _("Overview"), "icon": "home", "link": url, "active": request.path == url}
+    if request.user.has_perm("events.view_event"):
+        item |= {"title": _("Health"), "icon": "monitor_heart"}
     return {"title": None, "items": [item]}
 
 
@@ -104,7 +114,14 @@ def _event_lists(request: HttpRequest, items: list[dict[str, Any]]) -> list[dict
     return [
         {**_narrowed(request, url, "failed", _("Failed"), "error"), **badge},
         _narrowed(request, url, "pending", _("Pending"), "hourglass_empty"),
+        *(_page(request, *page) for page in PAGES),
     ]
+
+
+def _page(request: HttpRequest, name: str, title: Any, icon_name: str) -> dict[str, Any]:
+    url = reverse(name)
+    active = request.path.startswith(url)
+    return {"title": title, "icon": icon_name, "link": url, "active": active}
 
 
 def _narrowed(

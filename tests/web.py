@@ -56,7 +56,9 @@ class Page(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if "label" in self._open:
             given["in-label"] = "yes"
-        self.elements.append((tag, given))
+        # What a drawing says on hover is called like a page's title.
+        is_hint = tag == "title" and "svg" in self._open
+        self.elements.append(("svg:title" if is_hint else tag, given))
         if tag not in VOID:
             self._open.append(tag)
         if tag in ("button", "a"):

@@ -4,9 +4,15 @@ from collections.abc import Sequence
 
 from django.urls import URLPattern
 
-from events.console import corrections, failures
+from events.console import catalogue, corrections, failures, handlers, health
 
-ROOMS: Sequence[Sequence[URLPattern]] = (failures.urls, corrections.urls)
+ROOMS: Sequence[Sequence[URLPattern]] = (
+    failures.urls,
+    corrections.urls,
+    health.urls,
+    handlers.urls,
+    catalogue.urls,
+)
 
 
 def console_urls() -> list[URLPattern]:
