@@ -2,26 +2,23 @@
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db.models import F, Func, IntegerField, Q, QuerySet, TextField, Value
+from django.db.models import F, Func, IntegerField, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Left, Length
 from django.http import HttpRequest
 from django.urls import reverse
 
 from events import registry
-from events.models import Delivery, Event, EventStatus, Replay, ReplayItem
-from events.replays import progress_of
+from events.models import Delivery, Event, EventStatus, Replay
+from events.replays.progress import visible_replays
 from salesflow.accounts.admin_pagination import MOST_COUNTED
-from salesflow.accounts.models import User
-from salesflow.accounts.queries import visible_rows, visible_tenant_ids
+from salesflow.accounts.queries import visible_rows
 
 # Characters of a payload on the event's page; the rest is in its download.
 PAYLOAD_SHOWN = 20_000
 RELATED_SHOWN = 20
-ITEMS_SHOWN = 100
 
 # Characters that change the direction of the text after them, and would let a payload be read in
 # another order than it is written. They are shown by their JSON escapes.
@@ -109,78 +106,7 @@ def subject_url(event: Event) -> str:
     return ""
 
 
-# --- Replays ------------------------------------------------------------------------------------
-
-
-def visible_replays(user: Any) -> QuerySet[Replay]:
-    """A tenant's replays to its staff; one that spans tenants to who started it, and superusers."""
-    if user.is_superuser:
-        return Replay.objects.all()
-    mine = Q(tenant=None, actor_id=user.pk)
-    return Replay.objects.filter(Q(tenant__in=visible_tenant_ids(user)) | mine)
-
-
-@dataclass
-class Part:
-    """The items of a replay that have one status."""
-
-    status: str
-    label: Any
-    count: int
-    start: float
-    width: float
-
-
-# In the order in which an admin wants to read them.
-ORDER = [
-    ReplayItem.Status.FAILED,
-    ReplayItem.Status.SKIPPED,
-    ReplayItem.Status.RELEASED,
-    ReplayItem.Status.WAITING,
-    ReplayItem.Status.SUCCEEDED,
-]
-BAR = [ORDER[4], ORDER[0], ORDER[1], ORDER[2], ORDER[3]]
-
-
-def progress_parts(replay: Replay) -> list[Part]:
-    """How far the replay has come, as pieces of a bar of length 100, from left to right."""
-    counts, parts, start = progress_of(replay), [], 0.0
-    for status in BAR:
-        width = 100 * counts[status] / max(1, replay.selected)
-        parts.append(Part(status, status.label, counts[status], round(start, 3), round(width, 3)))
-        start += width
-    return parts
-
-
-def replay_page(replay: Replay, user: User, shown: str) -> dict[str, Any]:
-    """The template's context for a replay.
-
-    Args:
-        shown: the status whose items are listed; any other word means the worst there is.
-    """
-    parts = progress_parts(replay)
-    counts = {part.status: part.count for part in parts}
-    if shown not in counts:
-        shown = next((status for status in ORDER if counts[status]), ORDER[0])
-    items = ReplayItem.objects.filter(replay=replay, status=shown).order_by("id")[:ITEMS_SHOWN]
-    return {
-        "replay": replay,
-        "parts": parts,
-        "tabs": [part for status in ORDER for part in parts if part.status == status],
-        "shown": shown,
-        "items": _with_events(list(items), user),
-        "items_shown": ITEMS_SHOWN,
-        "is_running": replay.status == Replay.Status.RUNNING,
-        "done": sum(counts[status] for status in (BAR[0], BAR[1], BAR[2])),
-    }
-
-
-def _with_events(items: list[ReplayItem], user: User) -> list[tuple[ReplayItem, Event | None]]:
-    """The items with their events, where those are still there and the user may see them."""
-    ids: list[UUID] = [item.event_id for item in items]
-    rows = visible_rows(user, Event).filter(pk__in=ids).select_related("tenant").defer("payload")
-    events = {event.id: event for event in rows}
-    return [(item, events.get(item.event_id)) for item in items]
+# --- Overview -----------------------------------------------------------------------------------
 
 
 def overview(user: Any) -> dict[str, Any]:

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from django.urls import URLPattern
 
-from events.console import catalogue, corrections, failures, handlers, health
+from events.console import corrections, failures, replay_plans, replays
 
 ROOMS: Sequence[Sequence[URLPattern]] = (
     failures.urls,
     corrections.urls,
-    health.urls,
-    handlers.urls,
-    catalogue.urls,
+    replay_plans.urls,
+    replays.urls,
 )
 
 

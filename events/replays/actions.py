@@ -203,14 +203,14 @@ def change_pace(replay: Replay, pace: int | None, *, actor: User | None) -> None
     with transaction.atomic():
         before = [Status.RUNNING, Status.PAUSED, Status.STOPPED]
         _change(replay, before, F("status"), pace=pace, released_at=_a_second_ago())
-        note("paced", replay, actor=actor, pace=pace)
+        note("paced", replay, actor=actor, details={"pace": pace})
         after_commit(nudge_replays)
 
 
 # --- Deciding -----------------------------------------------------------------------------------
 
 
-def _change(replay: Replay, before: list[str], after: Any, **fields: Any) -> None:
+def _change(replay: Replay, before: Sequence[str], after: Any, **fields: Any) -> None:
     """Change the status of the row if nobody was faster; `replay` then says what the row says."""
     rows = Replay.objects.filter(pk=replay.pk, status__in=before, pruned_at=None)
     changed = rows.update(status=after, **fields)

@@ -1,5 +1,6 @@
 """What stays of every replay, beside its row: a line for each turn that it took."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from events import audit
@@ -8,7 +9,12 @@ from salesflow.accounts.models import User
 
 
 def note(
-    verb: str, replay: Replay, *, actor: User | None = None, reason: str = "", **details: Any
+    verb: str,
+    replay: Replay,
+    *,
+    actor: User | None = None,
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the line "replay.<verb>", in the caller's transaction.
 
@@ -16,7 +22,7 @@ def note(
         actor: who did it; None: a program, or the replay by itself.
         details: beside what every line about a replay says.
     """
-    told = {
+    told: dict[str, Any] = {
         "events": replay.selected,
         "handlers": replay.handlers,
         "external": replay.include_external,
@@ -31,5 +37,5 @@ def note(
         actor=actor,
         tenant=replay.tenant,
         reason=reason,
-        details=told | details,
+        details=told | dict(details or {}),
     )

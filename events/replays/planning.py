@@ -171,7 +171,7 @@ def fill_plan(replay: Replay, rows: QuerySet[Event]) -> None:
     replay.selected = freeze(replay, narrowed)
     replay.plan = _counted(replay) | {"left_out": _left_out(events, narrowed, selection)}
     if replay.tenant_id is None and len(replay.plan["tenants"]) == 1:
-        [replay.tenant_id] = map(UUID, replay.plan["tenants"])  # type: ignore[assignment]
+        [replay.tenant_id] = map(UUID, replay.plan["tenants"])
     replay.status = Replay.Status.PLANNED
     replay.save(update_fields=["selected", "plan", "tenant", "status"])
 

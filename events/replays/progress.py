@@ -162,20 +162,23 @@ class FailedAgain:
     came_back: int
 
 
-def failed_again(replay: Replay) -> list[FailedAgain]:
-    """What a replay's failed events failed of, the most frequent first; of MOST_READ of them."""
-    numbers: Counter[int] = Counter()
-    back: Counter[int] = Counter()
+def failed_again(replay: Replay, groups: QuerySet[FailureGroup]) -> list[FailedAgain]:
+    """What a replay's failed events failed of, the most frequent first; of MOST_READ of them.
+
+    Args:
+        groups: what the reader may see; of several tenants' that are alike one is named.
+    """
     rows = fetch_rows(FAILED_IN, {"replay": replay.id, "most": MOST_READ})
+    known = groups.in_bulk([group_id for group_id, _came_back, _number in rows])
+    named: dict[UUID, FailureGroup] = {}
+    numbers: Counter[UUID] = Counter()
+    back: Counter[UUID] = Counter()
     for group_id, came_back, number in rows:
-        numbers[group_id] += number
-        back[group_id] += number if came_back else 0
-    groups = FailureGroup.unscoped.in_bulk(list(numbers))
-    return [
-        FailedAgain(groups[group_id], number, back[group_id])
-        for group_id, number in numbers.most_common()
-        if group_id in groups
-    ]
+        if group := known.get(group_id):
+            named.setdefault(group.fingerprint, group)
+            numbers[group.fingerprint] += number
+            back[group.fingerprint] += number if came_back else 0
+    return [FailedAgain(named[key], number, back[key]) for key, number in numbers.most_common()]
 
 
 @dataclass(frozen=True)

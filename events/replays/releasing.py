@@ -134,7 +134,7 @@ def release_next(replay: Replay, most: int) -> Released:
 
 def _free_items(replay: Replay, most: int) -> dict[int, UUID]:
     """Lock the next items of a replay and their events, without those that a worker holds."""
-    items = dict(fetch_rows(TAKE_ITEMS, {"replay": replay.id, "most": most}))
+    items: dict[int, UUID] = dict(fetch_rows(TAKE_ITEMS, {"replay": replay.id, "most": most}))
     if not items:
         return {}
     events = list(items.values())

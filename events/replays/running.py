@@ -145,7 +145,7 @@ def _stop(replay: Replay, told: dict[str, int]) -> None:
     plan = {**replay.plan, "stopped": told}
     status = Replay.Status.STOPPED
     if _change(replay, status=status, stopped_because=because, plan=plan, finished_at=Now()):
-        note("stopped", replay, reason=because, **told)
+        note("stopped", replay, reason=because, details=told)
         log.warning("replay_stopped", replay=str(replay.id), because=because)
 
 
