@@ -13,11 +13,13 @@ from rest_framework.views import APIView
 import analytics.api
 import channels.api
 import events.api
+import events.failures.api
 import leads.api
 from salesflow.accounts.rest.routes import api_path
 
 ROUTES: list[Any] = [
     *events.api.urlpatterns,
+    *events.failures.api.urlpatterns,
     *leads.api.urlpatterns,
     *channels.api.urlpatterns,
     *analytics.api.urlpatterns,

@@ -226,6 +226,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStatus": "events.models.DeliveryStatus",
         "AttemptStatus": "events.models.Attempt.Status",
         "ReplayStatus": "events.models.Replay.Status",
+        "FailureState": "events.models.FailureGroup.State",
         "Outcome": "leads.models.Outcome",
         "Channel": "channels.models.Channel",
         "MessageStatus": "channels.models.MessageStatus",

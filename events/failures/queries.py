@@ -227,10 +227,10 @@ def _merged(rows: QuerySet[FailureGroup]) -> QuerySet[Any, dict[str, Any]]:
         last=Max("last_seen_at"),
         since=Max("state_changed_at"),
         came_back=Max("reopened_at"),
-        events=ArrayAgg("last_event_id", ordering="-last_seen_at"),
-        owners=ArrayAgg("owner_id", ordering="-state_changed_at", filter=Q(owner_id__isnull=False)),
-        notes=ArrayAgg("note", ordering="-state_changed_at", filter=~Q(note="")),
-        links=ArrayAgg("ticket_url", ordering="-state_changed_at", filter=~Q(ticket_url="")),
+        events=ArrayAgg("last_event_id", order_by="-last_seen_at"),
+        owners=ArrayAgg("owner_id", order_by="-state_changed_at", filter=Q(owner_id__isnull=False)),
+        notes=ArrayAgg("note", order_by="-state_changed_at", filter=~Q(note="")),
+        links=ArrayAgg("ticket_url", order_by="-state_changed_at", filter=~Q(ticket_url="")),
     )
     return merged
 
@@ -255,8 +255,10 @@ STANDING = """
         FROM unnest(%(ids)s::bigint[], %(numbers)s::int[]) AS given (id, number) GROUP BY number
     ) AS failure CROSS JOIN LATERAL (
         SELECT count(*) FROM (
-            SELECT FROM deliveries WHERE status = 'failed' AND group_id = ANY(failure.ids)
-            LIMIT %(most)s
+            SELECT FROM unnest(failure.ids) AS one (id) CROSS JOIN LATERAL (
+                SELECT FROM deliveries WHERE status = 'failed' AND group_id = one.id
+                LIMIT %(most)s
+            ) AS each LIMIT %(most)s
         ) AS counted
     ) AS standing
 """

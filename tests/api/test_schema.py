@@ -16,6 +16,7 @@ from leads.services import create_lead, lose_lead
 from salesflow.accounts.models import Tenant
 from tests.api.clients import ApiClient
 from tests.channels.factories import make_message
+from tests.events.factories import make_failure
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -140,6 +141,11 @@ def test_every_answer_is_as_the_document_says(
     replay = call("POST", f"/api/events/{events[0]['id']}/replay")["replay"]
     call("POST", "/api/events/replay/batch?event_type=lead.created&limit=10", {"reason": "x"})
     call("GET", f"/api/replays/{replay}")
+    fingerprint = make_failure().fingerprint
+    call("GET", "/api/failures?state=open&ordering=-occurrences")
+    call("GET", f"/api/failures/{fingerprint}")
+    call("POST", f"/api/failures/{fingerprint}/triage", {"state": "resolved", "note": "mended"})
+    call("POST", f"/api/failures/{fingerprint}/triage", {"state": "away"})
     call("DELETE", path)
     call("GET", path)
     operations = {

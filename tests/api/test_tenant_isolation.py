@@ -11,7 +11,15 @@ from django.urls import URLResolver, get_resolver
 
 from channels.models import Conversation
 from channels.services import send_message
-from events.models import Attempt, Delivery, Event, Replay, ReplayItem
+from events.models import (
+    Attempt,
+    AuditLine,
+    Delivery,
+    Event,
+    FailureGroup,
+    Replay,
+    ReplayItem,
+)
 from events.replays import start_replay
 from events.settling import settle
 from leads.models import Lead
@@ -20,6 +28,7 @@ from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Membership, TenantScoped
 from tests.api.clients import ApiClient, api_of
+from tests.events.factories import make_failure
 from tests.factories import make_tenant, make_user
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +39,7 @@ PUBLIC = {"api", "api-root", "api-schema", "api-docs"}
 # What a valid request sends, for every route with an id that takes a body.
 BODIES = {
     ("POST", "api-event-replay"): {"reason": "mended"},
+    ("POST", "api-failure-triage"): {"state": "muted"},
     ("POST", "api-lead-notes"): {"body": "Call back"},
     ("PATCH", "api-lead"): {"company": "Analytical"},
 }
@@ -84,11 +94,13 @@ class World:
             settle(list(Event.objects.values_list("id", flat=True)))
             self.event = Event.objects.order_by("position").first()
             self.replay = start_replay(Event.objects.all(), reason="Zanzibar")
+            self.failure = make_failure(error="Zanzibar is closed")
             self.api = api_of(self.tenant)
         self.ids = {
             "lead_id": self.lead.id,
             "event_id": self.event.id,
             "replay_id": self.replay.id,
+            "fingerprint": self.failure.fingerprint,
             "message_id": self.message.id,
             "conversation_id": self.message.conversation_id,
         }
@@ -115,6 +127,8 @@ class World:
         rows["attempts"] = list(Attempt.objects.filter(delivery__event__in=events).values())
         rows["replays"] = list(Replay.objects.filter(tenant=self.tenant).values())
         rows["items"] = list(ReplayItem.objects.filter(replay__tenant=self.tenant).values())
+        rows["failures"] = list(FailureGroup.unscoped.filter(tenant=self.tenant).values())
+        rows["audit"] = list(AuditLine.objects.filter(tenant=self.tenant).values())
         return json.dumps(rows, default=str, indent=1)
 
 

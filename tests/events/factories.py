@@ -2,10 +2,13 @@
 
 from uuid import UUID
 
-from events.models import Event
+from events.models import Event, FailureGroup
 from events.publishing import Draft, publish_many
+from events.settling import settle
+from events.testing import handler_of
 from salesflow.accounts.ids import uuid7
 from tests.events.payloads import ThingHappened
+from tests.events.switches import Switch
 
 
 def make_events(count: int, thing_id: UUID | None = None) -> list[Event]:
@@ -20,3 +23,16 @@ def make_event(number: int = 0) -> Event:
     """One pending event."""
     [event] = publish_many([Draft(ThingHappened(thing_id=uuid7(), number=number))])
     return event
+
+
+def make_failure(count: int = 1, handler: str = "greet", error: str = "no good") -> FailureGroup:
+    """The current tenant's failure group of so many events that fail at a handler."""
+    switch = Switch()
+    switch.error = ValueError(error)
+    events = make_events(count)
+    with handler_of("thing.happened", function=switch, name=handler):
+        settle([event.id for event in events])
+    group: FailureGroup = FailureGroup.objects.get(
+        pk=events[-1].deliveries.values_list("group_id", flat=True).get()
+    )
+    return group

@@ -19,6 +19,7 @@ from events.failures.fingerprints import OTHERS
 from events.failures.grouping import MOST_GROUPS
 from events.models import Attempt, Delivery, Event, EventStatus, FailureCount, FailureGroup
 from events.retry import RetryPolicy
+from events.rows import fetch_rows
 from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
@@ -522,7 +523,7 @@ def test_group_that_a_worker_is_about_to_count_at_is_not_pruned(tenant: Tenant) 
     Delivery.objects.update(status="succeeded")
     move_back(hours=24 * 91)
     with transaction.atomic():
-        grouping.fetch_rows(
+        fetch_rows(
             grouping.FIND,
             {"tenants": [tenant.id], "fingerprints": [the_group().fingerprint]},
         )

@@ -1,0 +1,22 @@
+"""What the API's list of failures can be narrowed by."""
+
+from django.utils.translation import gettext_lazy
+from django_filters import rest_framework as filters
+
+from events.models import FailureGroup
+from salesflow.accounts.rest.filters import MomentFilter
+
+ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
+
+
+class FailureFilter(filters.FilterSet):  # type: ignore[misc]
+    """The filters of `GET /api/failures`."""
+
+    state = filters.ChoiceFilter(choices=FailureGroup.State.choices)
+    handler = filters.CharFilter(help_text=gettext_lazy("The name of the handler that failed."))
+    seen_after = MomentFilter("last_seen_at", "gte", help_text=ISO_8601)
+    first_seen_after = MomentFilter("first_seen_at", "gte", help_text=ISO_8601)
+
+    class Meta:
+        model = FailureGroup
+        fields: list[str] = []
