@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from psycopg.errors import QueryCanceled
 
 from events.console.permissions import allowed
+from events.templatetags.event_texts import readable
 
 View = Callable[..., HttpResponseBase]
 
@@ -76,7 +77,7 @@ def console_page(
     """A template within the admin's frame; it knows as `allowed` what the user may do."""
     frame = {
         **admin.site.each_context(request),
-        "title": title,
+        "title": readable(title),
         "allowed": allowed(request.user),
     }
     request.current_app = admin.site.name

@@ -68,7 +68,7 @@ def _read_part(part: str) -> Raised:
 
 
 def _own_frames(lines: list[str]) -> Iterator[Frame]:
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
         found = FRAME.fullmatch(line)
         if found and not is_library(found["path"]) and not found["path"].endswith(ENGINE):
             code = following.strip() if following.startswith("    ") else ""
