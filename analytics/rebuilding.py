@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from analytics.models import EventFact, LeadFact
 from events import EventType
 from events.batches import call_handler
+from events.corrections.queries import without_corrected
 from events.models import Event
 from events.registry import Handler, all_handlers
 from salesflow.accounts.context import current_tenant, tenant_context
@@ -64,7 +65,8 @@ def count_told_events(tenant: Tenant) -> int:
 
 def _told_events() -> QuerySet[Event]:
     types = {event_type for handler in _fact_handlers() for event_type in handler.types}
-    events: QuerySet[Event] = Event.objects.filter(type__in=types)
+    # What was corrected is told by its correction, in the same place of the log.
+    events = without_corrected(Event.objects.filter(type__in=types))
     return events.only("id", "tenant_id", "position", "type", "payload", "occurred_at")
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Count, Max, Min, Prefetch, Q, QuerySet, Sum
 
+from events.corrections.queries import without_corrected
 from events.models import Event
 from leads.models import LEAD_VALUE, ContactPoint, Lead, Pipeline, Stage
 from salesflow.accounts.context import current_tenant
@@ -194,9 +195,9 @@ def search_leads(rows: QuerySet[Lead], text: str) -> QuerySet[Lead]:
 
 
 def lead_events(lead: Lead) -> QuerySet[Event]:
-    """The events of a lead, the last that happened first."""
+    """The events of a lead, the last that happened first; a correction stands for its original."""
     rows: QuerySet[Event] = Event.objects.filter(subject_type="lead", subject_id=lead.id)
-    return rows.order_by("-occurred_at", "-position")
+    return without_corrected(rows).order_by("-occurred_at", "-position")
 
 
 def find_lead_by_contact(kind: str, value: str) -> Lead | None:

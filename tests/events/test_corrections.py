@@ -8,12 +8,16 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import connection
 
+from analytics.models import LeadFact
+from analytics.rebuilding import rebuild_facts
 from events import Payload, payloads, replay_event
 from events.corrections import CorrectionRefused, TooLate, correct_event, correct_item
 from events.models import Attempt, AuditLine, Delivery, Event, Replay
 from events.payloads import MASKED, READ_ONLY
 from events.publishing import Draft, publish_many
 from events.testing import handler_of
+from events.testing import settle_events as settle_pending_events
+from leads.queries import lead_events
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
@@ -21,6 +25,7 @@ from tests.events.factories import make_event
 from tests.events.payloads import AccountOpened, ThingHappened
 from tests.events.threads import at_once
 from tests.factories import make_tenant, make_user
+from tests.leads.factories import make_lead
 
 Settle = Callable[[], int]
 TYPE = "thing.happened"
@@ -386,3 +391,21 @@ def test_item_nested_too_deeply_to_be_read_says_so(tenant: Tenant) -> None:
         deep = "[" * 5000 + "]" * 5000
         cursor.execute("UPDATE events SET payload = jsonb_build_object('x', %s::jsonb)", [deep])
     assert correct_item(make_replay(), event) == "its payload is nested too deeply"
+
+
+# --- What others make of it ---------------------------------------------------------------------
+
+
+def test_lead_and_its_figures_are_told_by_the_correction_alone(tenant: Tenant) -> None:
+    lead = make_lead(value=10)
+    settle_pending_events()
+    [event] = lead_events(lead)
+    Event.unscoped.filter(pk=event.pk).update(status="failed")
+    event.deliveries.update(status="failed")
+    LeadFact.objects.all().delete()
+    correction = correct_event(event, {**event.payload, "value": "20"}, actor=None, reason="typo")
+    settle_pending_events()
+    assert list(lead_events(lead)) == [correction]
+    assert LeadFact.objects.get().value == 20
+    rebuild_facts(tenant)
+    assert LeadFact.objects.get().value == 20

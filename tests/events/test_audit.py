@@ -1,0 +1,104 @@
+"""Who did what: written with what was done, read by those whom it concerns."""
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from events import audit
+from events.models import AuditLine
+from salesflow.accounts.models import Tenant
+from tests.events.factories import make_event
+from tests.factories import make_tenant, make_user
+from tests.staff import client_of, make_staff, make_superuser
+
+LIST = reverse("admin:events_auditline_changelist")
+
+pytestmark = pytest.mark.django_db
+
+
+def test_line_keeps_who_did_what_with_what_and_why(tenant: Tenant) -> None:
+    event, actor = make_event(), make_user(tenant)
+    audit.record(
+        "event.corrected",
+        event,
+        actor=actor,
+        tenant=tenant,
+        reason="a typo",
+        details={"changed": ["/number"]},
+    )
+    line = AuditLine.objects.get()
+    assert (line.target_type, line.target_id) == ("event", str(event.pk))
+    assert (line.actor, line.tenant, line.reason) == (actor, tenant, "a typo")
+    assert line.details == {"changed": ["/number"]}
+
+
+def test_what_is_undone_leaves_no_line(tenant: Tenant) -> None:
+    with transaction.atomic():
+        audit.record("handler.paused", ("handler", "send_mail"), actor=None, tenant=None)
+        transaction.set_rollback(True)
+    assert not AuditLine.objects.exists()
+
+
+def test_lines_of_a_tenant_are_seen_by_its_staff_and_by_superusers(tenant: Tenant) -> None:
+    staff, stranger = make_staff(tenant), make_staff(make_tenant())
+    target = ("handler", "send_mail")
+    own = audit.record("replay.started", target, actor=staff, tenant=tenant)
+    several = audit.record("replay.started", target, actor=stranger, tenant=None)
+    assert list(audit.lines_about(target, make_superuser())) == [several, own]
+    assert list(audit.lines_about(target, staff)) == [own]
+    assert list(audit.lines_about(target, stranger)) == [several]
+
+
+# --- The list -----------------------------------------------------------------------------------
+
+
+def test_list_shows_the_newest_first_with_links(tenant: Tenant) -> None:
+    event, actor = make_event(), make_superuser()
+    bad = "<script>alert(1)</script>"
+    audit.record("event.corrected", event, actor=actor, tenant=tenant, reason=bad)
+    audit.record("handler.paused", ("handler", "send_mail"), actor=None, tenant=None)
+    response = client_of(actor).get(LIST)
+    lines = list(response.context["cl"].result_list)
+    text = response.content.decode()
+    assert [line.action for line in lines] == ["handler.paused", "event.corrected"]
+    assert f'href="/admin/events/event/{event.pk}/change/"' in text
+    assert "an API key or a command" in text
+    assert bad not in text
+
+
+def test_list_is_read_by_who_may_see_events_and_changed_by_nobody(tenant: Tenant) -> None:
+    line = audit.record("replay.started", ("replay", "1"), actor=None, tenant=tenant)
+    elsewhere = audit.record("x.y", ("replay", "2"), actor=None, tenant=make_tenant())
+    viewer = client_of(make_staff(tenant, may=["view_event"]))
+    assert list(viewer.get(LIST).context["cl"].result_list) == [line]
+    assert client_of(make_staff(tenant)).get(LIST).status_code == 403
+    root = client_of(make_superuser())
+    for page in ("change", "delete"):
+        url = reverse(f"admin:events_auditline_{page}", args=[elsewhere.pk])
+        assert root.post(url, {"post": "yes"}).status_code in (403, 404)
+    assert root.get(reverse("admin:events_auditline_add")).status_code == 403
+    assert AuditLine.objects.count() == 2
+
+
+def test_number_of_queries_does_not_depend_on_the_number_of_lines(tenant: Tenant) -> None:
+    client = client_of(make_superuser())
+    counts = [_queries(client, tenant, more) for more in (1, 20)]
+    assert counts[0] == counts[1]
+
+
+def _queries(client: Client, tenant: Tenant, more: int) -> int:
+    for _line in range(more):
+        audit.record("x.y", ("z", "1"), actor=make_user(tenant), tenant=tenant)
+    with CaptureQueriesContext(connection) as queries:
+        client.get(LIST)
+    return len(queries)
+
+
+def test_line_is_found_by_action_and_by_target(tenant: Tenant) -> None:
+    line = audit.record("replay.started", ("replay", "abc"), actor=None, tenant=tenant)
+    audit.record("replay.paused", ("replay", "def"), actor=None, tenant=tenant)
+    client = client_of(make_superuser())
+    for term in ("replay.started", "abc"):
+        assert list(client.get(LIST, {"q": term}).context["cl"].result_list) == [line]
