@@ -50,14 +50,17 @@ class EmailsField(forms.CharField):
         """The addresses as they are typed."""
         return "\n".join(value) if isinstance(value, list) else value
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether other addresses were typed."""
+        return list(initial or []) != _addresses_in(data or "")
+
     def clean(self, value: Any) -> Any:
         """The addresses, each once.
 
         Raises:
             ValidationError: naming the address that is none.
         """
-        text = super().clean(value)
-        addresses = list(dict.fromkeys(text.replace(",", " ").replace(";", " ").split()))
+        addresses = _addresses_in(super().clean(value))
         for address in addresses:
             try:
                 validate_email(address)
@@ -67,6 +70,10 @@ class EmailsField(forms.CharField):
         if len(addresses) > MOST_EMAILS:
             raise ValidationError(_("At most %(most)d addresses.") % {"most": MOST_EMAILS})
         return addresses
+
+
+def _addresses_in(text: str) -> list[str]:
+    return list(dict.fromkeys(text.replace(",", " ").replace(";", " ").split()))
 
 
 class AlertRuleForm(forms.ModelForm[AlertRule]):
