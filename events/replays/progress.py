@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
 
 from events import breakers, pauses
 from events.models import Delivery, FailureGroup, Replay, ReplayItem
@@ -117,7 +116,7 @@ def speed_of(replay: Replay, since: str = "", now: datetime | None = None) -> Sp
         since: the `mark` of an earlier look; anything else is passed over.
         now: the database's time; by default it is asked.
     """
-    now = now or Replay.objects.values_list(Now(), flat=True).first() or replay.created_at
+    now = now or fetch_rows("SELECT statement_timestamp()", {})[0][0]
     counts = counts_of(replay)
     left = counts[ItemStatus.WAITING] + counts[ItemStatus.RELEASED]
     done = replay.selected - left
