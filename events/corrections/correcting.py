@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -25,6 +26,8 @@ from events.publishing import publish
 from events.states import aggregate_status
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import User
+
+log = structlog.get_logger(__name__)
 
 # Kept on record in English, shown in the reader's language.
 STILL_PENDING = gettext_noop("still pending: its handlers have not finished")
@@ -126,28 +129,37 @@ def correct_event(
     return correction
 
 
-@transaction.atomic
 def correct_item(replay: Replay, event: Event) -> Event | str:
     """Correct one event of a replay of the kind `correction`, by its patch; see `correct_event`.
+
+    Whatever is wrong with one event keeps none of the others.
 
     Returns:
         The correction; or why there is none, in English, for the item's note.
     """
+    try:
+        with translation.override("en"):
+            return _patch(replay, event)
+    except CorrectionRefused as refused:
+        return str(refused)
+    except ValidationError as invalid:
+        return note_of(invalid)
+    except RecursionError:
+        return TOO_DEEP
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # payload classes have code of their own
+        log.exception("correction_failed", event_id=str(event.pk), replay_id=str(replay.pk))
+        return f"it cannot be published: {type(error).__name__}"
+
+
+@transaction.atomic
+def _patch(replay: Replay, event: Event) -> Event:
     scope = Scope(replay.handlers, replay.include_external)
-    with (
-        translation.override("en"),
-        event_context(actor_id=replay.actor_id, source="admin", cause_id=None, request_id=""),
-    ):
-        try:
-            original = _locked(event)
-            payload = Patch.from_json(replay.patch).apply(original.payload)
-            return _correct(original, payload, scope, replay)
-        except CorrectionRefused as refused:
-            return str(refused)
-        except ValidationError as invalid:
-            return note_of(invalid)
-        except RecursionError:
-            return TOO_DEEP
+    original = _locked(event)
+    payload = Patch.from_json(replay.patch).apply(original.payload)
+    with event_context(actor_id=replay.actor_id, source="admin", cause_id=None, request_id=""):
+        return _correct(original, payload, scope, replay)
 
 
 def note_of(invalid: ValidationError) -> str:

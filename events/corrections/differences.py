@@ -34,14 +34,14 @@ def differences(before: Any, after: Any) -> list[Difference]:
 
 def _differences(before: Any, after: Any, keys: tuple[str, ...]) -> Iterator[Difference]:
     if before is ABSENT:
-        yield Difference(pointer_of(keys), "added", after=_text(after))
+        yield Difference(pointer_of(keys), "added", after=text_of(after))
     elif after is ABSENT:
-        yield Difference(pointer_of(keys), "removed", before=_text(before))
+        yield Difference(pointer_of(keys), "removed", before=text_of(before))
     elif len(keys) < DEEPEST and _has_keys(before, after):
         for key, old, new in _pairs(before, after):
             yield from _differences(old, new, (*keys, key))
     elif type(before) is not type(after) or before != after:
-        yield Difference(pointer_of(keys), "changed", _text(before), _text(after))
+        yield Difference(pointer_of(keys), "changed", text_of(before), text_of(after))
 
 
 def _has_keys(before: Any, after: Any) -> bool:
@@ -60,6 +60,7 @@ def _pairs(before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
         yield key, before.get(key, ABSENT), after.get(key, ABSENT)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A value as JSON, cut off after `LONGEST_VALUE`."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"
