@@ -11,6 +11,7 @@ import structlog
 from django.conf import settings
 
 from events import external, journal, metrics, pauses, tallies
+from events.alerts.rules import raise_alerts
 from events.disruptions import disruptions_logged
 from events.nudging import MOST_AT_ONCE, nudge_events
 from events.replays import advance_running_replays
@@ -50,6 +51,7 @@ def sweep() -> None:
         advance_running_replays,
         journal.delete_dead_entries,
         tallies.prune,
+        raise_alerts,
     ):
         _attempt(step)
     metrics.swept()
