@@ -26,7 +26,7 @@ REPLAYS = 20
 @pytest.fixture
 def room_for_all() -> Iterator[None]:
     """A connection for each of them at the same time; by default some would wait in line."""
-    pool = connection.pool
+    pool = connection.pool  # type: ignore[attr-defined]  # PostgreSQL's alone
     before = pool.min_size, pool.max_size
     pool.resize(pool.min_size, REPLAYS + 1)
     yield

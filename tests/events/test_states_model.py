@@ -420,7 +420,7 @@ def test_tables_say_what_the_model_says(
     transactional_db: None, tenant: Tenant, settings_of_leases: None
 ) -> None:
     run_state_machine_as_test(
-        partial(Engine, [tenant, make_tenant("other")]),
+        partial(Engine, [tenant, make_tenant("other")]),  # type: ignore[arg-type]  # a factory will do
         settings=settings(
             max_examples=20,
             stateful_step_count=40,
