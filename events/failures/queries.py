@@ -267,11 +267,15 @@ SPARKS = """
     WITH span AS (
         SELECT date_bin('30 minutes', statement_timestamp(), 'epoch'::timestamptz)
                - (%(slots)s::int - 1) * interval '30 minutes' AS start
+    ), half_hours AS (
+        SELECT number, date_bin('30 minutes', bucket_at, 'epoch'::timestamptz) AS begins_at,
+               sum(occurrences) AS occurrences
+        FROM unnest(%(ids)s::bigint[], %(numbers)s::int[]) AS given (id, number)
+        JOIN failure_counts ON group_id = given.id AND bucket_at >= (SELECT start FROM span)
+        GROUP BY 1, 2
     )
-    SELECT number, floor(extract(epoch FROM bucket_at - start) / 1800)::int, sum(occurrences)::int8
-    FROM unnest(%(ids)s::bigint[], %(numbers)s::int[]) AS given (id, number) CROSS JOIN span
-    JOIN failure_counts ON group_id = given.id AND bucket_at >= start
-    GROUP BY 1, 2
+    SELECT number, (extract(epoch FROM begins_at - start) / 1800)::int, occurrences
+    FROM half_hours CROSS JOIN span
 """
 
 
