@@ -14,12 +14,14 @@ import analytics.api
 import channels.api
 import events.api
 import events.failures.api
+import events.handler_api
 import leads.api
 from salesflow.accounts.rest.routes import api_path
 
 ROUTES: list[Any] = [
     *events.api.urlpatterns,
     *events.failures.api.urlpatterns,
+    *events.handler_api.urlpatterns,
     *leads.api.urlpatterns,
     *channels.api.urlpatterns,
     *analytics.api.urlpatterns,

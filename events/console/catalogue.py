@@ -76,6 +76,11 @@ class Entry:
         return str(EventType(self.name).label) if self.name in EventType.values else self.name
 
     @property
+    def version(self) -> int:
+        """Of the payload (templates would call the class itself)."""
+        return self.payload.version
+
+    @property
     def explanation(self) -> str:
         """What the payload class says of itself."""
         return inspect.cleandoc(self.payload.__doc__ or "")

@@ -22,7 +22,7 @@ BY_TYPE = {"string": "text", "integer": 1, "number": 1.5, "boolean": True, "null
 
 def example_of(payload: type[Payload]) -> str:
     """A payload of that type, indented: every field, with values of the right kind."""
-    schema = payload.model_json_schema(mode="serialization")
+    schema = payload.model_json_schema()
     made = _made(schema, schema.get("$defs", {}), DEEPEST)
     return json.dumps(made, indent=4, ensure_ascii=False)
 

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 from django.urls import URLPattern
 
-from events.console import corrections, failures, replay_plans, replays
+from events.console import catalogue, corrections, failures, handlers, health, replay_plans, replays
 
 ROOMS: Sequence[Sequence[URLPattern]] = (
     failures.urls,
     corrections.urls,
+    health.urls,
+    handlers.urls,
+    catalogue.urls,
     replay_plans.urls,
     replays.urls,
 )

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from channels.services import send_message
+from events import registry
 from events.models import Event
 from events.replays import start_replay
 from leads.services import create_lead
@@ -57,6 +58,7 @@ def known(tenant: Tenant) -> dict[str, str]:
         "event_id": str(Event.objects.earliest("position").id),
         "replay_id": str(start_replay(Event.objects.all(), reason="x").id),
         "fingerprint": str(make_failure().fingerprint),
+        "name": registry.all_handlers()[0].name,
     }
 
 

@@ -141,11 +141,27 @@ def test_every_answer_is_as_the_document_says(
     replay = call("POST", f"/api/events/{events[0]['id']}/replay")["replay"]
     call("POST", "/api/events/replay/batch?event_type=lead.created&limit=10", {"reason": "x"})
     call("GET", f"/api/replays/{replay}")
+    call("GET", f"/api/replays/{replay}/items")
+    call("GET", "/api/replays?status=running")
+    selection = {"status": "failed", "recorded_after": "2026-01-01T00:00:00Z"}
+    plan = call("POST", "/api/replays", {"selection": selection, "handlers": []})["id"]
+    call("POST", "/api/replays", {"selection": {}})
+    call("POST", f"/api/replays/{plan}/start", {"reason": "mended", "canary": True, "pace": 5})
+    call("POST", f"/api/replays/{plan}/start", {"reason": "too late"})
+    call("POST", f"/api/replays/{plan}/pause", {"reason": "lunch"})
+    call("POST", f"/api/replays/{plan}/resume")
+    call("POST", f"/api/replays/{plan}/cancel")
     fingerprint = make_failure().fingerprint
     call("GET", "/api/failures?state=open&ordering=-occurrences")
     call("GET", f"/api/failures/{fingerprint}")
     call("POST", f"/api/failures/{fingerprint}/triage", {"state": "resolved", "note": "mended"})
     call("POST", f"/api/failures/{fingerprint}/triage", {"state": "away"})
+    handler = call("GET", "/api/handlers")[0]["name"]
+    call("POST", f"/api/handlers/{handler}/pause", {"reason": "x"})
+    call.api = ApiClient(user=make_user(tenant, is_staff=True, is_superuser=True))
+    call("POST", f"/api/handlers/{handler}/pause", {"reason": "x"})
+    call("POST", f"/api/handlers/{handler}/resume")
+    call.api = api
     call("DELETE", path)
     call("GET", path)
     operations = {
