@@ -104,13 +104,14 @@ def _item(request: HttpRequest, model: dict[str, Any]) -> dict[str, Any]:
 
 def _event_lists(request: HttpRequest, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What is looked for most: the events that failed, and those that wait."""
-    from events.admin_pages import failed_events
+    from events.console.listing import Listing
+    from events.selections import Selection
 
     url = reverse("admin:events_event_changelist")
     if not any(item["link"] == url for item in items):
         return []
-    failed = failed_events(request.user, MOST_FAILED)
-    badge = {"badge": failed} if failed else {}
+    failed = Listing(Selection(status="failed"), request.user).counted(MOST_FAILED)
+    badge = {"badge": failed} if failed != "0" else {}
     return [
         {**_narrowed(request, url, "failed", _("Failed"), "error"), **badge},
         _narrowed(request, url, "pending", _("Pending"), "hourglass_empty"),

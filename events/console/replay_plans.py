@@ -1,5 +1,6 @@
 """Planning a replay in the admin: what is meant, what that is exactly, and the start."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from events import replays
-from events.admin_pages import count_up_to
+from events.console.listing import Listing
 from events.console.pages import console_page, console_path
 from events.console.permissions import EDIT, EXTERNAL, REPLAY, allowed, require
-from events.models import Event, EventStatus, Replay
+from events.models import EventStatus, Replay
 from events.replays.actions import STOP_PERCENT, TooLate
 from events.replays.outlook import HandlerOutlook, handlers_of, outlook_of, ticked_by_default
 from events.replays.planning import MOST_COUNTED
@@ -26,7 +27,6 @@ from events.replays.progress import visible_replays
 from events.selections import Selection
 from salesflow.accounts.admin_scope import sees_many_tenants
 from salesflow.accounts.models import Tenant
-from salesflow.accounts.queries import visible_rows
 
 HIGHEST_PACE = 100_000
 
@@ -44,14 +44,13 @@ def plan_view(request: HttpRequest) -> HttpResponse:
         return _refused(request, error.message_dict)
     if request.method == "POST":
         return plan(request, selection)
-    events = selection.events(visible_rows(request.user, Event))
-    events = events if selection.status else events.filter(status=EventStatus.FAILED)
+    meant = replace(selection, status=selection.status or EventStatus.FAILED)
     return console_page(
         request,
         "admin/events/replay/selection.html",
         title=_("Replay"),
         described=selection.described(),
-        number=count_up_to(events),
+        number=Listing(meant, request.user).counted(),
         list_url=list_url(selection),
     )
 
