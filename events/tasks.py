@@ -14,8 +14,9 @@ from events.disruptions import disruptions_logged
 TURN = 1.0
 
 
-# A worker whose handler never comes back is ended; the journal finds out which one it was.
-@shared_task(name="events.tasks.settle_due", time_limit=settings.EVENT_BATCH_SECONDS)
+# A worker whose handler never comes back is ended; the journal finds out which one it was. Later
+# than one that is frozen loses its transaction: who waits for its locks is not to blame.
+@shared_task(name="events.tasks.settle_due", time_limit=1.5 * settings.EVENT_BATCH_SECONDS)
 def settle_due() -> None:
     """Settle what is due, batch by batch.
 

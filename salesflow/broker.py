@@ -6,10 +6,13 @@ import kombu
 import psycopg
 from celery.app.amqp import AMQP
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from kombu.transport import TRANSPORT_ALIASES
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 PGMQ_PARAMETERS = ("host", "port", "dbname", "user", "password")
 INSTALL_LOCK = 0x5A1E5F10  # any number that is the same in all our processes
+
+TRANSPORT_ALIASES["pgmq"] = "salesflow.pgmq:Transport"
 
 
 # A request that publishes must not wait for a broker that is away: one try, no pause. Left alone,

@@ -99,7 +99,14 @@ TEMPLATES = [
 DATABASE_URL = env.str("DATABASE_URL", default="") or postgres.app_url(HOME)
 DATABASES = {"default": postgres.database_settings(DATABASE_URL)}
 DATABASES["default"]["OPTIONS"] = {
-    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=12), "timeout": 10},
+    "pool": {
+        "min_size": 1,
+        "max_size": env.int("DATABASE_POOL_SIZE", default=12),
+        "timeout": 10,
+        # Left alone, a pool waits longer after each failed attempt, up to minutes. One that gave
+        # up tries anew as soon as somebody asks.
+        "reconnect_timeout": 3,
+    },
     "connect_timeout": 5,
     **DATABASES["default"]["OPTIONS"],
 }

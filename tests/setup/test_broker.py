@@ -33,6 +33,15 @@ def test_application_role_sends_and_receives_through_the_broker(
         queue.close()
 
 
+def test_pool_of_the_broker_gives_up_soon_so_that_the_next_one_tries_at_once(
+    service_environment: dict[str, str],
+) -> None:
+    options = pgmq_transport_options(service_environment["SALESFLOW_DATABASE_URL"])
+    with Connection("pgmq://localhost", transport_options=options) as broker:
+        pool = broker.transport._get_pgmq_client().pool
+        assert (pool.timeout, pool.reconnect_timeout) == (2.0, 3.0)
+
+
 @pytest.mark.parametrize(
     "url",
     [
