@@ -5,7 +5,7 @@ from typing import Any
 from kombu.transport import pgmq
 
 
-class Transport(pgmq.Transport):  # type: ignore[misc]
+class Transport(pgmq.Transport):
     """Gives its pool of connections up soon, so that the next one who asks tries at once.
 
     Left alone, the pool waits twice as long after each attempt: half a minute after an outage of
