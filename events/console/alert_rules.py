@@ -139,7 +139,7 @@ class AlertRuleAdmin(TenantScopedAdmin):
     readonly_fields = ["secret", "last_alerts"]
     ordering = ["name"]
     sortable_by = ()
-    change_form_outer_after_template = "admin/events/alertrule/buttons.html"
+    change_form_outer_before_template = "admin/events/alertrule/buttons.html"
 
     @display(description=gettext_lazy("when"))
     def when(self, rule: AlertRule) -> str:

@@ -181,7 +181,10 @@ class PayloadForm(forms.Form):
         masked = self.declared.masked_fields()
         names = [name for name in self.declared.model_fields if name not in self.fields]
         return [
-            (name, MASK if name in masked else text_of(self.before.get(name, ABSENT)))
+            (
+                name,
+                MASK if name in masked else text_of(self.before.get(name, ABSENT), is_plain=True),
+            )
             for name in names
         ]
 
@@ -262,6 +265,7 @@ class ChangeForm(forms.Form):
     """One change of a patch; an empty path is none."""
 
     operation = forms.ChoiceField(
+        required=False,
         choices=[("set", gettext_lazy("Set")), ("remove", gettext_lazy("Remove"))],
         label=gettext_lazy("Change"),
         widget=UnfoldAdminSelectWidget,
