@@ -13,15 +13,19 @@ from rest_framework.views import APIView
 import analytics.api
 import channels.api
 import events.api
+import events.corrections.api
 import events.failures.api
 import events.handler_api
+import events.replays.api
 import leads.api
 from salesflow.accounts.rest.routes import api_path
 
 ROUTES: list[Any] = [
     *events.api.urlpatterns,
+    *events.corrections.api.urlpatterns,
     *events.failures.api.urlpatterns,
     *events.handler_api.urlpatterns,
+    *events.replays.api.urlpatterns,
     *leads.api.urlpatterns,
     *channels.api.urlpatterns,
     *analytics.api.urlpatterns,

@@ -41,17 +41,25 @@ PUBLIC = {"api", "api-root", "api-schema", "api-docs"}
 SHARED = {"api-handlers", "api-handler-pause", "api-handler-resume"}
 # What a valid request sends, for every route with an id that takes a body.
 BODIES = {
+    ("POST", "api-event-correct"): {"payload": {}, "reason": "a typo"},
     ("POST", "api-event-replay"): {"reason": "mended"},
     ("POST", "api-failure-triage"): {"state": "muted"},
     ("POST", "api-lead-notes"): {"body": "Call back"},
     ("PATCH", "api-lead"): {"company": "Analytical"},
+    ("POST", "api-replay-start"): {"reason": "mended"},
+    ("POST", "api-replay-pause"): {"reason": "lunch"},
+    ("POST", "api-replay-resume"): {"reason": "lunch is over"},
+    ("POST", "api-replay-cancel"): {"reason": "a mistake"},
 }
+# What the replay has to be, where it is not running as in the world.
+STATUSES = {"api-replay-start": "planned", "api-replay-resume": "paused"}
 # Routes without an id that write: each has a test below.
 WRITES = {
     ("POST", "api-leads"),
     ("POST", "api-leads-extract"),
     ("POST", "api-messages"),
     ("POST", "api-events-replay"),
+    ("POST", "api-replays"),
 }
 
 
@@ -164,6 +172,7 @@ def test_every_route_is_walked() -> None:
 def test_id_of_another_tenant_is_not_found(world: World, intruder: ApiClient, route: Route) -> None:
     method, _path, pattern = route
     path, body = world.path(route), body_of(method, pattern.name)
+    Replay.objects.update(status=STATUSES.get(pattern.name, "running"))
     before = world.snapshot()
     response = intruder.request(method, path, body)
     assert response.status_code == 404
@@ -265,6 +274,14 @@ def test_text_with_addresses_of_another_tenant_makes_a_lead_of_the_callers(
     assert response.status_code == 201
     assert response.json()["lead"]["emails"] == addresses
     assert world.snapshot() == before
+
+
+def test_plan_never_holds_events_of_another_tenant(world: World, intruder: ApiClient) -> None:
+    ids = {"ids": [str(world.event.id)]}
+    for selection in ({"status": "processed"}, {"status": "processed", **ids}):
+        body = {"selection": selection}
+        assert intruder.post("/api/replays", body).json()["selected"] == 0
+        assert world.api.post("/api/replays", body).json()["selected"] > 0
 
 
 def test_batch_replay_never_selects_events_of_another_tenant(
