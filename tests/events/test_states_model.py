@@ -30,7 +30,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from events import external, settling
+from events import external, pauses, settling
 from events.models import (
     Attempt,
     Delivery,
@@ -40,6 +40,7 @@ from events.models import (
     Replay,
     ReplayItem,
 )
+from events.models.delivery import UNTIL_RESUMED
 from events.outcomes import aggregate, save_events
 from events.pruning import prune
 from events.publishing import Draft, publish_many
@@ -67,7 +68,10 @@ SUBJECTS = [uuid7(), uuid7()]
 MOST_EVENTS = 8
 # Enough rounds for every event of one subject to wait for the one before it.
 MOST_ROUNDS = 2 * MOST_EVENTS
-TABLES = "events, deliveries, attempts, replays, replay_items, journal, thirdparty_greeting"
+TABLES = (
+    "events, deliveries, attempts, replays, replay_items, journal, handler_pauses, audit_lines, "
+    "thirdparty_greeting"
+)
 FAILURES = ["fail", "give up", "come back", "die"]
 
 
@@ -251,10 +255,31 @@ class Engine(RuleBasedStateMachine):
         external.sweep()
         self.world.lose_leases()
 
+    @rule(handler=st.sampled_from(HANDLERS))
+    def pause(self, handler: str) -> None:
+        paused = pauses.pause_handler(handler, actor=None, reason="mending it")
+        assert paused == (handler not in self.world.paused)
+        self.world.paused.add(handler)
+
+    @rule(handler=st.sampled_from(HANDLERS))
+    def resume(self, handler: str) -> None:
+        resumed = pauses.resume_handler(handler, actor=None)
+        assert resumed == (handler in self.world.paused)
+        self.world.paused.discard(handler)
+
+    @precondition(has_events)
+    @rule()
+    def let_go_what_is_resumed(self) -> None:
+        pauses.let_go()
+        resumed = set(HANDLERS) - self.world.paused
+        waits = Delivery.objects.filter(next_attempt_at=UNTIL_RESUMED, handler__in=resumed)
+        assert not waits.exists()
+
     @precondition(has_events)
     @rule()
     def let_time_pass(self) -> None:
-        Delivery.objects.filter(next_attempt_at__gt=Now()).update(next_attempt_at=Now())
+        later = Delivery.objects.exclude(next_attempt_at=UNTIL_RESUMED)
+        later.filter(next_attempt_at__gt=Now()).update(next_attempt_at=Now())
         Event.unscoped.filter(status=EventStatus.PENDING).update(due_at=Now())
 
     @precondition(has_events)
@@ -310,7 +335,8 @@ class Engine(RuleBasedStateMachine):
         return self._deliveries(Delivery.objects.filter(is_due, status="pending"))
 
     def _due_calls(self) -> set[tuple[int, str]]:
-        handed_over = Q(handler__in=EXTERNAL_HANDLERS, tenant__isnull=False)
+        callable_ = set(EXTERNAL_HANDLERS) - self.world.paused
+        handed_over = Q(handler__in=callable_, tenant__isnull=False)
         return self._due(handed_over & Q(next_attempt_at__lte=Now()))
 
     # --- What always holds ----------------------------------------------------------------------
@@ -337,8 +363,10 @@ class Engine(RuleBasedStateMachine):
         for event in events.values():
             assert (event.processed_at is None) == (event.status == EventStatus.PENDING)
             assert event.error_message or event.status != EventStatus.FAILED
-            # Nobody who is pending is forgotten.
-            assert event.due_at < timezone.now() + timedelta(hours=5)
+            # Nobody who is pending is forgotten, but for what a paused handler keeps waiting.
+            assert event.due_at < timezone.now() + timedelta(hours=5) or (
+                event.deliveries.filter(next_attempt_at=UNTIL_RESUMED).exists()
+            )
 
     def _compare_who_waits(self) -> None:
         """What has to wait for nothing any more is due at once."""
@@ -396,6 +424,9 @@ class Engine(RuleBasedStateMachine):
 
     def _mend(self) -> None:
         self.world.plan.clear()
+        for handler in HANDLERS:
+            self.resume(handler)
+        self.let_go_what_is_resumed()
         for _round in range(MOST_ROUNDS):
             unfinished = self.world.numbers("pending") + self.world.numbers("failed")
             if not unfinished:

@@ -76,6 +76,7 @@ class World:
         plan: what a handler does with an event: (number, handler) → outcome; else it succeeds.
         effects: committed effects of database handlers, by event id and handler.
         calls: calls of external handlers, by idempotency key.
+        paused: the handlers that nobody calls.
     """
 
     events: dict[int, ModelEvent] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class World:
     plan: dict[tuple[int, str], str] = field(default_factory=dict)
     effects: Counter[tuple[UUID, str]] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
+    paused: set[str] = field(default_factory=set)
 
     def outcome(self, number: int, handler: str) -> str:
         """What the handler does with that event."""
@@ -115,7 +117,7 @@ class World:
             for handler in DATABASE_HANDLERS:
                 delivery = event.deliveries[handler]
                 is_due = delivery.status == "pending" and (number, handler) in due
-                if is_due and not self.has_to_wait(number, handler):
+                if is_due and handler not in self.paused and not self.has_to_wait(number, handler):
                     self._run(number, handler, delivery)
             self.answer_replays(number)
 
@@ -183,9 +185,11 @@ class World:
     def answer_replays(self, number: int) -> None:
         """Where this settled the event, tell the replay that had released it."""
         status = self.events[number].status
-        for replay in self.replays.values():
+        deliveries = self.events[number].deliveries.values()
+        failed = {delivery.replay for delivery in deliveries if delivery.status == "failed"}
+        for replay_id, replay in self.replays.items():
             if status != "pending" and replay.items.get(number) == "released":
-                replay.items[number] = "succeeded" if status == "processed" else "failed"
+                replay.items[number] = "failed" if replay_id in failed else "succeeded"
 
     def finish_replays(self, ids: Iterable[UUID]) -> None:
         """Somebody looks whether these replays have had all their answers."""
