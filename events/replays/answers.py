@@ -14,22 +14,27 @@ from events.nudging import after_commit, nudge_replays
 from events.replays.judging import CAME_BACK, WINDOW
 from events.rows import Row, fetch_rows
 
+# An item has failed when a handler has that the replay ran: what it left out says nothing about it.
 ANSWER = f"""
-    WITH answered AS (
+    WITH released AS MATERIALIZED (
+        SELECT id, replay_id, correction_id, item.event_id, item.event_id AS ran
+        FROM replay_items AS item
+        WHERE item.event_id = ANY(%(ids)b) AND status = 'released' AND correction_id IS NULL
+        UNION ALL
+        SELECT id, replay_id, correction_id, event_id, correction_id FROM replay_items
+        WHERE correction_id = ANY(%(ids)b) AND status = 'released'
+    ), judged AS (
+        SELECT item.id, count(deliveries.id) > 0 AS failed,
+               coalesce(bool_or({CAME_BACK}), false) AS came_back
+        FROM released AS item LEFT JOIN deliveries
+          ON deliveries.event_id = item.ran AND deliveries.replay_id = item.replay_id
+          AND deliveries.status = 'failed'
+        GROUP BY item.id
+    ), answered AS (
         UPDATE replay_items AS item
-        SET status = CASE WHEN failed THEN 'failed' ELSE 'succeeded' END,
-            came_back = failed AND EXISTS (
-                SELECT FROM deliveries WHERE deliveries.event_id = found.event_id
-                  AND deliveries.replay_id = item.replay_id AND deliveries.status = 'failed'
-                  AND {CAME_BACK}
-            )
-        FROM (
-            SELECT id, event_id, event_id = ANY(%(failed)b::uuid[]) AS failed FROM replay_items
-            WHERE event_id = ANY(%(ids)b) AND status = 'released' AND correction_id IS NULL
-            UNION ALL
-            SELECT id, correction_id, correction_id = ANY(%(failed)b::uuid[]) FROM replay_items
-            WHERE correction_id = ANY(%(ids)b) AND status = 'released'
-        ) AS found WHERE item.id = found.id AND item.status = 'released'
+        SET status = CASE WHEN judged.failed THEN 'failed' ELSE 'succeeded' END,
+            came_back = judged.came_back
+        FROM judged WHERE item.id = judged.id AND item.status = 'released'
         RETURNING item.replay_id, item.status
     )
     SELECT replay_id, count(*) FILTER (WHERE status = 'succeeded'),
@@ -67,8 +72,7 @@ def _has_failed_once(delivery: Delivery) -> bool:
 
 def _answer(events: list[Event]) -> list[Row]:
     """Write the answers on the items; returns (replay, succeeded, failed) of each replay."""
-    failed = [event.id for event in events if event.status == EventStatus.FAILED]
-    return fetch_rows(ANSWER, {"ids": [event.id for event in events], "failed": failed})
+    return fetch_rows(ANSWER, {"ids": [event.id for event in events]})
 
 
 def _count(told: list[Row]) -> None:

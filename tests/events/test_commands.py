@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from events import Retry
-from events.models import Delivery, Event, Replay
+from events.models import Delivery, Event, FailureGroup, Replay
 from events.retry import RetryPolicy
 from events.settling import settle
 from events.testing import handler_of
@@ -193,7 +193,10 @@ def test_nothing_to_replay_is_no_mistake(
         (["--since", "yesterday"], "no point in time"),
         (["--handler", "nobody"], "Unknown handler “nobody”"),
         (["--status", "processed"], "--handler"),
-        (["--id", "5"], "not a valid UUID"),
+        (["--id", "5"], "ids: “5” is no id"),
+        (["--group", "5"], "group: “5” is no id"),
+        (["--pace", "0"], "--pace"),
+        (["--stop-at", "101"], "--stop-at"),
         (["--reason", "  "], "--reason"),
     ],
 )
@@ -209,6 +212,49 @@ def test_mistake_is_named_and_nothing_is_replayed(
     with pytest.raises(CommandError, match=f"^[^\n]*{said}[^\n]*$"):
         replay_events(*arguments)
     assert not Replay.objects.exists()
+
+
+def test_canary_that_fails_ends_the_command(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int]
+) -> None:
+    make_events(40)
+    settle_events()
+    with pytest.raises(CommandError, match=r"1 of 1 events failed as before.*39 events were not"):
+        replay_events("--canary")
+    assert Replay.objects.get().status == "stopped"
+
+
+def test_canary_with_a_pace_comes_to_its_end(
+    tenant: Tenant,
+    switch: Switch,
+    settle_events: Callable[[], int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_events(40)
+    settle_events()
+    switch.on = True
+    replay_events("--canary", "--pace", "60", "--stop-at", "5")
+    replay = Replay.objects.get()
+    assert (replay.status, replay.has_canary, replay.pace, replay.stop_percent) == (
+        "finished",
+        True,
+        60,
+        5,
+    )
+    assert "40 events selected, 40 processed, 0 left out" in capsys.readouterr().out
+
+
+def test_group_means_what_failed_so_at_its_handler(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int]
+) -> None:
+    other = Switch()
+    with handler_of("thing.happened", function=other, name="other"):
+        make_event()
+        settle_events()
+        switch.on = other.on = True
+        fingerprint = FailureGroup.unscoped.get(handler="other").fingerprint
+        replay_events("--group", str(fingerprint))
+    assert (len(switch.handled), len(other.handled)) == (0, 1)
 
 
 def test_unknown_id_selects_nothing(

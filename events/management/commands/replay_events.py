@@ -6,12 +6,13 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
-from events import registry
+from events import registry, replays
 from events.foreground import carry_out
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay
 from events.payloads import payload_types
-from events.replays import start_replay
+from events.replays.judging import stopped_sentence
 from events.replays.progress import skipped_in
+from events.selections import Selection
 from salesflow.accounts.commands import PlainCommand, moment
 from salesflow.accounts.models import Tenant
 from salesflow.accounts.queries import get_tenant
@@ -35,6 +36,11 @@ class Command(PlainCommand):
         add("--until", metavar="TIME", type=str, help="recorded before")
         add("--id", metavar="EVENT", action="append", help="only this event; may be repeated")
         add(
+            "--group",
+            metavar="FINGERPRINT",
+            help="only events that failed so; the handler that failed runs again, no other",
+        )
+        add(
             "--handler",
             metavar="NAME",
             action="append",
@@ -42,6 +48,14 @@ class Command(PlainCommand):
             help="run this one, whatever came of it, instead of those that failed",
         )
         add("--include-external", action="store_true", help="also what leaves the database")
+        add("--canary", action="store_true", help="1, 10, 100 events first, then the rest")
+        add(
+            "--stop-at",
+            metavar="PERCENT",
+            type=int,
+            help="stop above so many failures among a hundred answers (10 with --canary)",
+        )
+        add("--pace", metavar="N", type=int, help="at most so many events a second")
         add("--reason", help="why, for the record; required unless --dry-run is given")
         add("--dry-run", action="store_true", help="say what would be replayed, do nothing")
         add("--no-wait", action="store_true", help="leave all of it to the workers")
@@ -49,13 +63,12 @@ class Command(PlainCommand):
     def handle(self, **options: Any) -> None:
         """Replay, and say what came of it."""
         tenant = get_tenant(options["tenant"]) if options["tenant"] else None
-        events = _selection(tenant, options)
+        selection = _selection(tenant, options)
         if options["dry_run"]:
-            self._print_plan(events, options)
+            self._print_plan(selection.events(Event.unscoped.all()), options)
             return
-        if not (options["reason"] or "").strip():
-            raise CommandError(_("Give a --reason: it stays on record."))
-        replay = _start(events, tenant, options)
+        _check(options)
+        replay = _start(selection, tenant, options)
         if options["no_wait"]:
             text = _("Replay %(id)s of %(selected)d events was started.")
             self.stdout.write(text % {"id": replay.id, "selected": replay.selected})
@@ -75,12 +88,18 @@ class Command(PlainCommand):
             "%(skipped)d left out."
         )
         self.stdout.write(text % numbers)
+        replay.refresh_from_db()
         for reason, number in skipped_in(replay).items():
             text = _("Left out %(number)d: %(reason)s.")
             self.stdout.write(text % {"number": number, "reason": reason})
-        self._tell_unfinished(numbers)
+        self._tell_unfinished(replay, numbers)
 
-    def _tell_unfinished(self, numbers: dict[str, Any]) -> None:
+    def _tell_unfinished(self, replay: Replay, numbers: dict[str, Any]) -> None:
+        if replay.status == Replay.Status.STOPPED:
+            raise CommandError(stopped_sentence(replay.plan["stopped"]))
+        if replay.status in (Replay.Status.PAUSED, Replay.Status.CANCELLED):
+            text = _("Somebody else decided: the replay is “%(status)s” now.")
+            raise CommandError(text % {"status": replay.get_status_display()})
         waiting = numbers["waiting"] + numbers["released"]
         if waiting:
             text = _("%(waiting)d wait for a later retry, which a worker will make.")
@@ -112,19 +131,19 @@ def _left_out(name: str, options: dict[str, Any]) -> str:
     return "  " + _("(left out without --include-external)") if skipped else ""
 
 
-def _selection(tenant: Tenant | None, options: dict[str, Any]) -> QuerySet[Event]:
-    events = Event.unscoped.filter(status=EventStatus(options["status"]))
+def _selection(tenant: Tenant | None, options: dict[str, Any]) -> Selection:
     if options["status"] == EventStatus.PROCESSED and not options["handler"]:
         raise CommandError(_("Processed events have no failed handler: name one with --handler."))
-    if tenant:
-        events = events.filter(tenant=tenant)
-    if options["type"]:
-        events = events.filter(type=_known_type(options["type"]))
-    if options["since"]:
-        events = events.filter(created_at__gte=moment(options["since"]))
-    if options["until"]:
-        events = events.filter(created_at__lt=moment(options["until"]))
-    return events.filter(pk__in=options["id"]) if options["id"] else events
+    given = {
+        "status": options["status"],
+        "tenant": str(tenant.pk) if tenant else "",
+        "type": _known_type(options["type"]) if options["type"] else "",
+        "recorded_after": moment(options["since"]).isoformat() if options["since"] else "",
+        "recorded_before": moment(options["until"]).isoformat() if options["until"] else "",
+        "ids": ",".join(options["id"] or []),
+        "group": options["group"] or "",
+    }
+    return Selection.from_query(given)
 
 
 def _known_type(event_type: str) -> str:
@@ -136,14 +155,38 @@ def _known_type(event_type: str) -> str:
     )
 
 
-def _start(events: QuerySet[Event], tenant: Tenant | None, options: dict[str, Any]) -> Replay:
+def _check(options: dict[str, Any]) -> None:
+    """Refuse what no replay could do.
+
+    Raises:
+        CommandError: naming the option.
+    """
+    if not (options["reason"] or "").strip():
+        raise CommandError(_("Give a --reason: it stays on record."))
+    if options["pace"] is not None and options["pace"] < 1:
+        raise CommandError(_("--pace: give at least one event a second."))
+    if options["stop_at"] is not None and not 0 <= options["stop_at"] <= 100:
+        raise CommandError(_("--stop-at: give per cent, from 0 to 100."))
+
+
+def _start(selection: Selection, tenant: Tenant | None, options: dict[str, Any]) -> Replay:
     try:
-        return start_replay(
-            events,
-            reason=options["reason"].strip(),
+        replay = replays.plan_replay(
+            selection,
+            Event.unscoped.all(),
             handlers=options["handler"],
-            include_external=options["include_external"],
+            actor=None,
             tenant=tenant,
+        )
+        replays.start(
+            replay,
+            actor=None,
+            reason=options["reason"].strip(),
+            has_canary=options["canary"],
+            pace=options["pace"],
+            stop_percent=options["stop_at"],
+            include_external=options["include_external"],
         )
     except ValueError as error:
         raise CommandError(str(error)) from None
+    return replay
