@@ -28,6 +28,8 @@ ICONS = {
     "Group": "admin_panel_settings",
 }
 ANY_ICON = "table_rows"
+# Those of the events in this order; other apps' in the order of their names.
+PLACES = {name: place for place, name in enumerate(["Event", "Replay", "AlertRule", "AuditLine"])}
 # The event console's pages that list no model's rows: address, title, icon.
 PAGES = (
     ("admin:events_failures", _("Failures"), "bug_report"),
@@ -85,7 +87,8 @@ def _overview(request: HttpRequest) -> dict[str, Any]:
 
 
 def _group(request: HttpRequest, app: dict[str, Any]) -> dict[str, Any]:
-    items = [_item(request, model) for model in app["models"] if model["admin_url"]]
+    models = sorted(app["models"], key=lambda model: PLACES.get(model["object_name"], len(PLACES)))
+    items = [_item(request, model) for model in models if model["admin_url"]]
     if app["app_label"] == "events":
         items[1:1] = _event_lists(request, items)
     return {"title": app["name"], "separator": True, "items": items}
