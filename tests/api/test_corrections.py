@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from events.models import AuditLine, Delivery, Event
+from events.models import AuditLine, Event
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Membership, Tenant
 from tests.api.clients import ApiClient, fields_of
-from tests.events.factories import make_event
+from tests.events.factories import make_failed_event
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -17,10 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def event(tenant: Tenant) -> Event:
     """An event that failed."""
-    event = make_event(13)
-    Event.unscoped.filter(pk=event.pk).update(status="failed", error_message="picky: bad luck")
-    Delivery.objects.create(event=event, handler="picky", status="failed", failures=1)
-    return event
+    return make_failed_event()
 
 
 def corrected(event: Event, **payload: Any) -> dict[str, Any]:

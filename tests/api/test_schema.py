@@ -16,7 +16,7 @@ from leads.services import create_lead, lose_lead
 from salesflow.accounts.models import Tenant
 from tests.api.clients import ApiClient
 from tests.channels.factories import make_message
-from tests.events.factories import make_failure
+from tests.events.factories import make_failed_event, make_failure
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +151,10 @@ def test_every_answer_is_as_the_document_says(
     call("POST", f"/api/replays/{plan}/pause", {"reason": "lunch"})
     call("POST", f"/api/replays/{plan}/resume")
     call("POST", f"/api/replays/{plan}/cancel")
+    wrong = make_failed_event()
+    corrected = {"payload": {**wrong.payload, "number": 1}, "reason": "a typo"}
+    call("POST", f"/api/events/{wrong.pk}/correct", corrected)
+    call("POST", f"/api/events/{wrong.pk}/correct", corrected)
     fingerprint = make_failure().fingerprint
     call("GET", "/api/failures?state=open&ordering=-occurrences")
     call("GET", f"/api/failures/{fingerprint}")

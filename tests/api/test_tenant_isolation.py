@@ -116,6 +116,12 @@ class World:
             "conversation_id": self.message.conversation_id,
         }
 
+    def correction(self) -> dict[str, Any]:
+        """What corrects this world's event, which has failed."""
+        Event.unscoped.filter(pk=self.event.pk).update(status="failed")
+        self.event.deliveries.update(status="failed")
+        return {"payload": {**self.event.payload, "company": "Zanzibar Ltd"}, "reason": "a typo"}
+
     def path(self, route: Route) -> str:
         """The route's address with this world's ids."""
         _method, path, pattern = route
@@ -172,6 +178,8 @@ def test_every_route_is_walked() -> None:
 def test_id_of_another_tenant_is_not_found(world: World, intruder: ApiClient, route: Route) -> None:
     method, _path, pattern = route
     path, body = world.path(route), body_of(method, pattern.name)
+    if pattern.name == "api-event-correct":
+        body = world.correction()
     Replay.objects.update(status=STATUSES.get(pattern.name, "running"))
     before = world.snapshot()
     response = intruder.request(method, path, body)

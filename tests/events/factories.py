@@ -1,8 +1,11 @@
 """Makers of events."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from events.models import Event, FailureGroup
+from django.db.models.functions import Now
+
+from events.models import Delivery, Event, EventStatus, FailureGroup
 from events.publishing import Draft, publish_many
 from events.settling import settle
 from events.testing import handler_of
@@ -23,6 +26,19 @@ def make_event(number: int = 0) -> Event:
     """One pending event."""
     [event] = publish_many([Draft(ThingHappened(thing_id=uuid7(), number=number))])
     return event
+
+
+def make_failed_event(number: int = 13, handlers: Sequence[str] = ("picky",)) -> Event:
+    """One event that was given up at these handlers."""
+    event = make_event(number)
+    Event.unscoped.filter(pk=event.pk).update(
+        status=EventStatus.FAILED, error_message=f"{handlers[0]}: bad", processed_at=Now()
+    )
+    Delivery.objects.bulk_create(
+        Delivery(event=event, handler=name, status="failed", attempts=1, failures=1, error="bad")
+        for name in handlers
+    )
+    return Event.unscoped.get(pk=event.pk)
 
 
 def make_failure(count: int = 1, handler: str = "greet", error: str = "no good") -> FailureGroup:

@@ -26,7 +26,7 @@ from events.replays.planning import fill_plans
 from events.testing import handler_of
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
-from tests.events.factories import make_event
+from tests.events.factories import make_failed_event
 from tests.events.payloads import AccountOpened
 from tests.factories import make_tenant
 from tests.staff import client_of, make_staff, make_superuser, said_on
@@ -50,14 +50,10 @@ def url_of(event: Event) -> str:
     return reverse("admin:events_event_correct", args=[event.pk])
 
 
-def failed(event: Event, *handlers: str) -> Event:
-    """The event, failed at these handlers."""
-    Event.unscoped.filter(pk=event.pk).update(status="failed", error_message="picky: bad luck")
-    Delivery.objects.bulk_create(
-        Delivery(event=event, handler=name, status="failed", attempts=1, failures=1, error="bad")
-        for name in handlers or ["picky"]
-    )
-    return Event.unscoped.get(pk=event.pk)
+def fail(event: Event) -> None:
+    """Have the event failed at a handler."""
+    Event.unscoped.filter(pk=event.pk).update(status="failed")
+    Delivery.objects.create(event=event, handler="picky", status="failed")
 
 
 def typed(response: Any) -> dict[str, str]:
@@ -85,7 +81,7 @@ def corrections_of(event: Event) -> list[Event]:
 
 
 def test_form_corrects_the_event_and_shows_the_correction(tenant: Tenant, root: Client) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     page = root.get(url_of(event))
     article_of(page)
     response = root.post(url_of(event), {**typed(page), "payload-number": "14"}, follow=True)
@@ -98,7 +94,7 @@ def test_form_corrects_the_event_and_shows_the_correction(tenant: Tenant, root: 
 
 
 def test_error_stands_at_the_field(tenant: Tenant, root: Client) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     given = {**typed(root.get(url_of(event))), "payload-number": "many"}
     response = root.post(url_of(event), given)
     [error] = response.context["payload"].errors["number"]
@@ -108,7 +104,7 @@ def test_error_stands_at_the_field(tenant: Tenant, root: Client) -> None:
 
 
 def test_reason_and_a_handler_are_asked_for(tenant: Tenant, root: Client) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     given = {**typed(root.get(url_of(event))), "payload-number": "14", "reason": " "}
     response = root.post(url_of(event), {**given, "handlers": []})
     assert set(response.context["decision"].errors) == {"reason", "handlers"}
@@ -117,7 +113,7 @@ def test_reason_and_a_handler_are_asked_for(tenant: Tenant, root: Client) -> Non
 
 
 def test_who_was_faster_is_named(tenant: Tenant, root: Client) -> None:
-    event, colleague = failed(make_event(13)), make_superuser()
+    event, colleague = make_failed_event(), make_superuser()
     given = {**typed(root.get(url_of(event))), "payload-number": "14"}
     correct_event(event, {**event.payload, "number": 15}, actor=colleague, reason="a typo")
     response = root.post(url_of(event), given)
@@ -129,9 +125,9 @@ def test_who_was_faster_is_named(tenant: Tenant, root: Client) -> None:
 
 
 def test_nothing_changed_is_said(tenant: Tenant, root: Client) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     response = root.post(url_of(event), typed(root.get(url_of(event))))
-    assert "nothing is changed" in article_of(response).text
+    assert "Nothing is changed" in article_of(response).text
 
 
 @pytest.mark.parametrize(
@@ -139,7 +135,7 @@ def test_nothing_changed_is_said(tenant: Tenant, root: Client) -> None:
     [([], 403), (["view_event"], 403), (["correct_event"], 403), (MAY_EDIT, 200)],
 )
 def test_editing_wants_its_permission(tenant: Tenant, may: list[str], status: int) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     client = client_of(make_staff(tenant, may=may))
     assert client.get(url_of(event)).status_code == status
     given = {"payload-number": "14", "handlers": "picky", "reason": "a typo"}
@@ -149,7 +145,7 @@ def test_editing_wants_its_permission(tenant: Tenant, may: list[str], status: in
 
 
 def test_event_of_another_tenant_is_not_there(tenant: Tenant) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     client = client_of(make_staff(make_tenant(), may=MAY_EDIT))
     given = {"payload-number": "14", "handlers": "picky", "reason": "a typo"}
     assert client.get(url_of(event)).status_code == 404
@@ -159,7 +155,7 @@ def test_event_of_another_tenant_is_not_there(tenant: Tenant) -> None:
 
 def test_external_handler_is_not_ticked_and_wants_its_permission(tenant: Tenant) -> None:
     with handler_of(TYPE, function=print, name="calls", effects="external", on_replay="skip"):
-        event = failed(make_event(13), "picky", "calls")
+        event = make_failed_event(handlers=("picky", "calls"))
         client = client_of(make_staff(tenant, may=MAY_EDIT))
         page = client.get(url_of(event))
         given = {**typed(page), "payload-number": "14"}
@@ -176,7 +172,8 @@ def test_external_handler_is_not_ticked_and_wants_its_permission(tenant: Tenant)
 
 def test_masked_field_is_not_on_the_page_and_stays(tenant: Tenant, root: Client) -> None:
     account = AccountOpened(account_id=uuid7(), number="DE-1", secret="hush hush")
-    event = failed(*publish_many([Draft(account)]))
+    [event] = publish_many([Draft(account)])
+    fail(event)
     page = root.get(url_of(event))
     text = page.content.decode()
     assert "hush" not in text
@@ -190,7 +187,7 @@ def test_masked_field_is_not_on_the_page_and_stays(tenant: Tenant, root: Client)
 def test_key_that_the_type_does_not_know_any_more_is_left_out_visibly(
     tenant: Tenant, root: Client
 ) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     Event.unscoped.filter(pk=event.pk).update(payload={**event.payload, "legacy": 1})
     page = root.get(url_of(event))
     assert page.context["payload"].left_out == ["legacy"]
@@ -206,7 +203,7 @@ def test_key_that_the_type_does_not_know_any_more_is_left_out_visibly(
 def test_payload_of_another_shape_shows_harmlessly(
     tenant: Tenant, root: Client, payload: str
 ) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE events SET payload = {payload}")
     assert root.get(url_of(event)).status_code in (200, 409)
@@ -215,7 +212,7 @@ def test_payload_of_another_shape_shows_harmlessly(
 def test_payload_that_is_too_deep_or_too_large_is_refused_with_a_reason(
     tenant: Tenant, root: Client
 ) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     for value, said in (("[" * 3000 + "]" * 3000, "deeply"), (f'"{"x" * 300_000}"', "too large")):
         with connection.cursor() as cursor:
             cursor.execute(
@@ -227,7 +224,7 @@ def test_payload_that_is_too_deep_or_too_large_is_refused_with_a_reason(
 
 
 def test_script_in_a_payload_stays_text(tenant: Tenant, root: Client) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     bad = "<script>alert(1)</script>\u202e"
     Event.unscoped.filter(pk=event.pk).update(payload={**event.payload, "number": bad, bad: bad})
     page = root.get(url_of(event))
@@ -307,7 +304,7 @@ def rows(*changes: tuple[str, str, str]) -> dict[str, str]:
 
 
 def test_patch_is_previewed_and_nothing_is_written(tenant: Tenant, root: Client) -> None:
-    events = [failed(make_event(number)) for number in range(7)]
+    events = [make_failed_event(number) for number in range(7)]
     url = f"{MANY}?handler=picky"
     article_of(root.get(url))
     response = root.post(url, {**rows(("set", "/number", "3")), "preview": "1"})
@@ -334,7 +331,7 @@ def test_patch_is_previewed_and_nothing_is_written(tenant: Tenant, root: Client)
 def test_patch_that_is_none_is_told_at_its_field(
     tenant: Tenant, root: Client, change: tuple[str, str, str], field: str
 ) -> None:
-    failed(make_event(13))
+    make_failed_event()
     response = root.post(f"{MANY}?handler=picky", {**rows(change), "plan": "1"})
     assert set(response.context["form"].rows[0].errors) == {field}
     article_of(response)
@@ -353,13 +350,12 @@ def test_planned_patch_corrects_each_event_once(
 ) -> None:
     numbers: list[int] = []
     with handler_of(TYPE, function=lambda e: numbers.append(e.payload["number"]), name="picky"):
-        events = [failed(make_event(number)) for number in range(5)]
-        late = make_event(50)
+        events = [make_failed_event(number) for number in range(5)]
         url = f"{MANY}?handler=picky"
         response = root.post(url, {**rows(("set", "/number", "99")), "plan": "1"})
         fill_plans()
         replay = Replay.objects.get()
-        failed(late)
+        late = make_failed_event(50)
         start(replay, actor=make_superuser(), reason="a typo in the import")
         for _turn in range(3):
             advance_running_replays()
@@ -376,7 +372,7 @@ def test_planned_patch_corrects_each_event_once(
 
 @pytest.mark.parametrize("may", [["view_event"], MAY_EDIT, ["view_event", "replay_event"]])
 def test_patching_wants_both_permissions(tenant: Tenant, may: list[str]) -> None:
-    failed(make_event(13))
+    make_failed_event()
     client = client_of(make_staff(tenant, may=may))
     url = f"{MANY}?handler=picky"
     assert client.get(url).status_code == 403
@@ -385,7 +381,7 @@ def test_patching_wants_both_permissions(tenant: Tenant, may: list[str]) -> None
 
 
 def test_patch_tries_events_of_visible_tenants_alone(tenant: Tenant) -> None:
-    failed(make_event(13))
+    make_failed_event()
     client = client_of(make_staff(make_tenant(), may=[*MAY_EDIT, "replay_event"]))
     response = client.post(f"{MANY}?handler=picky", rows(("set", "/number", "3")))
     assert response.context["preview"].checked == 0
@@ -412,7 +408,7 @@ def test_patch_sets_and_removes_without_touching_the_original() -> None:
 
 
 def test_both_pages_can_show_what_was_changed(tenant: Tenant) -> None:
-    event = failed(make_event(13))
+    event = make_failed_event()
     correction = correct_event(event, {**event.payload, "number": 14}, actor=None, reason="")
     [told] = comparisons_of(event, [correction])
     [seen] = comparisons_of(correction, [event])

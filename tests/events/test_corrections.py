@@ -21,7 +21,7 @@ from leads.queries import lead_events
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
-from tests.events.factories import make_event
+from tests.events.factories import make_event, make_failed_event
 from tests.events.payloads import AccountOpened, ThingHappened
 from tests.events.threads import at_once
 from tests.factories import make_tenant, make_user
@@ -64,17 +64,6 @@ def errors_of(event: Event, payload: Any) -> dict[str, list[str]]:
     return found
 
 
-def make_failed(number: int = 13, handlers: tuple[str, ...] = ("picky",)) -> Event:
-    """An event that failed at these handlers."""
-    event = make_event(number)
-    Event.unscoped.filter(pk=event.pk).update(status="failed", error_message="picky: bad luck")
-    Delivery.objects.bulk_create(
-        Delivery(event=event, handler=name, status="failed", attempts=1, failures=1, error="bad")
-        for name in handlers
-    )
-    return Event.unscoped.get(pk=event.pk)
-
-
 # --- What comes of it ---------------------------------------------------------------------------
 
 
@@ -113,7 +102,7 @@ def test_original_keeps_its_payload_and_the_record_of_its_failure(
 
 
 def test_correction_says_what_the_original_said_but_for_what_was_edited(tenant: Tenant) -> None:
-    event, actor = make_failed(), make_user(tenant)
+    event, actor = make_failed_event(), make_user(tenant)
     made = correct_event(event, with_number(event, 14), actor=actor, reason="a typo")
     correction = Event.unscoped.get(pk=made.pk)
     for name in ("tenant_id", "type", "subject_type", "subject_id", "occurred_at", "position"):
@@ -127,7 +116,7 @@ def test_correction_says_what_the_original_said_but_for_what_was_edited(tenant: 
 
 
 def test_correction_leaves_an_audit_line_without_values(tenant: Tenant) -> None:
-    event, actor = make_failed(), make_user(tenant)
+    event, actor = make_failed_event(), make_user(tenant)
     correction = correct_event(event, with_number(event, 14), actor=actor, reason="a typo")
     line = AuditLine.objects.get(action="event.corrected")
     assert (line.actor, line.tenant, line.reason) == (actor, tenant, "a typo")
@@ -179,7 +168,7 @@ def test_correction_that_fails_can_be_corrected(tenant: Tenant, settle_events: S
 
 def test_handlers_with_external_effects_are_left_out_unless_asked_for(tenant: Tenant) -> None:
     with handler_of(TYPE, function=print, name="calls", effects="external", on_replay="skip"):
-        event = make_failed(handlers=("picky", "calls"))
+        event = make_failed_event(handlers=("picky", "calls"))
         correction = correct_event(event, with_number(event, 14), actor=None, reason="a typo")
         assert statuses_of(correction) == {"picky": "pending", "calls": "skipped"}
         event.refresh_from_db()
@@ -195,7 +184,7 @@ def test_handlers_with_external_effects_are_left_out_unless_asked_for(tenant: Te
 
 
 def test_only_the_named_handlers_get_the_correction(tenant: Tenant) -> None:
-    event = make_failed(handlers=("picky", "other"))
+    event = make_failed_event(handlers=("picky", "other"))
     correction = correct_event(
         event, with_number(event, 14), actor=None, reason="a typo", handlers=["other"]
     )
@@ -207,7 +196,7 @@ def test_only_the_named_handlers_get_the_correction(tenant: Tenant) -> None:
 
 
 def test_second_correction_of_the_same_failure_is_refused(tenant: Tenant) -> None:
-    event = make_failed()
+    event = make_failed_event()
     correct_event(event, with_number(event, 14), actor=None, reason="a typo")
     with pytest.raises(TooLate):
         correct_event(event, with_number(event, 15), actor=None, reason="a typo")
@@ -215,7 +204,7 @@ def test_second_correction_of_the_same_failure_is_refused(tenant: Tenant) -> Non
 
 
 def test_event_that_is_being_replayed_is_not_corrected(tenant: Tenant) -> None:
-    event = make_failed()
+    event = make_failed_event()
     replay_event(event.pk, reason="again")
     with pytest.raises(TooLate, match="still pending"):
         correct_event(event, with_number(event, 14), actor=None, reason="a typo")
@@ -224,7 +213,7 @@ def test_event_that_is_being_replayed_is_not_corrected(tenant: Tenant) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_five_who_correct_at_once_make_one_correction() -> None:
     with tenant_context(make_tenant()):
-        event = make_failed()
+        event = make_failed_event()
 
     def correct() -> bool:
         try:
@@ -255,38 +244,38 @@ def test_five_who_correct_at_once_make_one_correction() -> None:
 def test_payload_that_cannot_be_is_refused_with_the_field(
     tenant: Tenant, given: dict[str, Any], path: str, said: str
 ) -> None:
-    event = make_failed()
+    event = make_failed_event()
     assert said in errors_of(event, {**event.payload, **given})[path][0]
     assert Event.unscoped.count() == 1
 
 
 def test_payload_that_is_nested_too_deeply_is_refused(tenant: Tenant) -> None:
-    event, deep = make_failed(), list[Any]()
+    event, deep = make_failed_event(), list[Any]()
     for _level in range(40):
         deep = [deep]
     assert "nested" in errors_of(event, with_number(event, deep))["number"][0]
 
 
 def test_payload_that_is_no_object_is_refused(tenant: Tenant) -> None:
-    assert "JSON object" in errors_of(make_failed(), [1])["payload"][0]
+    assert "JSON object" in errors_of(make_failed_event(), [1])["payload"][0]
 
 
 def test_correction_that_changes_nothing_is_refused(tenant: Tenant) -> None:
-    event = make_failed()
+    event = make_failed_event()
     for same in (event.payload, with_number(event, "13")):
         with pytest.raises(CorrectionRefused, match="nothing is changed"):
             correct_event(event, same, actor=None, reason="a typo")
 
 
 def test_event_of_an_undeclared_type_is_refused(tenant: Tenant) -> None:
-    event = make_failed()
+    event = make_failed_event()
     Event.unscoped.filter(pk=event.pk).update(type="gone.away")
     with pytest.raises(CorrectionRefused, match="no installed app declares"):
         correct_event(event, with_number(event, 14), actor=None, reason="a typo")
 
 
 def test_refused_correction_leaves_everything_as_it_was(tenant: Tenant) -> None:
-    event = make_failed()
+    event = make_failed_event()
     errors_of(event, with_number(event, "many"))
     event.refresh_from_db()
     assert (event.status, statuses_of(event)) == ("failed", {"picky": "failed"})
@@ -332,7 +321,7 @@ def make_replay(*changes: dict[str, Any], **fields: Any) -> Replay:
 def test_item_is_corrected_by_the_patch_of_its_replay(
     tenant: Tenant, settle_events: Settle
 ) -> None:
-    picky, event = Picky(), make_failed()
+    picky, event = Picky(), make_failed_event()
     replay = make_replay(actor=make_user(tenant))
     with handler_of(TYPE, function=picky):
         correction = correct_item(replay, event)
@@ -358,7 +347,7 @@ def test_item_is_corrected_by_the_patch_of_its_replay(
 def test_item_that_the_patch_does_not_fit_is_left_alone_and_says_why(
     tenant: Tenant, changes: list[dict[str, Any]], note: str
 ) -> None:
-    event = make_failed()
+    event = make_failed_event()
     said = correct_item(make_replay(*changes), event)
     assert isinstance(said, str)
     assert said.startswith(note)
@@ -368,14 +357,14 @@ def test_item_that_the_patch_does_not_fit_is_left_alone_and_says_why(
 def test_item_that_failed_at_some_of_the_replays_handlers_is_corrected_for_those(
     tenant: Tenant,
 ) -> None:
-    event = make_failed()
+    event = make_failed_event()
     correction = correct_item(make_replay(handlers=["picky", "other"]), event)
     assert isinstance(correction, Event)
     assert statuses_of(correction) == {"picky": "pending"}
 
 
 def test_item_whose_event_is_gone_or_was_mended_says_so(tenant: Tenant) -> None:
-    event = make_failed()
+    event = make_failed_event()
     Delivery.objects.update(status="succeeded")
     Event.unscoped.update(status="processed")
     assert correct_item(make_replay(), event) == (
@@ -386,7 +375,7 @@ def test_item_whose_event_is_gone_or_was_mended_says_so(tenant: Tenant) -> None:
 
 
 def test_item_nested_too_deeply_to_be_read_says_so(tenant: Tenant) -> None:
-    event = make_failed()
+    event = make_failed_event()
     with connection.cursor() as cursor:
         deep = "[" * 5000 + "]" * 5000
         cursor.execute("UPDATE events SET payload = jsonb_build_object('x', %s::jsonb)", [deep])
