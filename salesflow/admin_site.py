@@ -60,10 +60,10 @@ def environment(request: HttpRequest) -> list[Any]:
 
 def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """How the events are, to who may see them: the first page."""
-    from events.console.health import health_page
+    from events.console.health import first_page
 
     if request.user.has_perm("events.view_event"):
-        return {**context, **health_page(request.user), "title": _("Health")}
+        return {**context, **first_page(request.user), "title": _("Health")}
     return {**context, "title": _("Overview")}
 
 

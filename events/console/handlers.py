@@ -53,7 +53,7 @@ def handler_page(request: HttpRequest, name: str) -> HttpResponse:
     return console_page(
         request,
         "admin/events/handlers/page.html",
-        title=name,
+        title=_("Handler %(name)s") % {"name": name},
         row=row,
         facts=list(_facts(row.handler)) if row.handler else [],
         charts=list(_charts(observed, row)),

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from psycopg.errors import QueryCanceled
 
 from events import rates
 from events.console import rate_charts
 from events.console.event_list import list_url
 from events.console.listing import Listing
 from events.console.observed import HandlerRow, Observed, failures_with_sparks, observe
-from events.console.pages import console_path
+from events.console.pages import console_path, limit_queries
 from events.console.permissions import VIEW, allowed, require
 from events.console.queues import Oldest, calls_due, held_back, oldest_due
 from events.console.rate_charts import Chart
@@ -53,6 +55,18 @@ def health_view(request: HttpRequest) -> HttpResponse:
     """The part of the page that refreshes itself."""
     require(request, VIEW)
     return TemplateResponse(request, "admin/events/health/body.html", health_page(request.user))
+
+
+def first_page(user: Any) -> dict[str, Any]:
+    """The same for the admin's first page, which is there in any case: `too_slow` says why not."""
+    try:
+        with transaction.atomic():
+            limit_queries()
+            return health_page(user)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+    return {"too_slow": True}
 
 
 def health_page(user: Any) -> dict[str, Any]:

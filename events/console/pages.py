@@ -44,7 +44,7 @@ def in_time(view: View, seconds: float = PATIENCE) -> View:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             with transaction.atomic():
-                _limit_queries(seconds)
+                limit_queries(seconds)
                 return _rendered(view(request, *args, **kwargs))
         except OperationalError as error:
             if not isinstance(error.__cause__, QueryCanceled):
@@ -54,7 +54,8 @@ def in_time(view: View, seconds: float = PATIENCE) -> View:
     return answer
 
 
-def _limit_queries(seconds: float) -> None:
+def limit_queries(seconds: float = PATIENCE) -> None:
+    """Until the transaction ends, no query may take longer."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
 

@@ -144,15 +144,16 @@ def failing_since(minutes: Sequence[Rate], hours: Sequence[Rate], limit: float) 
     began = rates.broken_since(minutes, limit)
     if began is None:
         return next((rate.starts_at for rate in minutes if rate.share > limit), None)
-    if began == minutes[0].starts_at:
-        before = [rate for rate in hours if rate.starts_at < began]
-        return rates.broken_since(before, limit) or began
-    return began
+    before = [rate for rate in hours if rate.starts_at + timedelta(hours=1) <= began]
+    earlier = rates.broken_since(before, limit) if began == minutes[0].starts_at else None
+    return earlier or began
 
 
 def percent(share: float) -> str:
     """A share in per cent, with as many digits as say something."""
     value = 100 * share
+    if 0 < value < 0.05:
+        return "<0.1"
     return f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
 
 

@@ -111,6 +111,7 @@ def test_beginning_of_a_long_failure_is_told_to_the_hour() -> None:
     listed = minutes(*[(0, 5)] * 60)
     assert failing_since(listed, hours, 0.1) == hours[1].starts_at
     assert failing_since(listed, [], 0.1) == listed[0].starts_at
+    assert failing_since(minutes((0, 9)), hours[-1:], 0.1) == minutes((0, 9))[0].starts_at
 
 
 def test_failure_that_pauses_for_breath_began_with_its_first_minute() -> None:
@@ -127,7 +128,8 @@ def test_spans_have_two_units(seconds: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0, "0"), (1, "100"), (0.0123, "1.2"), (0.123, "12"), (0.05, "5")]
+    ("share", "text"),
+    [(0, "0"), (1, "100"), (0.0123, "1.2"), (0.123, "12"), (0.05, "5"), (0.0001, "<0.1")],
 )
 def test_shares_have_digits_that_say_something(share: float, text: str) -> None:
     with translation.override("en"):
