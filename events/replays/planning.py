@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Now
@@ -188,7 +189,10 @@ def freeze(replay: Replay, events: QuerySet[Event]) -> int:
     """Write the selection's ids as items, in the order of the log; returns how many."""
     # A selection that is cut off has its own order already.
     chosen = events if events.query.is_sliced else events.order_by()
-    statement, params = chosen.values("id", "position").query.sql_with_params()
+    try:
+        statement, params = chosen.values("id", "position").query.sql_with_params()
+    except EmptyResultSet:  # what Django raises where it knows that nothing is selected
+        return 0
     with connection.cursor() as cursor:
         cursor.execute(FREEZE.format(statement), [replay.id, *params])
         return int(cursor.rowcount)

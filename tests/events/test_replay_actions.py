@@ -14,6 +14,7 @@ from events.replays.progress import failed_again
 from events.selections import Selection
 from events.settling import settle
 from events.testing import handler_of
+from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant, User
 from tests.events.factories import make_events
 from tests.events.switches import Switch
@@ -87,6 +88,11 @@ def test_pause_at_the_moment_of_a_release_loses_nothing(tenant: Tenant) -> None:
     replay.refresh_from_db()
     assert (replay.status, replay.succeeded) == (Replay.Status.FINISHED, 50)
     assert sorted(switch.numbers) == list(range(50))
+
+
+def test_plan_of_a_group_that_is_not_there_is_empty(tenant: Tenant) -> None:
+    replay = plan_replay(Selection(group=str(uuid7())), Event.unscoped.all())
+    assert (replay.status, replay.selected) == ("planned", 0)
 
 
 def test_paused_replay_releases_nothing(tenant: Tenant) -> None:
