@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 
 import pytest
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
@@ -36,6 +36,8 @@ from events.models import (
     Delivery,
     Event,
     EventStatus,
+    FailureCount,
+    FailureGroup,
     JournalEntry,
     Replay,
     ReplayItem,
@@ -70,7 +72,7 @@ MOST_EVENTS = 8
 MOST_ROUNDS = 2 * MOST_EVENTS
 TABLES = (
     "events, deliveries, attempts, replays, replay_items, journal, handler_pauses, audit_lines, "
-    "thirdparty_greeting"
+    "failure_groups, failure_counts, thirdparty_greeting"
 )
 FAILURES = ["fail", "give up", "come back", "die"]
 
@@ -105,6 +107,7 @@ class Engine(RuleBasedStateMachine):
         self.published: list[UUID] = []
         self.calls_made: Counter[str] = Counter()
         self.agrees = True
+        self.has_pruned = False
         self.handlers = ExitStack()
         self._handler(self.writes)
         self._handler(self.writes_all, batch=True)
@@ -314,6 +317,7 @@ class Engine(RuleBasedStateMachine):
     @rule()
     def prune(self) -> None:
         prune(timezone.now() + timedelta(days=1))
+        self.has_pruned = True
         self.world.prune()
         # What had to wait for a pruned event looks again by itself.
         self.let_time_pass()
@@ -346,6 +350,7 @@ class Engine(RuleBasedStateMachine):
         self.agrees = False
         self._compare_events()
         self._compare_deliveries()
+        self._compare_failures()
         self._compare_who_waits()
         self._compare_replays()
         self._nobody_holds_anything()
@@ -389,6 +394,19 @@ class Engine(RuleBasedStateMachine):
             for name, row in event.deliveries.items()
             for number, status in row.history
         )
+
+    def _compare_failures(self) -> None:
+        """Each failed try was counted once, at the group of its tenant; pruning forgets tries."""
+        failed = Attempt.objects.filter(status=Attempt.Status.FAILED)
+        tries = Counter(failed.values_list("delivery__event__tenant", "group_id"))
+        assert all(group_id for _tenant, group_id in tries)
+        groups = FailureGroup.unscoped.values_list("tenant", "pk", "occurrences")
+        counts = {(tenant, pk): occurrences for tenant, pk, occurrences in groups}
+        if not self.has_pruned:
+            assert counts == tries
+            by_time = FailureCount.objects.aggregate(sum=Sum("occurrences"))["sum"] or 0
+            assert by_time == sum(counts.values())
+        assert all(counts[key] >= tries[key] for key in counts)
 
     def _nobody_holds_anything(self) -> None:
         """Whoever has ended, in whatever way, has left nothing that others would respect."""
