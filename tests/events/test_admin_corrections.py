@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from events.console.correction_forms import PayloadForm, Typed
@@ -36,6 +37,8 @@ Settle = Callable[[], int]
 TYPE = "thing.happened"
 MANY = reverse("admin:events_correct")
 MAY_EDIT = ["view_event", "correct_event"]
+# Session, user, transaction and its limit, the sidebar's badge, and what the page itself reads.
+MOST_QUERIES = 12
 
 pytestmark = pytest.mark.django_db
 
@@ -56,12 +59,12 @@ def fail(event: Event) -> None:
     Delivery.objects.create(event=event, handler="picky", status="failed")
 
 
-def typed(response: Any) -> dict[str, str]:
+def typed(response: Any) -> dict[str, Any]:
     """What the form of a page would send as it stands."""
     form, decision = response.context["payload"], response.context["decision"]
     values = {field.html_name: field.initial for field in form}
     chosen = [choice.name for choice in decision.choices if choice.is_chosen]
-    return {**values, "handlers": chosen, "reason": "a typo"}  # type: ignore[dict-item]
+    return {**values, "handlers": chosen, "reason": "a typo"}
 
 
 def article_of(response: Any) -> Page:
@@ -231,6 +234,34 @@ def test_script_in_a_payload_stays_text(tenant: Tenant, root: Client) -> None:
     assert "<script>alert" not in page.content.decode()
 
 
+def queries_of(ask: Callable[[], Any]) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert ask().status_code == 200
+    return len(captured)
+
+
+def test_pages_ask_the_same_number_of_queries_however_much_there_is(
+    tenant: Tenant, root: Client
+) -> None:
+    event = make_failed_event(handlers=["picky"])
+    url = f"{MANY}?handler=picky"
+
+    pages: list[Callable[[], Any]] = [
+        lambda: root.get(url_of(event)),
+        lambda: root.get(url),
+        lambda: root.post(url, rows(("set", "/number", "3"))),
+    ]
+
+    def queries() -> list[int]:
+        return [queries_of(page) for page in pages]
+
+    few = queries()
+    for number in range(20):
+        make_failed_event(number)
+    assert queries() == few
+    assert max(few) <= MOST_QUERIES
+
+
 # --- How values are typed -----------------------------------------------------------------------
 
 
@@ -352,7 +383,7 @@ def test_planned_patch_corrects_each_event_once(
     with handler_of(TYPE, function=lambda e: numbers.append(e.payload["number"]), name="picky"):
         events = [make_failed_event(number) for number in range(5)]
         url = f"{MANY}?handler=picky"
-        response = root.post(url, {**rows(("set", "/number", "99")), "plan": "1"})
+        response: Any = root.post(url, {**rows(("set", "/number", "99")), "plan": "1"})
         fill_plans()
         replay = Replay.objects.get()
         late = make_failed_event(50)
