@@ -1,5 +1,6 @@
 """Figures by minute and hour: they sum up to what happened, and cost the engine nothing."""
 
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,11 +21,13 @@ from events.retry import RetryPolicy
 from events.settling import settle
 from events.tallies import BOUNDS, Figures, Tallies, quantile
 from events.testing import handler_of
+from leads.services import create_lead
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_event, make_events
 from tests.events.threads import at_once
 from tests.factories import make_tenant
+from tests.waiting import wait_until
 
 TYPE = "thing.happened"
 LATE = len(BOUNDS)
@@ -94,6 +97,25 @@ def test_processes_that_write_at_once_add_up(clean: None, tenant: Tenant) -> Non
     assert totals("handler") == {f"h{number}": (8, 0, 0) for number in range(20)}
     counted = {sum(row.durations) for row in Tally.objects.filter(span="hour")}
     assert counted == {8}
+
+
+@database
+def test_worker_writes_its_figures_by_itself_and_when_it_ends(
+    clean: None, tenant: Tenant, worker: "subprocess.Popen[bytes]"
+) -> None:
+    for number in range(20):
+        create_lead(name=f"Lead {number}")
+
+    def counted() -> Any:
+        return totals("type").get("lead.created"), totals("handler").get("handle_lead_created")
+
+    wait_until(lambda: counted() == ((20, 0, 0), (20, 0, 0)), "all figures are written", 60)
+    create_lead(name="The last one")
+    leads = Event.unscoped.filter(type="lead.created", status=EventStatus.PROCESSED)
+    wait_until(lambda: leads.count() == 21, "it is settled")
+    worker.terminate()
+    worker.wait(30)
+    assert counted() == ((21, 0, 0), (21, 0, 0))
 
 
 @database
