@@ -104,5 +104,5 @@ class MessageAdmin(ReadOnly, TenantScopedAdmin):
         """A link to what happened to its lead, where a failed one can be replayed."""
         url = reverse("admin:events_event_changelist")
         return format_html(
-            '<a href="{}?q={}">{}</a>', url, message.lead_id, _("What happened to its lead")
+            '<a href="{}?subject={}">{}</a>', url, message.lead_id, _("What happened to its lead")
         )

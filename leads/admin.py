@@ -274,7 +274,7 @@ class LeadAdmin(TenantScopedAdmin):
     def events(self, lead: Lead) -> Any:
         """A link to all that happened to it."""
         url = reverse("admin:events_event_changelist")
-        return format_html('<a href="{}?q={}">{}</a>', url, lead.pk, _("What happened to it"))
+        return format_html('<a href="{}?subject={}">{}</a>', url, lead.pk, _("What happened to it"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody may here: leads come in through the web, the API, an import."""

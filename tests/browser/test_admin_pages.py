@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from events.models import Event, Replay
+from events.models import Event, FailureGroup, Replay
 from events.testing import handler_of
 from leads.services import create_lead
 from salesflow.accounts.models import ApiKey, Tenant, User
@@ -20,9 +20,23 @@ PAGES = [
     "/admin/",
     "/admin/events/event/",
     "/admin/events/event/?status=failed",
+    "/admin/events/event/?status=pending&type=lead.created&recorded_after=2026-01-01T00:00",
     "/admin/events/event/?q=nothing",
     "/admin/events/event/replay/",
     "/admin/events/event/{event}/change/",
+    "/admin/events/failures/",
+    "/admin/events/failures/?state=all&order=occurrences",
+    "/admin/events/failures/{failure}/",
+    "/admin/events/health/",
+    "/admin/events/handlers/",
+    "/admin/events/handlers/handle_lead_created/",
+    "/admin/events/catalogue/",
+    "/admin/events/catalogue/lead.created/",
+    "/admin/events/event/{event}/correct/",
+    "/admin/events/correct/?group={failure}",
+    "/admin/events/auditline/",
+    "/admin/events/alertrule/",
+    "/admin/events/alertrule/add/",
     "/admin/events/replay/",
     "/admin/events/replay/{replay}/change/",
     "/admin/leads/lead/",
@@ -63,6 +77,7 @@ def rows(tenant: Tenant, admin: User, settle_events: Callable[[], int]) -> dict[
     ApiKey.issue(tenant=tenant, name="Zapier")
     return {
         "event": Event.objects.get(type="lead.created").pk,
+        "failure": FailureGroup.objects.get().fingerprint,
         "replay": replay.pk,
         "lead": lead.pk,
         "pipeline": lead.stage.pipeline_id,
@@ -107,35 +122,52 @@ def test_failed_event_is_found_and_replayed(page: Page, admin: User, rows: dict[
     page.locator("a.error-excerpt").first.click()
     expect(page.locator(".event-traceback").first).to_be_visible()
     expect(page.locator(".event-traceback").first).to_contain_text("in a traceback")
-    page.locator("a.event-button", has_text="Replay").click()
-    page.get_by_role("button", name="Replay 1 event").click()
-    assert not Replay.objects.filter(actor=admin).exists()
+    page.locator("a.event-button", has_text="Replay").first.click()
+    page.get_by_role("button", name="Make the plan").click()
+    page.get_by_role("button", name="Start the replay").click()
+    assert Replay.objects.get(actor=admin).status == Replay.Status.PLANNED
     page.get_by_label("Reason").fill("Mended the handler")
-    page.get_by_role("button", name="Replay 1 event").click()
-    page.wait_for_url("**/admin/events/replay/*/change/")
-    expect(page.get_by_text("0 of 1 done").first).to_be_visible()
+    page.get_by_role("button", name="Start the replay").click()
+    expect(page.get_by_text("Mended the handler").first).to_be_visible()
     replay = Replay.objects.get(actor=admin)
     assert (replay.reason, replay.selected) == ("Mended the handler", 1)
-    replay.items.update(status="succeeded")
-    Replay.objects.filter(pk=replay.pk).update(status=Replay.Status.FINISHED, succeeded=1)
-    expect(page.get_by_text("1 of 1 done").first).to_be_visible()
-    expect(page.locator(".event-head [data-status=finished]")).to_be_visible()
 
 
 def test_ticked_events_go_to_the_plan(page: Page, admin: User, rows: dict[str, Any]) -> None:
     enter(page, admin)
     page.goto("/admin/events/event/?status=failed")
-    page.locator("input.action-select").last.check()
-    page.locator("select[name=action]").select_option("replay_selected")
-    page.get_by_role("button", name="Run").click()
-    expect(page.get_by_role("heading", name="Replay 1 failed event")).to_be_visible()
+    page.get_by_label("Tick all on this page").check()
+    expect(page.get_by_label("Tick Lead created").first).to_be_checked()
+    page.get_by_role("button", name="Replay selected").click()
+    expect(page.get_by_role("heading", name="Replay 1 event")).to_be_visible()
 
 
-def test_filters_open_and_narrow_the_list(page: Page, admin: User, rows: dict[str, Any]) -> None:
+def test_filters_narrow_the_list(page: Page, admin: User, rows: dict[str, Any]) -> None:
     enter(page, admin)
     page.goto("/admin/events/event/")
-    page.locator("a", has_text="Filters").first.click()
-    expect(page.locator("#changelist-filter")).to_be_visible()
-    page.locator("#changelist-filter [name=created_at_from_0]").fill("2999-01-01")
-    page.get_by_role("button", name="Apply Filters").click()
-    expect(page.get_by_text("No results found")).to_be_visible()
+    page.get_by_label("Recorded since").fill("2999-01-01T00:00")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("No event is so.")).to_be_visible()
+    assert page.url.endswith("?recorded_after=2999-01-01T00%3A00%3A00%2B00%3A00")
+
+
+def test_failure_is_triaged(page: Page, admin: User, rows: dict[str, Any]) -> None:
+    enter(page, admin)
+    page.locator("#nav-sidebar, nav, aside").get_by_text("Failures").first.click()
+    page.locator("a.event-name").first.click()
+    page.get_by_label("Note").fill("the bank is down")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.locator(".event-head [data-status=acknowledged]")).to_be_visible()
+    expect(page.get_by_label("Note")).to_have_value("the bank is down")
+
+
+def test_payload_and_commands_are_copied(page: Page, admin: User, rows: dict[str, Any]) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    enter(page, admin)
+    page.goto(f"/admin/events/event/{rows['event']}/change/")
+    page.get_by_text("Read and replay it with curl").click()
+    page.locator("[data-copy=copy-curl]").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.locator("#copy-curl").text_content()
+    assert str(rows["event"]) in copied
