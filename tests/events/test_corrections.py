@@ -15,6 +15,8 @@ from events.corrections import CorrectionRefused, TooLate, correct_event, correc
 from events.models import Attempt, AuditLine, Delivery, Event, Replay
 from events.payloads import MASKED, READ_ONLY
 from events.publishing import Draft, publish_many
+from events.replays import advance_running_replays, plan_replay, start
+from events.selections import Selection
 from events.testing import handler_of
 from events.testing import settle_events as settle_pending_events
 from leads.queries import lead_events
@@ -398,3 +400,31 @@ def test_lead_and_its_figures_are_told_by_the_correction_alone(tenant: Tenant) -
     assert LeadFact.objects.get().value == 20
     rebuild_facts(tenant)
     assert LeadFact.objects.get().value == 20
+
+
+def test_patch_that_cures_nothing_is_stopped_by_its_canary(
+    tenant: Tenant, settle_events: Settle
+) -> None:
+    picky, actor = Picky(), make_user(tenant)
+    picky.bad.add(14)
+    events = [make_event(13) for _each in range(3)]
+    with handler_of(TYPE, function=picky):
+        settle_events()
+        replay = plan_replay(
+            Selection(handler="picky"),
+            Event.unscoped.all(),
+            actor=actor,
+            kind=Replay.Kind.CORRECTION,
+            patch=[{"op": "set", "path": "/number", "value": 14}],
+        )
+        start(replay, actor=actor, reason="a typo", has_canary=True)
+        for _turn in range(3):
+            advance_running_replays()
+            settle_events()
+    replay.refresh_from_db()
+    [item] = replay.items.exclude(correction_id=None)
+    assert (replay.status, replay.failed, item.status) == ("stopped", 1, "failed")
+    assert item.came_back
+    statuses = [statuses_of(event)["picky"] for event in events]
+    assert statuses == ["skipped", "failed", "failed"]
+    assert Event.unscoped.filter(corrects_id__isnull=False).get().status == "failed"
