@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -39,6 +40,7 @@ from events.replays.progress import (
     speed_of,
     waits_of,
 )
+from events.selections import Selection
 from salesflow.accounts.admin_scope import sees_many_tenants
 from salesflow.accounts.queries import visible_rows
 
@@ -100,7 +102,7 @@ def replay_view(request: HttpRequest, object_id: str) -> HttpResponse:
         title=replay.reason or _("Replay"),
         described=selection.described(),
         list_url=list_url(selection) if selection.as_json() else "",
-        plan_url=plan_url(selection) if selection.as_json() else "",
+        plan_url=_plan_of_rest(replay, selection) if selection.as_json() else "",
         tabs=[parts[status] for status in ORDER],
         shown=shown,
         rows=outcomes(list(items), _events_of(request)) if replay.started_at else [],
@@ -113,6 +115,13 @@ def replay_view(request: HttpRequest, object_id: str) -> HttpResponse:
         highest_pace=HIGHEST_PACE,
         **_progress(replay, request),
     )
+
+
+def _plan_of_rest(replay: Replay, selection: Selection) -> str:
+    """Where what a replay has left is planned; a correction needs its patch again, or another."""
+    if replay.kind == Replay.Kind.CORRECTION:
+        return f"{reverse('admin:events_correct')}?{selection.as_query()}"
+    return plan_url(selection)
 
 
 def _id_of(text: str) -> UUID:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -447,3 +448,13 @@ def test_both_pages_can_show_what_was_changed(tenant: Tenant) -> None:
     for compared in (told, seen):
         [difference] = compared.differences
         assert (difference.path, difference.before, difference.after) == ("/number", "13", "14")
+
+
+def test_what_a_stopped_correction_has_left_is_edited_again(tenant: Tenant, root: Client) -> None:
+    make_failed_event()
+    root.post(f"{MANY}?handler=picky", {**rows(("set", "/number", "3")), "plan": "1"})
+    Replay.objects.update(status=Replay.Status.STOPPED, started_at=Now())
+    page = root.get(reverse("admin:events_replay_change", args=[Replay.objects.get().pk]))
+    assert page.context["plan_url"] == f"{MANY}?handler=picky"
+    assert "Edit and replay what is left" in article_of(page).text
+    assert "What is changed in each event" in article_of(page).text
