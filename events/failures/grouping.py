@@ -250,8 +250,9 @@ def _sample(attempt: Attempt) -> str:
 
 # --- Apart from the settling --------------------------------------------------------------------
 
-# A worker that is frozen while it holds a group keeps nobody from settling.
-BOUND_WAITS = "SET LOCAL lock_timeout = '1s'"
+# A worker that is frozen while it holds a group keeps nobody from settling; one that is busy
+# commits long before.
+BOUND_WAITS = "SET LOCAL lock_timeout = '5s'"
 UNBOUND_WAITS = "SET LOCAL lock_timeout TO DEFAULT"
 
 
