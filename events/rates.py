@@ -7,17 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from events.models import Tally
+from events.models.tally import EVERYBODY
 from events.rows import fetch_rows
 from events.tallies import BOUNDS
 
 LENGTHS = {Tally.Span.MINUTE: timedelta(minutes=1), Tally.Span.HOUR: timedelta(hours=1)}
 
-# By the primary key, which begins with span and time: as many rows as the engine had handlers,
-# types and tenants at work in that time, however many events there were.
+# By tallies_by_tenant: as many rows as there were handlers and types at work in that time, however
+# many events there were.
 WITHIN = """
     FROM tallies WHERE span = %(span)s::text
       AND starts_at > date_trunc(%(span)s::text, statement_timestamp(), 'UTC') - %(window)s
-      AND (%(tenants)s::uuid[] IS NULL OR tenant_id = ANY(%(tenants)s::uuid[]))
+      AND tenant_id = ANY(%(tenants)s::uuid[])
 """
 RATES = f"""
     SELECT statement_timestamp(), found.* FROM (SELECT 1) AS always LEFT JOIN (
@@ -109,7 +110,7 @@ def durations(span: str, count: int, tenants: Sequence[UUID] | None) -> dict[str
 
 def _window(span: str, count: int, tenants: Sequence[UUID] | None) -> dict[str, Any]:
     length = LENGTHS[Tally.Span(span)]
-    listed = None if tenants is None else list(tenants)
+    listed = [EVERYBODY] if tenants is None else list(tenants)
     return {"span": str(span), "window": length * count, "tenants": listed}
 
 

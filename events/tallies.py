@@ -24,6 +24,7 @@ from celery.signals import worker_process_shutdown
 from events import metrics
 from events.connections import open_connection
 from events.models import EventStatus, Tally
+from events.models.tally import EVERYBODY
 from events.rows import execute
 
 log = structlog.get_logger(__name__)
@@ -156,7 +157,7 @@ class Tallies:
         if self._own is None or self._own.closed:
             self._own = open_connection(autocommit=True)
             self._own.execute(LIMITS)
-        self._own.execute(ADD, _values(noted))
+        self._own.execute(ADD, _values({**noted, **_of_everybody(noted)}))
 
     def _run(self) -> None:
         while True:
@@ -171,6 +172,14 @@ class Tallies:
     def _wait(self, seconds: float | None) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: bool(self._noted), seconds)
+
+
+def _of_everybody(noted: Mapping[Key, Figures]) -> dict[Key, Figures]:
+    """What all tenants come to together."""
+    sums: dict[Key, Figures] = {}
+    for (kind, name, _tenant), figures in noted.items():
+        sums.setdefault((kind, name, EVERYBODY), Figures()).add(figures)
+    return sums
 
 
 def _values(noted: Mapping[Key, Figures]) -> dict[str, Any]:

@@ -1,8 +1,13 @@
 """What the engine did, by minute and by hour: what the console draws, without asking the log."""
 
+from uuid import UUID
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+# The tenant of what all tenants come to together: whoever sees all of them reads one row for many.
+EVERYBODY = UUID(int=0)
 
 
 class Tally(models.Model):
@@ -51,6 +56,10 @@ class Tally(models.Model):
 
     class Meta:
         db_table = "tallies"
+        indexes = [
+            # One's own figures: WHERE tenant_id = ANY(…) AND span = … AND starts_at > …
+            models.Index(fields=["tenant", "span", "starts_at"], name="tallies_by_tenant"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} in the {self.span} from {self.starts_at:%Y-%m-%d %H:%M}"

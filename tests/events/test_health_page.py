@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
@@ -15,6 +16,7 @@ from events.console.health import health_page, limits
 from events.console.verdict import FAILURE_RATE, WAIT
 from events.models import Breaker, Delivery, Event, EventStatus, HandlerPause, Tally
 from events.models.delivery import UNTIL_RESUMED
+from events.models.tally import EVERYBODY
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
@@ -49,9 +51,14 @@ def tally(tenant: Tenant, minutes_ago: int = 0, **figures: Any) -> None:
     given = {"kind": "handler", "name": "greet", "durations": [], **figures}
     starts = timezone.now().replace(second=0, microsecond=0) - timedelta(minutes=minutes_ago)
     for span, start in (("minute", starts), ("hour", starts.replace(minute=0))):
-        known = Tally.objects.filter(span=span, starts_at=start, tenant=tenant, name=given["name"])
-        if not known.update(**{k: v for k, v in given.items() if k in ("succeeded", "failed")}):
-            Tally.objects.create(span=span, starts_at=start, tenant=tenant, **given)
+        for tenant_id in (tenant.pk, EVERYBODY):
+            add_up(span=span, starts_at=start, tenant_id=tenant_id, **given)
+
+
+def add_up(succeeded: int = 0, failed: int = 0, *, durations: list[int], **key: Any) -> None:
+    known = Tally.objects.filter(**key)
+    if not known.update(succeeded=F("succeeded") + succeeded, failed=F("failed") + failed):
+        Tally.objects.create(succeeded=succeeded, failed=failed, durations=durations, **key)
 
 
 def fail(event: Event) -> None:

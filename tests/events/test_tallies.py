@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from events import rates, tallies
 from events.external import run_due
 from events.models import Event, EventStatus, Tally
+from events.models.tally import EVERYBODY
 from events.rates import Rate
 from events.retry import RetryPolicy
 from events.settling import settle
@@ -46,9 +47,17 @@ def clean(transactional_db: None) -> Iterator[None]:
 def totals(kind: str, span: str = "minute") -> dict[str, tuple[int, int, int]]:
     """Name → succeeded, failed, retried, of all times and tenants."""
     tallies.flush()
-    rows = Tally.objects.filter(kind=kind, span=span).values("name").order_by("name")
+    rows = Tally.objects.filter(kind=kind, span=span, tenant=EVERYBODY).values("name")
     summed = rows.annotate(s=Sum("succeeded"), f=Sum("failed"), r=Sum("retried"))
-    return {row["name"]: (row["s"], row["f"], row["r"]) for row in summed}
+    found = {row["name"]: (row["s"], row["f"], row["r"]) for row in summed.order_by("name")}
+    assert found == _of_all_tenants(kind, span)
+    return found
+
+
+def _of_all_tenants(kind: str, span: str) -> dict[str, tuple[int, int, int]]:
+    rows = Tally.objects.filter(kind=kind, span=span).exclude(tenant=EVERYBODY).values("name")
+    summed = rows.annotate(s=Sum("succeeded"), f=Sum("failed"), r=Sum("retried"))
+    return {row["name"]: (row["s"], row["f"], row["r"]) for row in summed.order_by("name")}
 
 
 def by_number(event: Event) -> None:
@@ -184,7 +193,7 @@ def test_each_event_of_a_batch_counts_with_its_share(clean: None, tenant: Tenant
     tallies.note_handled("batch", tenant.id, "succeeded", 100, 1.0)
     tallies.note_handled("batch", tenant.id, "failed", 1, 3600.0)
     tallies.flush()
-    [row] = Tally.objects.filter(span="minute", name="batch")
+    [row] = Tally.objects.filter(span="minute", name="batch", tenant=tenant)
     assert row.durations[BOUNDS.index(0.01)] == 100
     assert row.durations[LATE] == 1
     assert rates.durations("minute", 60, None)["batch"] == row.durations
