@@ -49,7 +49,7 @@ COUNT = """
                        failed = replays.failed + told.failed
     FROM unnest(%(ids)b, %(succeeded)s::int[], %(failed)s::int[]) AS told (id, succeeded, failed)
     WHERE replays.id = told.id
-    RETURNING replays.status, told.failed > 0 AND stop_percent IS NOT NULL,
+    RETURNING replays.status, told.failed > 0 AND stop_percent IS NOT NULL, pace IS NOT NULL,
               selected - released - skipped, released - replays.succeeded - replays.failed
 """
 
@@ -81,7 +81,9 @@ def _count(told: list[Row]) -> None:
     values: dict[str, Any] = {"ids": ids, "succeeded": succeeded, "failed": failed}
     if len(ids) > 1:
         fetch_rows(LOCK_REPLAYS, values)
-    for status, is_suspicious, waiting, unanswered in fetch_rows(COUNT, values):
-        has_room = waiting > 0 and unanswered <= WINDOW // 2
-        if status == Replay.Status.RUNNING and (is_suspicious or has_room or unanswered <= 0):
+    for status, is_suspicious, is_paced, waiting, unanswered in fetch_rows(COUNT, values):
+        # Sweeps keep a pace; answers would have it kept in ever smaller steps.
+        has_room = waiting > 0 and unanswered <= WINDOW // 2 and not is_paced
+        is_through = waiting <= 0 and unanswered <= 0
+        if status == Replay.Status.RUNNING and (is_suspicious or has_room or is_through):
             after_commit(nudge_replays)

@@ -15,7 +15,7 @@ CANARY = (1, 11, 111)
 # Unanswered at once: a fresh event waits behind no more than these.
 WINDOW = 2000
 # Seconds' worth of a pace that may go at once, where nobody has come by for longer.
-BURST = timedelta(seconds=3)
+BURST = timedelta(seconds=5)
 # Without a canary, so many answers say whether too many are failures.
 ENOUGH_ANSWERS = 20
 

@@ -26,7 +26,7 @@ from events.replays.judging import (
     why_stopped,
 )
 from events.replays.planning import expire_plans, fill_plans
-from events.replays.releasing import Released, release_next
+from events.replays.releasing import CHUNK, Released, release_next
 
 log = structlog.get_logger(__name__)
 
@@ -136,7 +136,8 @@ def _count(replay: Replay, taken: Released, now: datetime) -> bool:
     )
     if not changed:
         transaction.set_rollback(True)
-    return changed
+    # What a pace allows a moment later is left to the next sweep.
+    return changed and (not replay.pace or not taken.released or taken.taken >= CHUNK)
 
 
 def _stop(replay: Replay, told: dict[str, int]) -> None:
