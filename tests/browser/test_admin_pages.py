@@ -27,7 +27,6 @@ PAGES = [
     "/admin/events/failures/",
     "/admin/events/failures/?state=all&order=occurrences",
     "/admin/events/failures/{failure}/",
-    "/admin/events/health/",
     "/admin/events/handlers/",
     "/admin/events/handlers/handle_lead_created/",
     "/admin/events/catalogue/",

@@ -316,14 +316,3 @@ def test_payload_of_another_tenant_is_not_there(tenant: Tenant) -> None:
     url = reverse("admin:events_event_payload", args=[event.pk])
     assert stranger.get(url).status_code == 404
     assert client_of(make_staff(tenant)).get(url).status_code == 403
-
-
-def test_overview_says_what_failed(tenant: Tenant, root: Client) -> None:
-    fail(make_event(), "broken: no rate")
-    make_event()
-    shown = root.get(reverse("admin:index")).context["overview"]
-    assert (shown["failed"], shown["pending"]) == ("1", "1")
-    stranger = client_of(make_staff(make_tenant(), may=["view_event"]))
-    assert stranger.get(reverse("admin:index")).context["overview"]["failed"] == "0"
-    blind = client_of(make_staff(tenant))
-    assert "overview" not in blind.get(reverse("admin:index")).context
