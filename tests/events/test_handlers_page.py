@@ -39,7 +39,7 @@ def page_url(name: str) -> str:
     return reverse("admin:events_handler", args=[name])
 
 
-def note(tenant: Tenant, name: str, **figures: int) -> None:
+def note(tenant: Tenant, name: str, **figures: Any) -> None:
     """Figures of this minute and hour."""
     tallies.tallies.note(("handler", name, tenant.id), tallies.Figures(**figures))
 
