@@ -19,6 +19,7 @@ from events.models import Delivery, DeliveryStatus, Event, EventStatus, FailureG
 from events.types import EventType
 from salesflow.accounts.ids import CLOCKS_DIFFER, first_uuid7_of
 from salesflow.accounts.models import Tenant
+from salesflow.accounts.queries import visible_rows
 
 # More do not fit into an address.
 MOST_IDS = 200
@@ -88,12 +89,16 @@ class Selection:
         """The part of an address behind the question mark."""
         return urlencode(self.as_json())
 
-    def described(self) -> list[tuple[str, str]]:
-        """What narrows, in the reader's language: (what, value)."""
-        told = self.as_json()
-        return [(str(LABELS[name]), self._described(name, told[name])) for name in told]
+    def described(self, user: Any) -> list[tuple[str, str]]:
+        """What narrows, in the reader's language: (what, value).
 
-    def _described(self, name: str, value: str) -> str:
+        Args:
+            user: who reads it; what they may not see is told by its id alone.
+        """
+        told = self.as_json()
+        return [(str(LABELS[name]), self._described(name, told[name], user)) for name in told]
+
+    def _described(self, name: str, value: str, user: Any) -> str:
         if name == "ids":
             return str(len(self.ids)) if len(self.ids) > 1 else value
         if name == "status":
@@ -101,9 +106,10 @@ class Selection:
         if name == "type" and value in EventType.values:
             return f"{EventType(value).label} ({value})"
         if name == "tenant":
-            return Tenant.objects.filter(pk=value).values_list("name", flat=True).first() or value
+            tenants = visible_rows(user, Tenant).filter(pk=value)
+            return tenants.values_list("name", flat=True).first() or value
         if name == "group":
-            group = FailureGroup.unscoped.filter(fingerprint=value).first()
+            group = visible_rows(user, FailureGroup).filter(fingerprint=value).first()
             return f"{group.handler}: {group.error_type}" if group else value
         return value
 

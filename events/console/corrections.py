@@ -137,7 +137,7 @@ def patch_view(request: HttpRequest) -> HttpResponse:
         request,
         "admin/events/corrections/patch.html",
         title=_("Edit and replay many"),
-        described=selection.described(),
+        described=selection.described(request.user),
         number=events.order_by()[: MOST_COUNTED + 1].count(),
         most_counted=MOST_COUNTED,
         form=form,

@@ -73,7 +73,7 @@ def _listed(request: HttpRequest, selection: Selection) -> HttpResponse:
         waits_longest_first=listing.order is LONGEST_WAITING_FIRST,
         replay_all_url=plan_url(selection),
         windows=list(_windows(selection)),
-        chips=list(_chips(selection)),
+        chips=list(_chips(selection, request.user)),
         **_form(request, selection),
     )
 
@@ -201,10 +201,10 @@ def _windows(selection: Selection) -> Iterator[tuple[Any, str]]:
         yield label, list_url(chosen)
 
 
-def _chips(selection: Selection) -> Iterator[tuple[str, str, str]]:
+def _chips(selection: Selection, user: Any) -> Iterator[tuple[str, str, str]]:
     """What narrows the list without a field of its own: label, value, the address without it."""
     told = selection.as_json()
     for name in (each for each in NAMED if each in told):
-        [(label, text)] = Selection.from_json({name: told[name]}).described()
+        [(label, text)] = Selection.from_json({name: told[name]}).described(user)
         rest = {other: value for other, value in told.items() if other != name}
         yield label, text, list_url(Selection.from_json(rest))

@@ -49,7 +49,7 @@ def plan_view(request: HttpRequest) -> HttpResponse:
         request,
         "admin/events/replay/selection.html",
         title=_("Replay"),
-        described=selection.described(),
+        described=selection.described(request.user),
         number=Listing(meant, request.user).counted(),
         list_url=list_url(selection),
     )
@@ -163,7 +163,7 @@ def plan_page(
         outlook=outlook_of(replay, form.ticked, _pace_in(form)),
         may_start=may.replay and (may.edit or replay.kind == Replay.Kind.REPLAY),
         wanted_to_start="replay" if replay.kind == Replay.Kind.REPLAY else "edit",
-        described=selection.described(),
+        described=selection.described(request.user),
         list_url=list_url(selection),
         types=_by_number(replay.plan.get("types", {})),
         tenants=_tenants_of(replay) if sees_many_tenants(request) else [],

@@ -100,7 +100,7 @@ def replay_view(request: HttpRequest, object_id: str) -> HttpResponse:
         request,
         "admin/events/replay/page.html",
         title=replay.reason or _("Replay"),
-        described=selection.described(),
+        described=selection.described(request.user),
         list_url=list_url(selection) if selection.as_json() else "",
         plan_url=_plan_of_rest(replay, selection) if selection.as_json() else "",
         tabs=[parts[status] for status in ORDER],

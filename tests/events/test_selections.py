@@ -15,6 +15,7 @@ from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_event, make_events
 from tests.factories import make_tenant
+from tests.staff import make_staff, make_superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -168,10 +169,17 @@ def test_description_is_for_people(tenant: Tenant) -> None:
         group=str(group.fingerprint),
         ids=(uuid7(), uuid7()),
     )
-    assert selection.described() == [
+    assert selection.described(make_superuser()) == [
         ("Events", "2"),
         ("Status", "Failed"),
         ("Type", "Lead created (lead.created)"),
         ("Tenant", "Acme"),
         ("Failure", "broken: ValueError"),
     ]
+
+
+def test_description_tells_nobody_what_they_may_not_see(tenant: Tenant) -> None:
+    group = make_group(tenant, uuid4())
+    selection = Selection(tenant=str(tenant.pk), group=str(group.fingerprint))
+    told = dict(selection.described(make_staff(make_tenant())))
+    assert told == {"Tenant": str(tenant.pk), "Failure": str(group.fingerprint)}
