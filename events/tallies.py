@@ -130,8 +130,12 @@ class Tallies:
                 self._thread = threading.Thread(target=self._run, name="tallies", daemon=True)
                 self._thread.start()
 
-    def flush(self) -> bool:
-        """Write what has been noted so far; False where the database did not take it."""
+    def flush(self, *, is_last: bool = False) -> bool:
+        """Write what has been noted so far; False where the database did not take it.
+
+        Args:
+            is_last: the process ends: what cannot be written is given up, and nobody is told.
+        """
         with self._writing:
             with self._changed:
                 noted, self._noted = self._noted, {}
@@ -139,11 +143,15 @@ class Tallies:
                 self._write(noted)
             except psycopg.Error as error:
                 self.disconnect()
-                log.warning("tallies_delayed", error=str(error).strip())
-                for key, figures in noted.items():
-                    self.note(key, figures)
+                if not is_last:
+                    self._put_back(noted, error)
                 return False
         return True
+
+    def _put_back(self, noted: Mapping[Key, Figures], error: psycopg.Error) -> None:
+        log.warning("tallies_delayed", error=str(error).strip())
+        for key, figures in noted.items():
+            self.note(key, figures)
 
     def disconnect(self) -> None:
         """Close the connection; the next writing opens a new one."""
@@ -200,7 +208,7 @@ tallies = Tallies()
 
 
 def _last_words(**_signal: Any) -> None:
-    tallies.flush()
+    tallies.flush(is_last=True)
     tallies.disconnect()
 
 
