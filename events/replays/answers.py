@@ -11,7 +11,7 @@ from uuid import UUID
 from events.models import Delivery, Event, EventStatus, Replay
 from events.models.delivery import DeliveryStatus
 from events.nudging import after_commit, nudge_replays
-from events.replays.judging import CAME_BACK, WINDOW
+from events.replays.judging import CAME_BACK, REFILL
 from events.rows import Row, fetch_rows
 
 # An item has failed when a handler has that the replay ran: what it left out says nothing about it.
@@ -83,7 +83,7 @@ def _count(told: list[Row]) -> None:
         fetch_rows(LOCK_REPLAYS, values)
     for status, is_suspicious, is_paced, waiting, unanswered in fetch_rows(COUNT, values):
         # Sweeps keep a pace; answers would have it kept in ever smaller steps.
-        has_room = waiting > 0 and unanswered <= WINDOW // 2 and not is_paced
+        has_room = waiting > 0 and unanswered <= REFILL and not is_paced
         is_through = waiting <= 0 and unanswered <= 0
         if status == Replay.Status.RUNNING and (is_suspicious or has_room or is_through):
             after_commit(nudge_replays)

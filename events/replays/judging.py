@@ -14,6 +14,8 @@ from events.rows import fetch_rows
 CANARY = (1, 11, 111)
 # Unanswered at once: a fresh event waits behind no more than these.
 WINDOW = 2000
+# So few unanswered ones let more be released at once, before the workers run out of them.
+REFILL = 1500
 # Seconds' worth of a pace that may go at once, where nobody has come by for longer.
 BURST = timedelta(seconds=5)
 # Without a canary, so many answers say whether too many are failures.
