@@ -92,14 +92,14 @@ def test_pages_go_down_and_up_again(tenants: list[Tenant]) -> None:
 
 @pytest.mark.parametrize("narrowed", [{}, {"type": "thing.happened"}, {"source": "system"}])
 def test_tenants_are_merged_in_the_order_of_time(
-    tenants: list[Tenant], narrowed: dict[str, str]
+    tenants: list[Tenant], narrowed: dict[str, Any]
 ) -> None:
     events = alternating(tenants, SIZE + 10)
     with tenant_context(tenants[0]):
         publish_many([Draft(OtherHappened())])
     Event.unscoped.filter(pk__in=[event.pk for event in events]).update(source="system")
     of_first = [event for event in events if event.tenant_id == tenants[0].pk]
-    selection = Selection(**{"type": "thing.happened", **narrowed})
+    selection = Selection(**({"type": "thing.happened"} | narrowed))
     assert everything(make_superuser(), selection) == newest_first(events)
     assert everything(make_staff(*tenants), selection) == newest_first(events)
     assert everything(make_staff(tenants[0]), selection) == newest_first(of_first)
@@ -151,12 +151,13 @@ def test_window_narrows_every_kind_of_selection(tenants: list[Tenant]) -> None:
     fail([*old, *new], group=group.pk)
     Event.unscoped.filter(pk=old[0].pk).update(created_at=timezone.now() - timedelta(hours=3))
     moment = timezone.now() - timedelta(hours=1)
-    for chosen in (
+    choices: list[dict[str, Any]] = [
         {},
         {"handler": "greet"},
         {"group": str(group.fingerprint)},
         {"type": old[0].type},
-    ):
+    ]
+    for chosen in choices:
         since, until = (
             Selection(**chosen, recorded_after=moment),
             Selection(**chosen, recorded_before=moment),
@@ -201,7 +202,7 @@ def test_key_that_this_list_never_gave_shows_the_beginning(tenants: list[Tenant]
 @pytest.mark.parametrize(
     "chosen", [{}, {"status": PENDING}, {"type": "thing.happened"}, {"source": "system"}]
 )
-def test_count_stops_at_its_cap(tenants: list[Tenant], chosen: dict[str, str]) -> None:
+def test_count_stops_at_its_cap(tenants: list[Tenant], chosen: dict[str, Any]) -> None:
     alternating(tenants, 6)
     Event.unscoped.update(source="system")
     for user in (make_superuser(), make_staff(*tenants)):
@@ -212,7 +213,8 @@ def test_count_stops_at_its_cap(tenants: list[Tenant], chosen: dict[str, str]) -
 def test_page_and_count_are_a_query_each(tenants: list[Tenant]) -> None:
     alternating(tenants, 3)
     user = make_superuser()
-    for chosen in ({}, {"type": "thing.happened"}, {"status": PENDING}, {"handler": "greet"}):
+    choices: list[dict[str, Any]] = [{}, {"type": "thing.happened"}, {"status": PENDING}]
+    for chosen in [*choices, {"handler": "greet"}]:
         lists = Listing(Selection(**chosen), user)
         with CaptureQueriesContext(connection) as queries:
             lists.page(), lists.counted()
@@ -234,7 +236,7 @@ def test_page_and_count_are_a_query_each(tenants: list[Tenant]) -> None:
     ],
 )
 def test_selection_is_read_from_an_index_in_its_order(
-    tenants: list[Tenant], chosen: dict[str, str], index: str
+    tenants: list[Tenant], chosen: dict[str, Any], index: str
 ) -> None:
     lists = Listing(Selection(**chosen), make_superuser())
     with connection.cursor() as cursor:

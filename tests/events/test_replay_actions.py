@@ -1,6 +1,6 @@
 """What people do with a replay, two of them at the same moment, too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -73,7 +73,9 @@ def test_pause_at_the_moment_of_a_release_loses_nothing(tenant: Tenant) -> None:
     switch.on = True
     with handler_of(TYPE, function=switch):
         replay = running(50)
-        acts = iter([lambda: advance(replay.id), lambda: replays.pause(replay, actor=None)])
+        acts: Iterator[Callable[[], object]] = iter(
+            [lambda: advance(replay.id), lambda: replays.pause(replay, actor=None)]
+        )
         at_once(2, lambda: next(acts)())
         replay.refresh_from_db()
         assert replay.status == Replay.Status.PAUSED
@@ -285,7 +287,7 @@ def test_csv_tells_what_came_of_every_item(
         settle_events()
         advance(replay.id)
     response = client_of(make_superuser()).get(reverse("admin:events_replay_csv", args=[replay.pk]))
-    lines = response.getvalue().decode().splitlines()  # type: ignore[attr-defined]
+    lines = response.getvalue().decode().splitlines()
     assert lines[0].split(",")[:3] == ["event", "type", "tenant"]
     assert len(lines) == 4
     assert all("failed" in line and "switch: ValueError: =1+1" in line for line in lines[1:])

@@ -25,7 +25,9 @@ def make_failed(count: int, handler: str = "broken", group: FailureGroup | None 
     ids = {event.pk for event in events}
     Event.unscoped.filter(pk__in=ids).update(status="failed", processed_at=timezone.now())
     Delivery.objects.bulk_create(
-        Delivery(event_id=pk, handler=handler, status="failed", group_id=group and group.pk)
+        Delivery(
+            event_id=pk, handler=handler, status="failed", group_id=group.pk if group else None
+        )
         for pk in ids
     )
     return ids

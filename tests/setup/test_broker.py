@@ -38,7 +38,7 @@ def test_pool_of_the_broker_gives_up_soon_so_that_the_next_one_tries_at_once(
 ) -> None:
     options = pgmq_transport_options(service_environment["SALESFLOW_DATABASE_URL"])
     with Connection("pgmq://localhost", transport_options=options) as broker:
-        pool = broker.transport._get_pgmq_client().pool
+        pool = broker.transport._get_pgmq_client().pool  # type: ignore[attr-defined]
         assert (pool.timeout, pool.reconnect_timeout) == (2.0, 3.0)
 
 
