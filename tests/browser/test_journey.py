@@ -95,7 +95,7 @@ def write_note(page: Page) -> None:
 
 def see_the_failure(page: Page) -> None:
     def has_failed() -> bool:
-        page.goto("/admin/events/event/?status__exact=failed")
+        page.goto("/admin/events/event/?status=failed")
         return page.get_by_role("link", name="Note added").count() == 1
 
     wait_until(has_failed, "the admin lists the failed event", seconds=60)
@@ -106,9 +106,10 @@ def see_the_failure(page: Page) -> None:
 
 def replay_it(page: Page) -> None:
     event = page.url
-    page.get_by_role("link", name="Replay").last.click()
+    page.locator("a.event-button", has_text="Replay").first.click()
+    page.get_by_role("button", name="Make the plan").click()
     page.get_by_label("Reason").fill("New cards were bought")
-    page.get_by_role("button", name="Replay 1 event").click()
+    page.get_by_role("button", name="Start the replay").click()
 
     def is_processed() -> bool:
         page.goto(event)

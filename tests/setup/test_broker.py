@@ -39,6 +39,7 @@ def test_pool_of_the_broker_gives_up_soon_so_that_the_next_one_tries_at_once(
     options = pgmq_transport_options(service_environment["SALESFLOW_DATABASE_URL"])
     with Connection("pgmq://localhost", transport_options=options) as broker:
         pool = broker.transport._get_pgmq_client().pool  # type: ignore[attr-defined]
+        pool.close()
         assert (pool.timeout, pool.reconnect_timeout) == (2.0, 3.0)
 
 
