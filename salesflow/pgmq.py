@@ -1,8 +1,25 @@
-"""Celery's PGMQ transport, which finds its way back to a database that was away."""
+"""Celery's PGMQ transport, made to live with other processes and with a database that goes away."""
 
 from typing import Any
 
 from kombu.transport import pgmq
+
+MAKING_LOCK = 0x5A1E5F13  # any number that is the same in all our processes
+
+
+class Channel(pgmq.Channel):
+    """Makes queues one process at a time.
+
+    Each consumer declares its queue anew when it connects. PostgreSQL ends one of two that write
+    the same definitions at once, and Celery the worker with it.
+    """
+
+    def _new_queue(self, queue: str, **kwargs: Any) -> None:
+        pool = self.pgmq.pool
+        assert pool is not None
+        with pool.connection() as held, held.transaction():
+            held.execute("SELECT pg_advisory_xact_lock(%s)", [MAKING_LOCK])
+            super()._new_queue(queue, **kwargs)  # type: ignore[no-untyped-call]
 
 
 class Transport(pgmq.Transport):
@@ -12,6 +29,7 @@ class Transport(pgmq.Transport):
     half a minute, whatever happens meanwhile.
     """
 
+    Channel = Channel
     RECONNECT_SECONDS = 3.0
 
     def _apply_pool_timeout(self, client: Any, transport_options: dict[str, Any]) -> None:

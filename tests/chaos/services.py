@@ -163,7 +163,8 @@ class Crew:
         return self._restarts[pid]
 
     def is_ready(self) -> bool:
-        """Whether all that consume messages have said that they do."""
+        """Whether all that consume messages have said that they do; dead ones are started anew."""
+        self.tend()
         consumers = [s for s in self.services if "worker" in s.command]
         return all(READY in service.log.read_text() for service in consumers)
 
