@@ -20,7 +20,7 @@ from channels.serializers import (
     MessageSerializer,
 )
 from channels.services import send_message
-from salesflow.accounts.models import User
+from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
 
@@ -39,7 +39,7 @@ class MessageCreate(IdempotentPostMixin, generics.GenericAPIView[Message]):
         """Queue a message; a worker sends it, and GET /api/messages/{id} tells what came of it."""
         serializer = MessageInputSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        author = request.user if isinstance(request.user, User) else None
+        author = person_of(request)
         message = send_message(author=author, **serializer.validated_data)
         return Response(MessageSerializer(message).data, status=status.HTTP_202_ACCEPTED)
 

@@ -60,6 +60,11 @@ class Handler:
         """Whether its effects leave the database."""
         return self.effects == "external"
 
+    @property
+    def skips_replays(self) -> bool:
+        """Whether a replay leaves it out unless it is asked for external effects."""
+        return self.on_replay == "skip"
+
 
 _handlers: dict[str, Handler] = {}
 
@@ -147,6 +152,12 @@ def _contradiction(handler: Handler) -> str:
 def remove_handler(name: str) -> None:
     """Forget a handler (tests register handlers of their own)."""
     _handlers.pop(name, None)
+
+
+def wants_consent(name: str) -> bool:
+    """Whether whoever runs that handler again is told first whom it would reach."""
+    handler = get_handler(name)
+    return bool(handler and (handler.is_external or handler.skips_replays))
 
 
 def get_handler(name: str) -> Handler | None:

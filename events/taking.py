@@ -19,8 +19,22 @@ from events.rows import Row, fetch_rows
 MOST_TENANTS = 200
 FIRST = UUID(int=0)
 
-# Who waits is found by stepping from tenant to tenant through events_waiting, however many events
-# each of them has; each tenant that has something due then gets an equal share of the batch.
+# Each tenant that has something pending, with what has waited longest: found by stepping through
+# events_waiting from tenant to tenant, however many events each of them has.
+WAITING: LiteralString = """
+    waiting AS (
+        (SELECT tenant_id, due_at FROM events WHERE status = 'pending'
+         ORDER BY tenant_id, due_at LIMIT 1)
+        UNION ALL
+        SELECT next.tenant_id, next.due_at FROM waiting, LATERAL (
+            SELECT tenant_id, due_at FROM events
+            WHERE status = 'pending' AND tenant_id > waiting.tenant_id
+            ORDER BY tenant_id, due_at LIMIT 1
+        ) AS next
+    )
+"""
+# The same behind a tenant, and so many of them at most; each that has something due then gets an
+# equal share of the batch.
 # SKIP LOCKED: what another worker holds is its own.
 TAKE_DUE: LiteralString = """
     WITH RECURSIVE waiting AS (

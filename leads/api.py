@@ -28,7 +28,7 @@ from leads.serializers import (
     NoteSerializer,
     PipelineSerializer,
 )
-from salesflow.accounts.models import User
+from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
 
@@ -87,7 +87,7 @@ class LeadExtract(IdempotentPostMixin, generics.GenericAPIView[Lead]):
         201 tells a new lead with the text as its first note. 200 tells the lead that has one of
         the addresses or numbers, and got the text as a note; or the result of a dry run.
         """
-        author = request.user if isinstance(request.user, User) else None
+        author = person_of(request)
         serializer = CaptureInputSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
@@ -217,7 +217,7 @@ class LeadNotes(IdempotentPostMixin, generics.ListAPIView[Note]):
     )
     def post(self, request: Request, lead_id: UUID) -> Response:
         """Write a note; behind an API key it has no author."""
-        author = request.user if isinstance(request.user, User) else None
+        author = person_of(request)
         serializer = NoteInputSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         with transaction.atomic():

@@ -18,6 +18,7 @@ from events.alerts.payloads import AlertRaised
 from events.models import Alert, AlertRule
 from events.publishing import publish
 from events.rows import execute, fetch_rows
+from events.taking import WAITING
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import first_uuid7_of, uuid7
 from salesflow.accounts.models import Tenant
@@ -72,27 +73,17 @@ RATES = """
 """
 # Fewer failed attempts than this say nothing: one alone may be a bad address, not a bad handler.
 FEWEST_FAILURES = 3
-# Steps from tenant to tenant through events_waiting, as events/sweeping.py does.
-AGES = """
-    WITH RECURSIVE waiting AS (
-        (SELECT tenant_id, due_at FROM events WHERE status = 'pending'
-         ORDER BY tenant_id, due_at LIMIT 1)
-        UNION ALL
-        SELECT next.tenant_id, next.due_at FROM waiting, LATERAL (
-            SELECT tenant_id, due_at FROM events
-            WHERE status = 'pending' AND tenant_id > waiting.tenant_id
-            ORDER BY tenant_id, due_at LIMIT 1
-        ) AS next
-    )
+AGES = f"""
+    WITH RECURSIVE {WAITING}
     SELECT DISTINCT ON (rule.id) rule.id, rule.name, rule.kind, waiting.tenant_id,
-           'pending:' || {hour} AS key, '',
+           'pending:' || {{hour}} AS key, '',
            extract(epoch FROM statement_timestamp() - waiting.due_at), rule.threshold
     FROM alert_rules AS rule JOIN waiting
       ON rule.tenant_id IS NULL OR rule.tenant_id = waiting.tenant_id
     WHERE rule.is_active AND rule.kind = 'oldest_pending'
       AND waiting.due_at < statement_timestamp() - rule.threshold * interval '1 second'
     ORDER BY rule.id, waiting.due_at
-"""
+"""  # noqa: S608 (a constant)
 
 NOTE = """
     INSERT INTO alerts (id, rule_id, key, tenant_id, event_id)

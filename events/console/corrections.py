@@ -73,12 +73,7 @@ def _failed_handlers(event: Event) -> dict[str, bool]:
     """The handlers that failed → whether their effects are external."""
     failed = Delivery.objects.filter(event=event, status=DeliveryStatus.FAILED).order_by("pk")
     names = failed.values_list("handler", flat=True)
-    return {name: _is_left_out(name) for name in names}
-
-
-def _is_left_out(name: str) -> bool:
-    handler = registry.get_handler(name)
-    return bool(handler and (handler.is_external or handler.on_replay == "skip"))
+    return {name: registry.wants_consent(name) for name in names}
 
 
 def _correct(

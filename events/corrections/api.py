@@ -14,8 +14,7 @@ from events.corrections.checking import CorrectionRefused
 from events.corrections.correcting import correct_event
 from events.models import Event
 from events.serializers import EventSerializer
-from salesflow.accounts.models import User
-from salesflow.accounts.rest.authentication import MayReplay
+from salesflow.accounts.rest.authentication import MayReplay, person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
@@ -74,7 +73,7 @@ class EventCorrection(IdempotentPostMixin, generics.GenericAPIView[Event]):
         serializer = CorrectionRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         event = get_object_or_404(Event.objects.defer("payload"), pk=event_id)
-        person = request.user if isinstance(request.user, User) else None
+        person = person_of(request)
         try:
             made = correct_event(event, actor=person, source="api", **serializer.validated_data)
         except CorrectionRefused as refused:

@@ -76,7 +76,7 @@ class Scope:
 
 def _is_left_out(name: str) -> bool:
     handler = registry.get_handler(name)
-    return handler is not None and handler.on_replay == "skip"
+    return handler is not None and handler.skips_replays
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ from events.failures.queries import SeenFailure, read_failures
 from events.failures.serializers import FailureSerializer, TriageSerializer
 from events.models import FailureGroup
 from salesflow.accounts.models import User
-from salesflow.accounts.rest.authentication import MayReplay
+from salesflow.accounts.rest.authentication import MayReplay, person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
 
@@ -81,7 +81,7 @@ class FailureTriage(IdempotentPostMixin, generics.GenericAPIView[FailureGroup]):
         """Answer with the failure as it is then; what was so before is no error."""
         serializer = TriageSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        person = request.user if isinstance(request.user, User) else None
+        person = person_of(request)
         try:
             with transaction.atomic():
                 decide(person, fingerprint, serializer.validated_data)

@@ -30,8 +30,7 @@ from events.replays.serializers import (
     checked,
 )
 from salesflow.accounts.context import current_tenant
-from salesflow.accounts.models import User
-from salesflow.accounts.rest.authentication import HasTenant, MayReplay
+from salesflow.accounts.rest.authentication import HasTenant, MayReplay, person_of
 from salesflow.accounts.rest.filters import filtered, parameters_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.pagination import whole_number
@@ -119,11 +118,6 @@ def selection_of(request: Request) -> QuerySet[Event]:
 def started(replay: Replay) -> Response:
     """202 with the replay's id."""
     return Response(StartedReplaySerializer(replay).data, status=status.HTTP_202_ACCEPTED)
-
-
-def person_of(request: Request) -> User | None:
-    """Who is logged in; nobody in particular behind an API key."""
-    return request.user if isinstance(request.user, User) else None
 
 
 # --- Step by step -------------------------------------------------------------------------------

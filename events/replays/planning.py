@@ -232,7 +232,7 @@ def _counted(replay: Replay) -> dict[str, Any]:
     combinations = [
         [handlers or [], number] for handlers, number in fetch_rows(COUNT_COMBINATIONS, meant)
     ]
-    external = [name for name in _names_in(combinations) if _is_left_out(name)]
+    external = [name for name in _names_in(combinations) if registry.wants_consent(name)]
     return {
         "types": dict(types.most_common()),
         "tenants": dict(tenants.most_common()),
@@ -244,11 +244,6 @@ def _counted(replay: Replay) -> dict[str, Any]:
 
 def _names_in(combinations: list[Any]) -> list[str]:
     return sorted({name for handlers, _number in combinations for name in handlers})
-
-
-def _is_left_out(name: str) -> bool:
-    handler = registry.get_handler(name)
-    return bool(handler and (handler.is_external or handler.on_replay == "skip"))
 
 
 def _subjects_of(replay: Replay, handler: str) -> list[list[str]]:

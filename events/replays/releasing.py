@@ -159,7 +159,7 @@ def _release(replay: Replay, items: dict[int, UUID]) -> Sequence[str]:
 
 def left_out_handlers() -> list[str]:
     """The handlers that a replay leaves out unless it is asked for external effects."""
-    return [handler.name for handler in registry.all_handlers() if handler.on_replay == "skip"]
+    return [handler.name for handler in registry.all_handlers() if handler.skips_replays]
 
 
 def _correct(replay: Replay, items: dict[int, UUID]) -> Sequence[str]:

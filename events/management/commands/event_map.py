@@ -52,7 +52,7 @@ def _event(event_type: str, occasion: str = "") -> Node:
 def _described(handler: registry.Handler) -> str:
     traits: list[str] = [handler.effects]
     traits += ["batch"] if handler.batch else []
-    traits += ["not on replay"] if handler.on_replay == "skip" else []
+    traits += ["not on replay"] if handler.skips_replays else []
     return f"{handler.name}  {handler.module}  ({', '.join(traits)})"
 
 

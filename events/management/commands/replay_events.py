@@ -127,7 +127,7 @@ def _left_out(name: str, options: dict[str, Any]) -> str:
     handler = registry.get_handler(name)
     if handler is None:
         return "  " + _("(no installed app has it: it would fail again)")
-    skipped = handler.on_replay == "skip" and not options["include_external"]
+    skipped = handler.skips_replays and not options["include_external"]
     return "  " + _("(left out without --include-external)") if skipped else ""
 
 

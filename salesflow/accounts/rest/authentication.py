@@ -11,12 +11,17 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from salesflow.accounts import context
-from salesflow.accounts.models import ApiKey, Membership, Tenant
+from salesflow.accounts.models import ApiKey, Membership, Tenant, User
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 KEYWORD = "Api-Key"
+
+
+def person_of(request: Request) -> User | None:
+    """Who is logged in; nobody in particular behind an API key."""
+    return request.user if isinstance(request.user, User) else None
 
 
 class ApiKeyAuthentication(BaseAuthentication):
