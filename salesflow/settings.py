@@ -219,7 +219,11 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "SalesFlow",
-    "DESCRIPTION": "Leads, messages, and the events that everything becomes.",
+    "DESCRIPTION": (
+        "Leads, messages, and the events that everything becomes.\n\n"
+        "An API key belongs to one tenant and does what its managers do. Replays with external"
+        " effects and corrections take permissions of a person’s own; no key has them."
+    ),
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
     "DEFAULT_GENERATOR_CLASS": "salesflow.accounts.rest.schema.TenantlessSchemaGenerator",

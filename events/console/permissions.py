@@ -6,24 +6,27 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
-VIEW = "events.view_event"
-TRIAGE = "events.triage_failuregroup"
-REPLAY = "events.replay_event"
-EXTERNAL = "events.replay_external"
-EDIT = "events.correct_event"
+from events import permissions
+from events.permissions import EDIT, EXTERNAL, NAMES, REPLAY, TRIAGE, VIEW
+
+__all__ = [
+    "EDIT",
+    "EXTERNAL",
+    "NAMES",
+    "PAUSE",
+    "REPLAY",
+    "TRIAGE",
+    "VIEW",
+    "Allowed",
+    "allowed",
+    "require",
+    "wanted",
+]
+
 # No permission that can be given: handlers serve all tenants, so pausing one is a superuser's.
 PAUSE = "pause"
 
-# The names under which whoever hands them out finds them.
-NAMES = {
-    VIEW: gettext_noop("Can view event"),
-    TRIAGE: gettext_noop("Can triage failure groups"),
-    REPLAY: gettext_noop("Can replay events"),
-    EXTERNAL: gettext_noop("Can replay with external effects"),
-    EDIT: gettext_noop("Can edit events and replay them"),
-}
 SHORT = {"view": VIEW, "triage": TRIAGE, "replay": REPLAY, "external": EXTERNAL, "edit": EDIT}
 
 
@@ -67,5 +70,4 @@ def wanted(permission: str) -> str:
     """The sentence that says which permission is wanting; see `require`."""
     if permission == PAUSE:
         return _("Only superusers may do this: handlers serve all tenants.")
-    name = NAMES[SHORT.get(permission, permission)]
-    return _("This needs the permission “%(name)s”.") % {"name": _(name)}
+    return permissions.wanted(SHORT.get(permission, permission))

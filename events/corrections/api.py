@@ -13,8 +13,9 @@ from rest_framework.response import Response
 from events.corrections.checking import CorrectionRefused
 from events.corrections.correcting import correct_event
 from events.models import Event
+from events.permissions import EXTERNAL, MayEdit, require
 from events.serializers import EventSerializer
-from salesflow.accounts.rest.authentication import MayReplay, person_of
+from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
@@ -27,10 +28,9 @@ class Conflict(exceptions.APIException):
     default_code = "conflict"
 
 
-class MayCorrect(MayReplay):
-    """Lets in API keys, and of the members the managers and admins."""
-
-    message = _("Correcting needs the role manager or admin.")
+EXTERNAL_HELP = _(
+    "Also handlers whose effects leave the database; takes the permission for external effects."
+)
 
 
 class CorrectionRequestSerializer(StrictSerializer):
@@ -45,9 +45,7 @@ class CorrectionRequestSerializer(StrictSerializer):
         default=list,
         help_text=_("Some of those that failed; by default all."),
     )
-    include_external = serializers.BooleanField(
-        default=False, help_text=_("Also handlers whose effects leave the database.")
-    )
+    include_external = serializers.BooleanField(default=False, help_text=EXTERNAL_HELP)
 
 
 class CorrectionSerializer(EventSerializer):
@@ -61,7 +59,7 @@ class CorrectionSerializer(EventSerializer):
 class EventCorrection(IdempotentPostMixin, generics.GenericAPIView[Event]):
     """Corrects one event."""
 
-    permission_classes = [MayCorrect]
+    permission_classes = [MayEdit]
     serializer_class = CorrectionRequestSerializer
 
     @extend_schema(
@@ -72,6 +70,8 @@ class EventCorrection(IdempotentPostMixin, generics.GenericAPIView[Event]):
         """Answer with the correction; 409 when somebody was faster."""
         serializer = CorrectionRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        if serializer.validated_data["include_external"]:
+            require(request, EXTERNAL)
         event = get_object_or_404(Event.objects.defer("payload"), pk=event_id)
         person = person_of(request)
         try:

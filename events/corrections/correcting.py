@@ -49,7 +49,8 @@ class Scope:
 
     Attributes:
         handlers: their names; empty: all that failed.
-        include_external: also those that replays leave out.
+        include_external: also those whose effects are external. Replays may run some of these
+            again, which know what they have done by its idempotency key: a correction has another.
         is_exact: whether all that are named must have failed.
     """
 
@@ -68,15 +69,10 @@ class Scope:
         named = [by_handler[name] for name in self.handlers or by_handler if name in by_handler]
         if not named or (self.is_exact and len(named) < len(set(self.handlers))):
             raise TooLate(_(NOTHING_FAILED))
-        taken = [d for d in named if self.include_external or not _is_left_out(d.handler)]
+        taken = [d for d in named if self.include_external or not registry.wants_consent(d.handler)]
         if not taken:
             raise CorrectionRefused(_(ONLY_EXTERNAL))
         return taken
-
-
-def _is_left_out(name: str) -> bool:
-    handler = registry.get_handler(name)
-    return handler is not None and handler.skips_replays
 
 
 @transaction.atomic
@@ -99,7 +95,7 @@ def correct_event(
         payload: the whole of it, as JSON.
         reason: why, for the record.
         handlers: some of those that failed; by default all.
-        include_external: also those that are skipped on replay.
+        include_external: also those that are skipped on replay, or whose effects are external.
 
     Returns:
         The correction: of the same tenant, type, subject and time, and in the same place of the

@@ -17,16 +17,11 @@ from events.failures.filters import FailureFilter
 from events.failures.queries import SeenFailure, read_failures
 from events.failures.serializers import FailureSerializer, TriageSerializer
 from events.models import FailureGroup
+from events.permissions import MayTriage
 from salesflow.accounts.models import User
-from salesflow.accounts.rest.authentication import MayReplay, person_of
+from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
-
-
-class MayTriage(MayReplay):
-    """Lets in API keys, and of the members the managers and admins."""
-
-    message = gettext_lazy("Triage needs the role manager or admin.")
 
 
 @extend_schema_view(get=extend_schema(summary=gettext_lazy("List failures, the latest first")))

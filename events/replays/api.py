@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from events import replays as verbs
 from events.filters import ReplayFilter
 from events.models import Event, EventStatus, Replay, ReplayItem
+from events.permissions import EDIT, EXTERNAL, MayReplay, require
 from events.queries import replays
 from events.replays.actions import TooLate
 from events.replays.serializers import (
@@ -30,7 +31,7 @@ from events.replays.serializers import (
     checked,
 )
 from salesflow.accounts.context import current_tenant
-from salesflow.accounts.rest.authentication import HasTenant, MayReplay, person_of
+from salesflow.accounts.rest.authentication import HasTenant, person_of
 from salesflow.accounts.rest.filters import filtered, parameters_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.pagination import whole_number
@@ -60,7 +61,7 @@ class EventReplay(IdempotentPostMixin, generics.GenericAPIView[Event]):
     )
     def post(self, request: Request, event_id: UUID) -> Response:
         """Start the replay; its progress is at /api/replays/{id}."""
-        options = checked(ReplayRequestSerializer, request)
+        options = run_options(request)
         event = get_object_or_404(Event.objects.all(), pk=event_id)
         return started(verbs.replay_event(event.pk, actor=person_of(request), **options))
 
@@ -90,9 +91,21 @@ class EventReplayBatch(IdempotentPostMixin, generics.GenericAPIView[Event]):
     )
     def post(self, request: Request) -> Response:
         """Start the replay; its progress is at /api/replays/{id}."""
-        options = checked(ReplayRequestSerializer, request)
+        options = run_options(request)
         selection = selection_of(request)
         return started(verbs.start_replay(selection, actor=person_of(request), **options))
+
+
+def run_options(request: Request) -> Any:
+    """How to replay at once, if who asks may do so.
+
+    Raises:
+        PermissionDenied: external effects are wanted of somebody who may not have them.
+    """
+    options = checked(ReplayRequestSerializer, request)
+    if options["include_external"]:
+        require(request, EXTERNAL)
+    return options
 
 
 def selection_of(request: Request) -> QuerySet[Event]:
@@ -204,21 +217,45 @@ class ReplayItemList(IdempotentPostMixin, generics.ListAPIView[ReplayItem]):
 
 
 class ReplayAct(IdempotentPostMixin, generics.GenericAPIView[Replay]):
-    """Does something with one replay; 409 where somebody else was faster."""
+    """Does something with one replay; 409 where somebody else was faster.
+
+    Attributes:
+        has_effects: whether handlers run because of it.
+    """
 
     permission_classes = [MayReplay]
     serializer_class: type[serializers.Serializer[Any]] = ActRequestSerializer
+    has_effects = False
     verb: Callable[..., None]
 
     def post(self, request: Request, replay_id: UUID) -> Response:
         """Answer with the replay as it is now."""
         options = checked(self.serializer_class, request)
         replay = get_object_or_404(replays(), pk=replay_id)
+        if self.has_effects:
+            require_to_run(request, replay, **options)
         try:
             type(self).verb(replay, actor=person_of(request), **options)
         except TooLate as late:
             raise Conflict(str(late)) from None
         return Response(ReplayProgressSerializer(replay).data)
+
+
+def require_to_run(
+    request: Request, replay: Replay, *, include_external: bool | None = None, **_options: Any
+) -> None:
+    """Refuse who may not have done what the replay does.
+
+    Args:
+        include_external: as a start decides it; None: as the replay has it.
+
+    Raises:
+        PermissionDenied: it has external effects, or it edits.
+    """
+    if replay.include_external if include_external is None else include_external:
+        require(request, EXTERNAL)
+    if replay.kind == Replay.Kind.CORRECTION:
+        require(request, EDIT)
 
 
 def documented(summary: Any) -> Callable[[type[ReplayAct]], type[ReplayAct]]:
@@ -233,6 +270,7 @@ class ReplayStart(ReplayAct):
     """Starts what was planned."""
 
     serializer_class = StartRequestSerializer
+    has_effects = True
     verb = verbs.start
 
 
@@ -247,6 +285,7 @@ class ReplayPause(ReplayAct):
 class ReplayResume(ReplayAct):
     """Resumes a replay."""
 
+    has_effects = True
     verb = verbs.resume
 
 

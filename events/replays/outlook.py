@@ -54,7 +54,7 @@ def handlers_of(replay: Replay) -> list[HandlerOutlook]:
     for names, number in _combinations(replay):
         for name in names:
             numbers[name] += number
-    left_out = left_out_handlers()
+    left_out = left_out_handlers(replay.kind)
     subjects = replay.plan.get("subjects", {})
     return [
         HandlerOutlook(
@@ -75,7 +75,7 @@ def outlook_of(replay: Replay, ticked: Collection[str], pace: int | None = None)
         pace: events per second, if any is set.
     """
     skipped: Counter[str] = Counter()
-    runs, work, left_out = 0, 0.0, left_out_handlers()
+    runs, work, left_out = 0, 0.0, left_out_handlers(replay.kind)
     for names, number in _combinations(replay):
         running = [name for name in names if name in ticked]
         if running:

@@ -157,9 +157,17 @@ def _release(replay: Replay, items: dict[int, UUID]) -> Sequence[str]:
     return [note for (note,) in fetch_rows(RELEASE, values)]
 
 
-def left_out_handlers() -> list[str]:
-    """The handlers that a replay leaves out unless it is asked for external effects."""
-    return [handler.name for handler in registry.all_handlers() if handler.skips_replays]
+def left_out_handlers(kind: str = Replay.Kind.REPLAY) -> list[str]:
+    """The handlers that a replay leaves out unless it is asked for external effects.
+
+    A correction leaves out all that have such effects: to them it is something new.
+    """
+    is_correction = kind == Replay.Kind.CORRECTION
+    return [
+        handler.name
+        for handler in registry.all_handlers()
+        if handler.skips_replays or (is_correction and handler.is_external)
+    ]
 
 
 def _correct(replay: Replay, items: dict[int, UUID]) -> Sequence[str]:

@@ -16,6 +16,9 @@ from events.selections import Selection
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
 
 HIGHEST_PACE = 100_000
+EXTERNAL_HELP = _(
+    "Also run handlers whose effects leave the database; takes the permission for external effects."
+)
 COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
 
 
@@ -47,9 +50,7 @@ class ReplayRequestSerializer(StrictSerializer):
         default=list,
         help_text=_("Run these again, whatever came of them; else those that failed."),
     )
-    include_external = serializers.BooleanField(
-        default=False, help_text=_("Also run handlers whose effects leave the database.")
-    )
+    include_external = serializers.BooleanField(default=False, help_text=EXTERNAL_HELP)
 
 
 class StartedReplaySerializer(serializers.ModelSerializer[Replay]):
@@ -116,9 +117,7 @@ class StartRequestSerializer(StrictSerializer):
     handlers = HandlersField(
         default=list, help_text=_("Some of the planned handlers; by default all.")
     )
-    include_external = serializers.BooleanField(
-        default=False, help_text=_("Also run handlers whose effects leave the database.")
-    )
+    include_external = serializers.BooleanField(default=False, help_text=EXTERNAL_HELP)
     canary = serializers.BooleanField(
         source="has_canary",
         default=False,

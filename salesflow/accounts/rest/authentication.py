@@ -11,7 +11,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from salesflow.accounts import context
-from salesflow.accounts.models import ApiKey, Membership, Tenant, User
+from salesflow.accounts.models import ApiKey, Tenant, User
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -73,18 +73,3 @@ class HasTenant(BasePermission):
         """True for an API key and for a logged-in member."""
         authenticated = isinstance(request.auth, ApiKey) or request.user.is_authenticated
         return authenticated and getattr(request._request, "tenant", None) is not None
-
-
-class MayReplay(HasTenant):
-    """Lets in API keys, and of the members the managers and admins."""
-
-    message = _("Replaying needs the role manager or admin.")
-
-    def has_permission(self, request: Request, view: "APIView") -> bool:
-        """True for an API key, a manager and an admin."""
-        if not super().has_permission(request, view):
-            return False
-        membership = getattr(request._request, "membership", None)
-        return isinstance(request.auth, ApiKey) or (
-            membership is not None and membership.role != Membership.Role.REP
-        )
