@@ -43,6 +43,7 @@ def event_page(request: HttpRequest, event_id: UUID) -> HttpResponse:
         title=event.type_label,
         event=event,
         rows=rows,
+        is_parked=event.due_at >= UNTIL_RESUMED,
         failure=next((row for row in rows if row.delivery.error and row.tries), None),
         payload=payload,
         tree=tree_of(event),
@@ -119,7 +120,7 @@ class DeliveryRow:
     @property
     def is_parked(self) -> bool:
         """Whether it waits for its handler to be resumed."""
-        return self.delivery.next_attempt_at == UNTIL_RESUMED
+        return self.delivery.waits_for_resume
 
 
 def _delivery_rows(event: Event) -> list[DeliveryRow]:

@@ -202,6 +202,7 @@ def test_long_history_and_long_tracebacks_are_cut(tenant: Tenant, root: Client) 
 def test_delivery_of_a_paused_handler_says_that_it_waits(tenant: Tenant, root: Client) -> None:
     event = make_event()
     Delivery.objects.create(event=event, handler="greet", next_attempt_at=UNTIL_RESUMED)
+    Event.unscoped.filter(pk=event.pk).update(due_at=UNTIL_RESUMED)
     page = page_of(root, event).content.decode()
     assert "waits: its handler is paused" in page
     assert str(UNTIL_RESUMED.year) not in page
