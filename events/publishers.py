@@ -104,8 +104,9 @@ class PublisherQuerySet(TenantQuerySet[M]):
         if args or kwargs or not may_be_copied(rows):
             return super().bulk_create(rows, *args, **kwargs)
         for row in rows:
+            if row._state.fields_cache:
+                row._prepare_related_fields_for_save("bulk_create")  # type: ignore[attr-defined]
             adopt_tenant(row)
-            row._prepare_related_fields_for_save("bulk_create")  # type: ignore[attr-defined]
         copy_models(rows)
         return rows
 

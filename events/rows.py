@@ -74,30 +74,30 @@ def insert_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
 
 def may_be_copied(rows: Sequence[models.Model]) -> bool:
     """Whether `copy_models` can insert them: all values are known, none is the database's."""
-    fields = rows[0]._meta.concrete_fields if rows else []
-    return bool(rows) and not any(
-        field.generated or isinstance(value, Combinable) or (field.primary_key and value is None)
-        for row in rows
-        for field, value in ((field, row.__dict__.get(field.attname)) for field in fields)
-    )
+    return bool(rows) and all(_is_known(rows, field) for field in rows[0]._meta.concrete_fields)
+
+
+def _is_known(rows: Sequence[models.Model], field: Any) -> bool:
+    values = [row.__dict__.get(field.attname) for row in rows]
+    if field.generated or (field.primary_key and None in values):
+        return False
+    return not any(issubclass(kind, Combinable) for kind in set(map(type, values)))
 
 
 def copy_models(rows: Sequence[models.Model]) -> None:
     """Insert new rows of one model as Django's bulk_create does, by COPY."""
-    # Not Django's `connection`, which looks for the database anew at each of its attributes.
-    database, fields = connections[DEFAULT_DB_ALIAS], rows[0]._meta.concrete_fields
-    write_rows(
-        type(rows[0]),
-        [field.attname for field in fields],
-        [
-            tuple(
-                field.get_db_prep_save(field.pre_save(row, add=True), database) for field in fields
-            )
-            for row in rows
-        ],
-    )
+    fields = rows[0]._meta.concrete_fields
+    columns = [_prepared(rows, field) for field in fields]
+    write_rows(type(rows[0]), [field.attname for field in fields], list(zip(*columns, strict=True)))
     for row in rows:
-        row._state.adding, row._state.db = False, database.alias
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+
+def _prepared(rows: Sequence[models.Model], field: Any) -> list[Any]:
+    # Not Django's `connection`, which looks for the database anew at each of its attributes.
+    database = connections[DEFAULT_DB_ALIAS]
+    pre_save, prepare = field.pre_save, field.get_db_prep_save
+    return [prepare(pre_save(row, True), database) for row in rows]
 
 
 def upsert_rows(

@@ -4,6 +4,7 @@ The number of statements does not depend on the number of groups. Counts go over
 at `MOST_STANDING`.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +40,31 @@ OrderOfFailures = Literal["last_seen", "first_seen", "occurrences"]
 ORDERS = {"last_seen": "-last", "first_seen": "-first", "occurrences": "-total"}
 
 
+@dataclass(frozen=True)
+class Known:
+    """What people wrote down about a failure: whose it is, and what is known."""
+
+    owner: str = ""
+    note: str = ""
+    ticket_url: str = ""
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """What was given last at any of the tenants that `_merged` looked at."""
+        latest = {name: (row[name] or [""])[0] for name in ("owners", "notes", "links")}
+        return cls(str(latest["owners"]), latest["notes"], latest["links"])
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What a form carries of each field, to tell later whether it still was the same."""
+        return {name: version_of(value) for name, value in vars(self).items()}
+
+
+def version_of(value: str) -> str:
+    """A short text that is another one for another value."""
+    return hashlib.sha256(value.encode()).hexdigest()[:16]
+
+
 @dataclass
 class SeenFailure:
     """One way of failing, as far as its reader may see it.
@@ -68,8 +94,7 @@ class SeenFailure:
     reopened_at: datetime | None
     last_event_id: UUID | None
     owner: User | None
-    note: str
-    ticket_url: str
+    known: Known
     group_ids: list[int]
     standing: int = 0
     has_more: bool = False
@@ -79,7 +104,7 @@ class SeenFailure:
     @classmethod
     def of(cls, row: Mapping[str, Any], owners: Mapping[int, User]) -> Self:
         """What `_merged` tells of one fingerprint."""
-        latest = {name: (row[name] or [None])[0] for name in ("events", "owners", "notes", "links")}
+        known = Known.of(row)
         parts = {name: row[name] for name in PARTS}
         return cls(
             **parts,
@@ -90,12 +115,26 @@ class SeenFailure:
             last_seen=row["last"],
             since=row["since"],
             reopened_at=row["came_back"],
-            last_event_id=latest["events"],
-            owner=owners.get(latest["owners"]) if latest["owners"] else None,
-            note=latest["notes"] or "",
-            ticket_url=latest["links"] or "",
+            last_event_id=row["events"][0],
+            owner=owners.get(int(known.owner)) if known.owner else None,
+            known=known,
             group_ids=row["ids"],
         )
+
+    @property
+    def note(self) -> str:
+        """What is known about it."""
+        return self.known.note
+
+    @property
+    def ticket_url(self) -> str:
+        """Where it is worked on."""
+        return self.known.ticket_url
+
+    @property
+    def version(self) -> str:
+        """Another one as soon as people have decided something else about it."""
+        return version_of(repr((self.state, self.known)))
 
     @property
     def title(self) -> str:
@@ -172,6 +211,11 @@ def failures_seen(
 def read_failures(rows: QuerySet[FailureGroup]) -> list[SeenFailure]:
     """The failures that these groups make, in no particular order; see `failures_seen`."""
     return _read(_merged(rows))
+
+
+def known_of(rows: QuerySet[FailureGroup]) -> Known:
+    """What is known of the failure that these groups make, in one statement."""
+    return Known.of(_merged(rows).get())
 
 
 def seen_failure(user: Any, fingerprint: UUID) -> SeenFailure:

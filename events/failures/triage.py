@@ -3,11 +3,15 @@
 Each verb acts on all rows of a fingerprint that the caller may act on, holds them while it looks at
 their state, and leaves one audit line. Who comes second changes nothing and is told so; that they
 tried is in the audit too.
+
+Who writes says what they saw, as `Known.versions` has it: what somebody else has changed meanwhile
+is not overwritten, and what they left as they saw it is not written.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +23,15 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from events import audit
+from events.failures.queries import known_of, read_failures, version_of
 from events.models import FailureGroup
 from salesflow.accounts.models import User
 from salesflow.accounts.queries import visible_rows, visible_tenant_ids
 
 State = FailureGroup.State
 Groups = QuerySet[FailureGroup]
+Seen = Mapping[str, str]
+"""Field → version of what somebody saw there before they wrote."""
 
 LONGEST_NOTE, LONGEST_ADDRESS = 10_000, 200
 ADDRESS_CHECKS: list[Callable[[str], object]] = [
@@ -55,15 +62,21 @@ class Triaged:
     Attributes:
         changed: at how many tenants it changed something.
         state: in which the failure is now, where all tenants agree.
+        conflicts: the fields that somebody else has changed since; then nothing is changed.
     """
 
     changed: int
     state: str
+    conflicts: tuple[str, ...] = ()
 
     @property
     def came_too_late(self) -> bool:
         """Whether somebody else had done it before."""
         return not self.changed
+
+
+class Stale(Exception):
+    """A failure is not any more what somebody saw before they decided about it."""
 
 
 # --- State --------------------------------------------------------------------------------------
@@ -124,7 +137,10 @@ def change_state(
         values = {"note": note} if note else {}
         found = FailureGroup.unscoped.filter(pk__in=changed)
         found.update(state=target, state_changed_at=Now(), **values)
-        _record(ACTIONS[target], groups, user, note, before=before, changed=len(changed))
+        fields = list(values) if changed else []
+        _record(
+            ACTIONS[target], groups, user, note, before=before, changed=len(changed), fields=fields
+        )
     after = {target if group.pk in changed else group.state for group in groups}
     return Triaged(len(changed), after.pop() if len(after) == 1 else "")
 
@@ -133,7 +149,12 @@ def change_state(
 
 
 def assign(
-    user: User | None, fingerprint: UUID, owner: User | None, *, rows: Groups | None = None
+    user: User | None,
+    fingerprint: UUID,
+    owner: User | None,
+    *,
+    rows: Groups | None = None,
+    seen: Seen = MappingProxyType({}),
 ) -> Triaged:
     """Make it somebody's, at the tenants that they may see, or nobody's.
 
@@ -142,16 +163,17 @@ def assign(
         ValidationError: the owner is none of the staff, or sees none of the tenants that are hit.
     """
     with _held(user, fingerprint, rows) as groups:
-        seen = [group for group in groups if owner is None or _may_own(owner, group)]
-        if not seen:
+        visible = [group for group in groups if owner is None or _may_own(owner, group)]
+        if not visible:
             raise ValidationError(
                 {"owner": _("%(name)s does not see this failure.") % {"name": owner}}
             )
-        changed = [group.pk for group in seen if group.owner_id != (owner and owner.pk)]
+        values = _given(groups, {"owner": str(owner.pk) if owner else ""}, seen)
+        changed = [] if values.conflicts else _differing(visible, {"owner_id": owner and owner.pk})
         FailureGroup.unscoped.filter(pk__in=changed).update(owner=owner)
         name = str(owner) if owner else ""
-        _record("failure.assigned", groups, user, owner=name, changed=len(changed))
-    return Triaged(len(changed), "")
+        _record("failure.assigned", groups, user, owner=name, **values.told(changed))
+    return Triaged(len(changed), "", values.conflicts)
 
 
 def annotate(
@@ -161,6 +183,7 @@ def annotate(
     ticket_url: str | None = None,
     *,
     rows: Groups | None = None,
+    seen: Seen = MappingProxyType({}),
 ) -> Triaged:
     """Write down what is known, or where it is worked on; None leaves what is there.
 
@@ -169,18 +192,78 @@ def annotate(
         ValidationError: the note is too long, or the address is none of the web.
     """
     given = {"note": _checked_note(note), "ticket_url": _checked_address(ticket_url)}
-    values = {name: value for name, value in given.items() if value is not None}
     with _held(user, fingerprint, rows) as groups:
-        changed = [
-            group.pk
-            for group in groups
-            if any(getattr(group, name) != value for name, value in values.items())
-        ]
-        FailureGroup.unscoped.filter(pk__in=changed).update(**values)
-        reason = values.get("note", "")
-        link = {"ticket_url": ticket_url} if ticket_url is not None else {}
-        _record("failure.annotated", groups, user, reason, changed=len(changed), **link)
-    return Triaged(len(changed), "")
+        values = _given(groups, {k: v for k, v in given.items() if v is not None}, seen)
+        changed = [] if values.conflicts else _differing(groups, values.fields)
+        FailureGroup.unscoped.filter(pk__in=changed).update(**values.fields)
+        reason = values.fields.get("note", "")
+        link = {"ticket_url": ticket_url} if "ticket_url" in values.fields else {}
+        _record("failure.annotated", groups, user, reason, **values.told(changed), **link)
+    return Triaged(len(changed), "", values.conflicts)
+
+
+def refuse_stale(user: User | None, fingerprint: UUID, version: str, *, rows: Groups) -> None:
+    """Hold a failure until the caller's transaction ends, if it still is what somebody saw.
+
+    Args:
+        version: of the failure that they saw, see `SeenFailure.version`.
+
+    Raises:
+        FailureGroup.DoesNotExist: as `change_state`.
+        Stale: somebody has decided something else about it since.
+    """
+    with _held(user, fingerprint, rows) as groups:
+        [now] = read_failures(_rows_of(groups))
+        if now.version != version:
+            raise Stale
+
+
+# --- What somebody saw --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Given:
+    """What somebody wants to write.
+
+    Attributes:
+        fields: without those that they left as they saw them.
+        conflicts: those of them that somebody else has changed meanwhile.
+    """
+
+    fields: dict[str, str]
+    conflicts: tuple[str, ...]
+
+    def told(self, changed: list[int]) -> dict[str, Any]:
+        """What the audit line says of it."""
+        conflict = {"conflicts": list(self.conflicts)} if self.conflicts else {}
+        fields = list(self.fields) if changed else []
+        return {"changed": len(changed), "fields": fields, **conflict}
+
+
+def _given(groups: Sequence[FailureGroup], values: dict[str, str], seen: Seen) -> Given:
+    fields = {name: each for name, each in values.items() if version_of(each) != seen.get(name)}
+    if not fields.keys() & seen.keys():
+        return Given(fields, ())
+    now = known_of(_rows_of(groups)).versions
+    conflicts = [
+        name
+        for name, value in fields.items()
+        if name in seen and now[name] not in (seen[name], version_of(value))
+    ]
+    return Given(fields, tuple(conflicts))
+
+
+def _differing(groups: Sequence[FailureGroup], values: dict[str, Any]) -> list[int]:
+    """The ids of those at which one of the values is another one."""
+    return [
+        group.pk
+        for group in groups
+        if any(getattr(group, name) != value for name, value in values.items())
+    ]
+
+
+def _rows_of(groups: Sequence[FailureGroup]) -> Groups:
+    return FailureGroup.unscoped.filter(pk__in=[group.pk for group in groups])
 
 
 # --- How ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from salesflow.accounts.models import Tenant, User
+from salesflow.home import PROJECT
 from tests.cluster import database_url_of_tests
 from tests.factories import make_user
 
@@ -42,16 +44,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def web_server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real web server on the test database, with the static files it serves."""
+    collect_static_files()
+    service_environment = {**os.environ, "SALESFLOW_DATABASE_URL": database_url_of_tests()}
+    with served(service_environment, tmp_path_factory.mktemp("web") / "web.log") as address:
+        yield address
+
+
+def collect_static_files() -> None:
+    """Put them where web servers look for them."""
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"]
     subprocess.run(collect, check=True)
-    service_environment = {**os.environ, "SALESFLOW_DATABASE_URL": database_url_of_tests()}
-    log_file = tmp_path_factory.mktemp("web") / "web.log"
+
+
+@contextmanager
+def served(environment: dict[str, str], log_file: Path, folder: Path = PROJECT) -> Iterator[str]:
+    """The address of a real web server that runs the code in `folder`."""
     with socket.create_server(("127.0.0.1", 0)) as listener, log_file.open("w") as log:
         command = [sys.executable, "-m", "gunicorn", "salesflow.wsgi", "--no-control-socket"]
         options = ["--threads=8", f"--bind=fd://{listener.fileno()}"]
         process = subprocess.Popen(
             [*command, *options],
-            env=service_environment,
+            cwd=folder,
+            env=environment,
             pass_fds=[listener.fileno()],
             stdout=log,
             stderr=log,

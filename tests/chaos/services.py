@@ -33,6 +33,7 @@ class Service:
     """A process with its children in a group of its own, its output in a file.
 
     Attributes:
+        folder: where it runs, and finds its code.
         starts: how often it was started.
         frozen: whether its group was sent SIGSTOP.
     """
@@ -41,6 +42,7 @@ class Service:
     command: list[str]
     environment: dict[str, str]
     log: Path
+    folder: Path = PROJECT
     starts: int = 0
     frozen: bool = False
     process: subprocess.Popen[bytes] = field(init=False)
@@ -51,7 +53,7 @@ class Service:
             self.process = subprocess.Popen(
                 self.command,
                 env=self.environment,
-                cwd=PROJECT,
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
