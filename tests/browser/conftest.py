@@ -139,8 +139,10 @@ def open_page(chromium: Browser, live: str) -> Iterator[Callable[..., Page]]:
 
 
 def _note_console(message: Any, troubles: list[str]) -> None:
-    # An answer that refuses a form is one that the page expects.
-    expected = "status of 422" in message.text
+    # An answer that refuses a form is one that the page expects; and a page that is left while it
+    # refreshes itself gives that up, which htmx tells in these two words.
+    gives_up = message.text in ("htmx:afterRequest", "htmx:sendAbort")
+    expected = gives_up or "status of 422" in message.text
     if message.type == "error" and not expected:
         troubles.append(f"console: {message.text}")
 
