@@ -110,7 +110,9 @@ class Selection:
             return tenants.values_list("name", flat=True).first() or value
         if name == "group":
             group = visible_rows(user, FailureGroup).filter(fingerprint=value).first()
-            return f"{group.handler}: {group.error_type}" if group else value
+            if group:
+                said = (group.handler, group.error_type, group.message)
+                return ": ".join(filter(None, said))
         return value
 
     def events(self, rows: QuerySet[Event]) -> QuerySet[Event]:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -24,6 +25,8 @@ PAGES = {
     "handler": "admin:events_handler",
     "alertrule": "admin:events_alertrule_change",
 }
+# What no person does.
+BY_ITSELF = {"replay.stopped", "replay.finished"}
 LONGEST_DETAIL = 300
 
 
@@ -66,14 +69,19 @@ class AuditLineAdmin(ReadOnly, TenantScopedAdmin):
     @display(description=_("by"))
     def by(self, line: AuditLine) -> Any:
         """Who did it."""
+        if line.actor is None and line.action in BY_ITSELF:
+            return _("the replay itself")
         return line.actor or _("an API key or a command")
 
     @display(description=_("what it was done with"))
     def target(self, line: AuditLine) -> Any:
         """The kind and id, linked to its page where it has one."""
-        text = f"{line.target_type} {line.target_id[:40]}"
-        url = url_of(line)
-        return format_html('<a href="{}">{}</a>', url, text) if url else text
+        whole, url = line.target_id, url_of(line)
+        # The beginning of an id tells it from its neighbours.
+        name = whole[:40] if line.target_type == "handler" else Truncator(whole).chars(14)
+        text = f"{line.target_type} {name}"
+        link = '<a class="event-link" href="{}" title="{}">{}</a>'
+        return format_html(link, url, whole, text) if url else text
 
     @display(description=_("reason"), empty_value="–")
     def why(self, line: AuditLine) -> Any:
@@ -83,11 +91,13 @@ class AuditLineAdmin(ReadOnly, TenantScopedAdmin):
     @display(description=_("details"), empty_value="–")
     def more(self, line: AuditLine) -> Any:
         """What else was written down."""
-        told = [f"{name}: {_in_words(value)}" for name, value in line.details.items()]
+        told = [f"{name}: {_in_words(value)}" for name, value in line.details.items() if value]
         return "; ".join(told)[:LONGEST_DETAIL] or None
 
 
 def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -58,6 +58,8 @@ ORDER = [
     ItemStatus.SUCCEEDED,
 ]
 BAR = [ORDER[4], ORDER[0], ORDER[1], ORDER[2], ORDER[3]]
+# The first of these of which there are some is shown, unless the address names another one.
+SHOWN_FIRST = [*ORDER[:3], ItemStatus.SUCCEEDED, ItemStatus.WAITING]
 
 
 # --- How far it is ------------------------------------------------------------------------------
@@ -91,10 +93,11 @@ def replay_view(request: HttpRequest, object_id: str) -> HttpResponse:
     if replay.status == Status.PLANNED:
         return plan_page(request, replay)
     selection = selection_of(replay)
+    group = selection.group
     parts = {part.status: part for part in parts_of(replay)}
     shown = request.GET.get("show", "")
     if shown not in parts:
-        shown = next((status for status in ORDER if parts[status].count), ORDER[0])
+        shown = next((status for status in SHOWN_FIRST if parts[status].count), ORDER[0])
     items = ReplayItem.objects.filter(replay=replay, status=shown).order_by("id")[:ITEMS_SHOWN]
     return console_page(
         request,
@@ -102,6 +105,7 @@ def replay_view(request: HttpRequest, object_id: str) -> HttpResponse:
         title=replay.reason or _("Replay"),
         described=selection.described(request.user),
         list_url=list_url(selection) if selection.as_json() else "",
+        failure_url=reverse("admin:events_failure", args=[group]) if group else "",
         plan_url=_plan_of_rest(replay, selection) if selection.as_json() else "",
         tabs=[parts[status] for status in ORDER],
         shown=shown,

@@ -68,6 +68,16 @@ def test_list_shows_the_newest_first_with_links(tenant: Tenant) -> None:
     assert bad not in text
 
 
+def test_what_a_replay_does_by_itself_is_said_to_be_its_own(tenant: Tenant) -> None:
+    replay = ("replay", "01890a5d-ac96-774b-bcce-b302099a8057")
+    details = {"events": 3, "failed": 0, "handlers": ["greet"], "selection": {"status": "failed"}}
+    audit.record("replay.finished", replay, actor=None, tenant=tenant, details=details)
+    text = client_of(make_superuser()).get(LIST).content.decode()
+    assert "the replay itself" in text
+    assert "replay 01890a5d-ac96…</a>" in text
+    assert "events: 3; handlers: greet; selection: status failed" in text
+
+
 def test_list_is_read_by_who_may_see_events_and_changed_by_nobody(tenant: Tenant) -> None:
     line = audit.record("replay.started", ("replay", "1"), actor=None, tenant=tenant)
     elsewhere = audit.record("x.y", ("replay", "2"), actor=None, tenant=make_tenant())

@@ -40,6 +40,7 @@ def make_group(tenant: Tenant, fingerprint: Any, handler: str = "broken") -> Fai
         fingerprint=fingerprint,
         handler=handler,
         error_type="ValueError",
+        message="no rate for #",
         first_seen_at=now,
         last_seen_at=now,
     )
@@ -176,7 +177,7 @@ def test_description_is_for_people(tenant: Tenant) -> None:
         ("Status", "Failed"),
         ("Type", "Lead created (lead.created)"),
         ("Tenant", "Acme"),
-        ("Failure", "broken: ValueError"),
+        ("Failure", "broken: ValueError: no rate for #"),
     ]
 
 
