@@ -6,6 +6,7 @@ unnests for updates, prepared statements, binary results, all on Django's connec
 transaction.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,24 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.expressions import Combinable
 from psycopg import sql
 from psycopg.pq import Format
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
+from pydantic_core import from_json, to_json
 
 Row = tuple[Any, ...]
 SIZE = re.compile(r"\([\d, ]+\)")
+
+
+def _loads(text: str | bytes) -> Any:
+    try:
+        return from_json(text)
+    except ValueError:  # it goes no deeper than 200 levels
+        return json.loads(text)
+
+
+# Of all the driver's cursors; Django's fields have their own. They take a sixth of the time of the
+# standard library's.
+set_json_dumps(to_json)
+set_json_loads(_loads)
 
 
 @contextmanager
