@@ -6,6 +6,8 @@ python -m benchmarks report               docs/benchmarks.md anew from results.j
 python -m benchmarks bulk --events 20000 --only salesflow,limit
 python -m benchmarks paced --events 200 --only salesflow,task_per_event     latency
 python -m benchmarks replay --events 10000                                  or another part
+python -m benchmarks console              the console's pages; writes results-console.json and
+                                          docs/benchmarks.md
 """
 
 import argparse
@@ -18,18 +20,23 @@ from typing import NoReturn
 
 import django
 
+from benchmarks.console.stage import environment_of, open_home
 from benchmarks.peers.peer import Broker, Mode
+from benchmarks.processes import ProcessFailed
 from benchmarks.stage import Stage, open_stage
 from salesflow.home import HomeError
 
 SUITES = ["full", "quick", "report"]
 PARTS = ["replay", "fairness", "memory", "no-op"]
+CONSOLE = "console"
 
 
 def main() -> int:
     """Do what the command line says; 1 when a peer lost or doubled something."""
     arguments = _parser().parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
+    if arguments.what == CONSOLE:
+        return _measure_console(arguments)
     try:
         with open_stage() as stage:
             return _carry_out(arguments, stage)
@@ -45,7 +52,6 @@ def _carry_out(arguments: argparse.Namespace, stage: Stage) -> int:
     from benchmarks.commands import carry_out
     from benchmarks.counting import Miscount
     from benchmarks.peers import UnknownPeer
-    from benchmarks.processes import ProcessFailed
 
     try:
         carry_out(arguments, stage)
@@ -53,6 +59,19 @@ def _carry_out(arguments: argparse.Namespace, stage: Stage) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _measure_console(arguments: argparse.Namespace) -> int:
+    try:
+        with open_home(arguments.home) as home:
+            os.environ.update(environment_of(home))
+            django.setup()
+            from benchmarks.console.commands import measure_console
+
+            return measure_console(arguments, home)
+    except (HomeError, ProcessFailed) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -66,13 +85,26 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("what", choices=[*SUITES, *Mode, *PARTS], help="a suite, a way to publish, or a part")
+    add(
+        "what",
+        choices=[*SUITES, *Mode, *PARTS, CONSOLE],
+        help="a suite, a way to publish, or a part",
+    )
     add("--events", type=int, default=20000, help="how many (20000)")
     add("--only", default="salesflow,limit", help="peers, with commas (salesflow,limit)")
     add("--broker", choices=list(Broker), default=Broker.PGMQ, help="what carries messages (pgmq)")
     add("--rounds", type=int, default=1, help="how often, one peer after the other (1)")
     add("--profile", type=Path, metavar="DIR", help="profile the processes, which slows them down")
+    _add_console(parser.add_argument_group("console"))
     return parser
+
+
+def _add_console(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--small", type=int, default=50_000, help="events of the log beside it (50000)")
+    add("--requests", type=int, default=40, help="of each page, at each log (40)")
+    add("--pages", default="", metavar="TEXT", help="only those with this in their name")
+    add("--home", type=Path, metavar="DIR", help="keep the databases there, or use those that are")
 
 
 if __name__ == "__main__":

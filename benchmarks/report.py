@@ -64,7 +64,7 @@ def _ratios(results: Results) -> str:
         )
         for name, (meaning, goal) in RATIOS.items()
     ]
-    return _table(("ratio", "goal", "reached"), rows)
+    return table(("ratio", "goal", "reached"), rows)
 
 
 def _throughput(results: Results) -> str:
@@ -72,7 +72,7 @@ def _throughput(results: Results) -> str:
         (_title(peer), MODES[mode], _broker(peer, broker), f"{events:,}", f"{speed:,.0f}")
         for (peer, mode, broker, events), speed in _speeds(results).items()
     ]
-    return _table(("", "published", "messages on", "events", "events a second"), rows)
+    return table(("", "published", "messages on", "events", "events a second"), rows)
 
 
 def _speeds(results: Results) -> dict[tuple[str, str, str, int], float]:
@@ -95,7 +95,7 @@ def _bars(results: Results, mode: str) -> Iterator[Bar]:
 
 def _latency(results: Results) -> str:
     rows = [_latency_row(_title(row["peer"]), row) for row in results["figures"]["latency"]]
-    return _table(("", "messages on", "p50 (ms)", "p95 (ms)", "p99 (ms)"), rows)
+    return table(("", "messages on", "p50 (ms)", "p95 (ms)", "p99 (ms)"), rows)
 
 
 def _latency_row(title: str, row: Results) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def _latency_row(title: str, row: Results) -> tuple[str, ...]:
 
 
 def _alone(results: Results) -> str:
-    return _table(("what", "figure"), [*_histories(results), *_other_figures(results)])
+    return table(("what", "figure"), [*_histories(results), *_other_figures(results)])
 
 
 def _histories(results: Results) -> Iterator[tuple[str, str]]:
@@ -149,7 +149,7 @@ def _broker(peer: str, broker: str) -> str:
     return broker if len(peer_named(peer).brokers) > 1 else ""
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table that reads well as plain text too; figures stand at the right."""
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]

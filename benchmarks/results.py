@@ -48,7 +48,7 @@ def results_of(findings: Findings, stage: Stage) -> dict[str, Any]:
         "ratios": ratios,
         "figures": sections,
         "versions": _versions(stage),
-        "machine": _machine(),
+        "machine": machine(),
     }
 
 
@@ -73,20 +73,22 @@ def _rounded(value: Any) -> Any:
 
 def _versions(stage: Stage) -> dict[str, str]:
     packages = {package for name in CLASSES for package in peer_named(name).packages}
-    found = {package: _version(package) for package in sorted({"Django", *packages})}
+    found = {package: version_of(package) for package in sorted({"Django", *packages})}
     server = scalar("SHOW server_version").split()[0]
     redis = redis_client.Redis.from_url(stage.redis_url).info("server")["redis_version"]
     return {"Python": platform.python_version(), "PostgreSQL": server, "Redis": redis, **found}
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """The version of an installed package."""
     try:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
     gigabytes = round(psutil.virtual_memory().total / 1024**3)
     return {
         "system": f"{platform.system()} {platform.machine()}",

@@ -40,21 +40,27 @@ class Stage:
 
     def environment(self, broker: Broker) -> dict[str, str]:
         """The environment of a process that uses that broker."""
-        ours = {
-            "SALESFLOW_HOME": str(self.home),
-            "SALESFLOW_DATABASE_URL": app_url(self.home),
-            "SALESFLOW_BROKER_URL": self.redis_url if broker == Broker.REDIS else "",
-            "SALESFLOW_LOG_LEVEL": "WARNING",
-            "DJANGO_SETTINGS_MODULE": SETTINGS_MODULE,
-            # Celery warns of root because of pickled messages; nobody sends such here.
-            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
-        }
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("SALESFLOW_", "DJANGO_"))
-        }
-        return {**kept, **ours}
+        broker_url = self.redis_url if broker == Broker.REDIS else ""
+        ours = environment_of(self.home, app_url(self.home), SETTINGS_MODULE)
+        return {**ours, "SALESFLOW_BROKER_URL": broker_url}
+
+
+def environment_of(home: Path, database_url: str, settings_module: str) -> dict[str, str]:
+    """The environment of a process that uses that database, whatever the shell's says of ours."""
+    ours = {
+        "SALESFLOW_HOME": str(home),
+        "SALESFLOW_DATABASE_URL": database_url,
+        "SALESFLOW_LOG_LEVEL": "WARNING",
+        "DJANGO_SETTINGS_MODULE": settings_module,
+        # Celery warns of root because of pickled messages; nobody sends such here.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+    }
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SALESFLOW_", "DJANGO_"))
+    }
+    return {**kept, **ours}
 
 
 @contextlib.contextmanager
@@ -64,18 +70,28 @@ def open_stage() -> Iterator[Stage]:
     Raises:
         HomeError: a server can't be started; the message says what to do.
     """
-    _remove_abandoned()
-    home = Path(tempfile.mkdtemp(prefix=PREFIX))
-    home.chmod(0o711)
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        lock_now(stack.enter_context(open_lock(home / LOCK)))
+        home = stack.enter_context(temporary_home())
         # The cluster of an installation with its settings: durable, not tuned for this.
         with Cluster(home).attached(), psycopg.connect(admin_url(home), autocommit=True) as admin:
             admin.execute(TRACK_COMMITS)
             admin.execute(LET_CHECKPOINT)
         stack.enter_context(Cluster(home).attached())
         yield Stage(home, stack.enter_context(_redis()))
+
+
+@contextlib.contextmanager
+def temporary_home() -> Iterator[Path]:
+    """A directory for a server's data, deleted at the end; those of killed runs go first."""
+    _remove_abandoned()
+    home = Path(tempfile.mkdtemp(prefix=PREFIX))
+    home.chmod(0o711)
+    try:
+        with open_lock(home / LOCK) as lock:
+            lock_now(lock)
+            yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _remove_abandoned() -> None:

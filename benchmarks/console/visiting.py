@@ -1,0 +1,99 @@
+"""Opening pages with Django's test client: through all middleware, with nothing replaced, without
+a network between."""
+
+import time
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from benchmarks.console.pages import Page, forgotten, pages_of
+from benchmarks.console.people import PEOPLE, person
+from benchmarks.console.sights import Sights
+
+HOST = "127.0.0.1"
+# Of what is sent in pieces, so many make the beginning: headings, and the first rows.
+BEGINNING = 2
+
+
+class WrongPage(Exception):
+    """A page was not what it has to be."""
+
+
+@cache
+def _client(who: str) -> Client:
+    client = Client(headers={"host": HOST})
+    client.force_login(person(who))
+    return client
+
+
+@cache
+def _program() -> Client:
+    """Somebody who is not logged in and shows a key."""
+    return Client(headers={"host": HOST})
+
+
+@cache
+def pages_to(who: str) -> dict[str, Page]:
+    """The pages of one of `PEOPLE`, by name."""
+    return {page.name: page for page in pages_of(Sights(who))}
+
+
+def visit(who: str, page: Page) -> None:
+    """Open the page, all of it.
+
+    Raises:
+        WrongPage: another status was answered.
+    """
+    client = _program() if "Authorization" in page.headers else _client(who)
+    headers: Any = page.headers
+    response: Any = (
+        client.get(page.path, headers=headers)
+        if page.data is None
+        else client.post(page.path, page.data, headers=headers)
+    )
+    if response.status_code != page.status:
+        raise WrongPage(f"{page.name} at {page.path} to {who}: {response.status_code}")
+    if response.streaming:
+        pieces: Iterator[bytes] = iter(response.streaming_content)
+        for _piece in range(BEGINNING):
+            next(pieces, b"")
+        response.close()
+
+
+# --- What is asked for --------------------------------------------------------------------------
+
+
+def names() -> dict[str, dict[str, bool]]:
+    """Person → the names of their pages, and whether their work is as large as a selection.
+
+    Raises:
+        WrongPage: nobody opens one of the console's addresses.
+    """
+    pages = {who: pages_to(who) for who in PEOPLE}
+    if missing := forgotten([page for known in pages.values() for page in known.values()]):
+        raise WrongPage(f"Nobody opens {', '.join(sorted(missing))}.")
+    return {
+        who: {name: page.is_frozen for name, page in known.items()} for who, known in pages.items()
+    }
+
+
+def times(who: str, page: str, requests: int) -> list[float]:
+    """Milliseconds of so many requests, one after the other."""
+    return [_time(who, pages_to(who)[page]) for _number in range(requests)]
+
+
+def _time(who: str, page: Page) -> float:
+    started = time.perf_counter()
+    visit(who, page)
+    return (time.perf_counter() - started) * 1000
+
+
+def queries(who: str, page: str) -> list[dict[str, str]]:
+    """The statements that a request runs, with the seconds that each took."""
+    with CaptureQueriesContext(connection) as captured:
+        visit(who, pages_to(who)[page])
+    return list(captured.captured_queries)
