@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from events import registry
 from events.models import EventStatus, Replay, ReplayItem
 from events.replays.outlook import handlers_of, outlook_of, ticked_by_default
-from events.replays.progress import progress_of, skipped_in
+from events.replays.progress import counts_of, skipped_in
 from events.selections import Selection
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
 
@@ -200,7 +200,7 @@ class ReplayProgressSerializer(serializers.ModelSerializer[Replay]):
     )
     def get_progress(self, replay: Replay) -> dict[str, int]:
         """How many events are in which state."""
-        return progress_of(replay)
+        return counts_of(replay)
 
     def get_skipped(self, replay: Replay) -> dict[str, int]:
         """Why events were passed over → how many."""
