@@ -24,6 +24,7 @@ from events.console.listing import Listing
 from events.console.pages import console_page, console_part, console_path
 from events.console.permissions import TRIAGE, VIEW, require
 from events.console.tracebacks import read_traceback
+from events.console.written import Draft, conflict_of, seen_versions, written
 from events.failures import triage
 from events.failures.queries import (
     ORDERS,
@@ -132,23 +133,36 @@ def _url(chosen: dict[str, str]) -> str:
 def failure_page(request: HttpRequest, fingerprint: UUID) -> HttpResponse:
     """What is known of a failure, and what can be done about it."""
     require(request, VIEW)
+    return _page(request, fingerprint)
+
+
+def _page(request: HttpRequest, fingerprint: UUID, draft: Draft | None = None) -> HttpResponse:
+    """The page of a visible failure.
+
+    Args:
+        draft: what was written there and could not be kept.
+    """
     try:
         failure = seen_failure(request.user, fingerprint)
     except FailureGroup.DoesNotExist:
         raise Http404 from None
     selection = Selection(group=str(fingerprint))
     many = sees_many_tenants(request)
+    lines = audit.lines_about((triage.TARGET, str(fingerprint)), request.user)
     return console_page(
         request,
         "admin/events/failures/page.html",
         title=failure.title,
+        status=draft.status if draft else 200,
         failure=failure,
+        written=vars(failure.known) | (draft.fields if draft else {}),
+        conflicts=[conflict_of(name, failure, lines) for name in draft.conflicts] if draft else [],
         spark=sparkline(failure.spark),
         chain=read_traceback(failure.traceback),
         hits=tenants_hit(request.user, fingerprint) if many else [],
         events=Listing(selection, request.user).page().rows[:EVENTS_SHOWN],
         replays=list(_replays_of(request.user, fingerprint)[:REPLAYS_SHOWN]),
-        lines=audit.lines_about((triage.TARGET, str(fingerprint)), request.user)[:LINES_SHOWN],
+        lines=lines[:LINES_SHOWN],
         owners=possible_owners(request.user),
         verbs=[verb for verb in VERBS.values() if failure.state in verb.states],
         list_url=list_url(selection),
@@ -220,32 +234,41 @@ VERBS = {
 
 
 def failure_triage(request: HttpRequest, fingerprint: UUID) -> HttpResponse:
-    """Do what a form of the failure's page asks for, and show the page again."""
+    """Do what a form of the failure's page asks for, and show the page again.
+
+    What cannot be kept stays in its form, beside what keeps it from being kept.
+    """
     require(request, TRIAGE)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     try:
-        _act(request, fingerprint)
+        triaged = _act(request, fingerprint)
     except FailureGroup.DoesNotExist:
         raise Http404 from None
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
+        return _page(request, fingerprint, Draft.of(request))
+    if triaged.conflicts:
+        return _page(request, fingerprint, Draft.of(request, triaged.conflicts))
     return redirect("admin:events_failure", fingerprint)
 
 
-def _act(request: HttpRequest, fingerprint: UUID) -> None:
-    given, user = request.POST, request.user
-    name = given.get("verb", "")
+def _act(request: HttpRequest, fingerprint: UUID) -> triage.Triaged:
+    user: Any = request.user
+    name, fields, seen = request.POST.get("verb", ""), written(request), seen_versions(request)
     if name == "assign":
-        triaged = triage.assign(user, fingerprint, _owner(request))  # type: ignore[arg-type]
-        _tell(request, triaged, _("The owner is noted."))
+        triaged = triage.assign(user, fingerprint, _owner(request), seen=seen)
+        done: Any = _("The owner is noted.")
     elif name == "annotate":
-        texts = given.get("note", ""), given.get("ticket_url", "").strip()
-        _tell(request, triage.annotate(user, fingerprint, *texts), _("Noted."))  # type: ignore[arg-type]
+        texts = fields.get("note", ""), fields.get("ticket_url", "")
+        triaged, done = triage.annotate(user, fingerprint, *texts, seen=seen), _("Noted.")
     elif verb := VERBS.get(name):
-        _tell(request, verb.act(user, fingerprint), verb.done)
+        triaged, done = verb.act(user, fingerprint), verb.done
     else:
         raise ValidationError(_("There is no such action."))
+    if not triaged.conflicts:
+        _tell(request, triaged, done)
+    return triaged
 
 
 def _owner(request: HttpRequest) -> Any:

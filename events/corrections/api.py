@@ -6,7 +6,7 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import exceptions, generics, serializers, status
+from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,17 +16,10 @@ from events.models import Event
 from events.permissions import EXTERNAL, MayEdit, require
 from events.serializers import EventSerializer
 from salesflow.accounts.rest.authentication import person_of
+from salesflow.accounts.rest.errors import Conflict
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
-
-
-class Conflict(exceptions.APIException):
-    """The event is not, or not any more, one that can be corrected so."""
-
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
-
 
 EXTERNAL_HELP = _(
     "Also handlers whose effects leave the database; takes the permission for external effects."

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics
@@ -16,10 +17,12 @@ from events.failures import triage
 from events.failures.filters import FailureFilter
 from events.failures.queries import SeenFailure, read_failures
 from events.failures.serializers import FailureSerializer, TriageSerializer
-from events.models import FailureGroup
+from events.models import AuditLine, FailureGroup
 from events.permissions import MayTriage
+from salesflow.accounts.context import current_tenant
 from salesflow.accounts.models import User
 from salesflow.accounts.rest.authentication import person_of
+from salesflow.accounts.rest.errors import Conflict
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
 
@@ -73,7 +76,10 @@ class FailureTriage(IdempotentPostMixin, generics.GenericAPIView[FailureGroup]):
         responses={200: FailureSerializer},
     )
     def post(self, request: Request, fingerprint: UUID) -> Response:
-        """Answer with the failure as it is then; what was so before is no error."""
+        """Answer with the failure as it is then; what was so before is no error.
+
+        Of who sends the `version` that they have read and comes second, nothing is changed: 409.
+        """
         serializer = TriageSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         person = person_of(request)
@@ -82,7 +88,21 @@ class FailureTriage(IdempotentPostMixin, generics.GenericAPIView[FailureGroup]):
                 decide(person, fingerprint, serializer.validated_data)
         except FailureGroup.DoesNotExist:
             raise Http404 from None
+        except triage.Stale:
+            raise Conflict(_changed_since(fingerprint)) from None
         return Response(FailureSerializer(found(fingerprint)).data)
+
+
+def _changed_since(fingerprint: UUID) -> str:
+    """Who has decided about a failure last, as far as its tenant's audit tells."""
+    target = {"target_type": triage.TARGET, "target_id": str(fingerprint)}
+    lines = AuditLine.objects.filter(**target, tenant=current_tenant(), details__changed__gt=0)
+    line = lines.select_related("actor").order_by("-id").first()
+    if line is None:
+        return _("Somebody has decided about this failure since you read it.")
+    text = _("Decided since you read it: %(action)s, by %(who)s at %(when)s.")
+    who = line.actor or _("somebody with an API key")
+    return text % {"action": line.action, "who": who, "when": line.created_at.isoformat()}
 
 
 def decide(person: User | None, fingerprint: UUID, given: dict[str, Any]) -> None:
@@ -90,10 +110,13 @@ def decide(person: User | None, fingerprint: UUID, given: dict[str, Any]) -> Non
 
     Raises:
         FailureGroup.DoesNotExist: it has no such failure.
+        Stale: it is not any more what the request says that its sender saw.
         ValidationError: naming the field that is wrong.
     """
     rows = FailureGroup.objects.all()
     note = given.get("note")
+    if "version" in given:
+        triage.refuse_stale(person, fingerprint, given["version"], rows=rows)
     if "state" in given:
         triage.change_state(given["state"], person, fingerprint, note or "", rows=rows)
     if "ticket_url" in given or (note is not None and "state" not in given):

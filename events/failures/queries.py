@@ -134,7 +134,7 @@ class SeenFailure:
     @property
     def version(self) -> str:
         """Another one as soon as people have decided something else about it."""
-        return version_of(repr((self.state, self.known)))
+        return version_of(f"{self.state} {self.known}")
 
     @property
     def title(self) -> str:

@@ -38,6 +38,10 @@ class FailureSerializer(serializers.Serializer[Any]):
     )
     note = serializers.CharField(read_only=True)
     ticket_url = serializers.CharField(read_only=True)
+    version = serializers.CharField(
+        read_only=True,
+        help_text=gettext_lazy("Of state, owner, note and ticket: send it back with a decision."),
+    )
     occurrences = serializers.IntegerField(
         read_only=True, help_text=gettext_lazy("Failed attempts in all.")
     )
@@ -71,6 +75,14 @@ class TriageSerializer(StrictSerializer):
         help_text=gettext_lazy("A member's id or e-mail address; null: nobody."),
     )
 
+    version = TextField(
+        required=False,
+        max_length=64,
+        help_text=gettext_lazy(
+            "As you have read it: 409, and nothing is changed, if somebody has decided since."
+        ),
+    )
+
     def validate_owner(self, text: str | None) -> User | None:
         """The member of the team who is called so."""
         owner = find_member(text) if text else None
@@ -82,7 +94,8 @@ class TriageSerializer(StrictSerializer):
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         """Something has to be given."""
-        if not given:
-            names = ", ".join(self.fields)
+        decisions = self.fields.keys() - {"version"}
+        if not given.keys() & decisions:
+            names = ", ".join(name for name in self.fields if name in decisions)
             raise serializers.ValidationError(_("Give one of: %(names)s.") % {"names": names})
         return given

@@ -32,19 +32,13 @@ from events.replays.serializers import (
 )
 from salesflow.accounts.context import current_tenant
 from salesflow.accounts.rest.authentication import HasTenant, person_of
+from salesflow.accounts.rest.errors import Conflict
 from salesflow.accounts.rest.filters import filtered, parameters_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.pagination import whole_number
 from salesflow.accounts.rest.routes import api_path
 
 DEFAULT_SELECTION, LARGEST_SELECTION = 100, 10_000
-
-
-class Conflict(exceptions.APIException):
-    """The replay is not any more what it would have to be."""
-
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
 
 
 # --- At once ------------------------------------------------------------------------------------

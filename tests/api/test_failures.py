@@ -98,6 +98,7 @@ def test_owner_ticket_and_note_are_set_and_taken_away(api: ApiClient, tenant: Te
     ("body", "field"),
     [
         ({}, "non_field_errors"),
+        ({"version": "0123456789abcdef"}, "non_field_errors"),
         ({"state": "away"}, "state"),
         ({"colour": "red"}, "colour"),
         ({"owner": "nobody@example.com"}, "owner"),
@@ -125,6 +126,40 @@ def test_request_is_done_as_a_whole_or_not_at_all(api: ApiClient, tenant: Tenant
     assert set(fields_of(response)) == {"owner"}
     assert FailureGroup.objects.get().state == "open"
     assert not AuditLine.objects.exists()
+
+
+def test_decision_about_what_has_changed_since_is_refused_as_a_whole(
+    api: ApiClient, tenant: Tenant
+) -> None:
+    fingerprint = make_failure().fingerprint
+    read = api.get(f"/api/failures/{fingerprint}").json()
+    manager = make_user(tenant, Membership.Role.MANAGER)
+    told = triage(ApiClient(user=manager), fingerprint, note="theirs", version=read["version"])
+    assert (told.status_code, told.json()["note"]) == (200, "theirs")
+    late = triage(api, fingerprint, note="mine", state="muted", version=read["version"])
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "conflict")
+    assert f"failure.annotated, by {manager}" in late.json()["error"]["message"]
+    kept = FailureGroup.objects.get()
+    assert (kept.note, kept.state) == ("theirs", "open")
+    assert AuditLine.objects.count() == 1
+    again = triage(api, fingerprint, note="mine", version=told.json()["version"])
+    assert again.json()["note"] == "mine"
+
+
+@pytest.mark.parametrize("field", ["state", "owner", "ticket_url"])
+def test_version_is_another_one_after_every_decision(
+    api: ApiClient, tenant: Tenant, field: str
+) -> None:
+    fingerprint = make_failure().fingerprint
+    before = api.get(f"/api/failures/{fingerprint}").json()["version"]
+    given = {
+        "owner": make_user(tenant, Membership.Role.ADMIN, is_staff=True).email,
+        "ticket_url": "https://example.com/7",
+        "state": "muted",
+    }
+    told = triage(api, fingerprint, **{field: given[field]}).json()
+    assert told["version"] not in ("", before)
+    assert api.results("/api/failures")[0]["version"] == told["version"]
 
 
 def test_unknown_failure_is_not_found(api: ApiClient) -> None:

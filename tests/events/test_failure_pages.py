@@ -227,6 +227,79 @@ def test_form_that_cannot_be_heeded_changes_nothing(
     assert (kept.owner, kept.note, kept.ticket_url, kept.state) == (None, "as it was", "", "open")
 
 
+def form_of(client: Client, group: FailureGroup) -> dict[str, str]:
+    """What the page's forms send along of what they show."""
+    versions = client.get(url_of(group.fingerprint)).context["failure"].known.versions
+    return {f"seen_{name}": version for name, version in versions.items()}
+
+
+def test_stale_form_overwrites_nothing_and_keeps_what_was_written(
+    tenant: Tenant, root: Client
+) -> None:
+    group = make_group(tenant, note="as it was")
+    mine = form_of(root, group)
+    other = make_superuser()
+    theirs = form_of(client_of(other), group)
+    triage(client_of(other), group, "annotate", note="ask the <b>bank</b>", ticket_url="", **theirs)
+    form = {**mine, "note": "call\r\nJohn", "ticket_url": "https://example.com/7"}
+    response = triage(root, group, "annotate", **form)
+    assert response.status_code == 409
+    kept = FailureGroup.unscoped.get()
+    assert (kept.note, kept.ticket_url) == ("ask the <b>bank</b>", "")
+    [conflict] = response.context["conflicts"]
+    assert (conflict.who, conflict.text) == (str(other), "ask the <b>bank</b>")
+    assert conflict.when == AuditLine.objects.earliest("id").created_at
+    page = response.content.decode()
+    assert f"Not saved: {other} has changed “Note” since you opened this page." in page
+    assert "ask the &lt;b&gt;bank&lt;/b&gt;" in page
+    assert ">call\nJohn</textarea>" in page
+    assert 'value="https://example.com/7"' in page
+    tried = AuditLine.objects.latest("id")
+    assert (tried.reason, tried.details["changed"], tried.details["conflicts"]) == (
+        "call\nJohn",
+        0,
+        ["note"],
+    )
+    # Who saves it again has seen what it replaces.
+    versions = response.context["failure"].known.versions
+    form |= {f"seen_{name}": version for name, version in versions.items()}
+    assert triage(root, group, "annotate", **form).status_code == 200
+    assert FailureGroup.unscoped.get().note == "call\nJohn"
+
+
+def test_forms_that_change_different_things_are_both_kept(tenant: Tenant, root: Client) -> None:
+    group = make_group(tenant, note="as it was")
+    seen = form_of(root, group)
+    ticket = "https://example.com/7"
+    triage(root, group, "annotate", note="as it was", ticket_url=ticket, **seen)
+    triage(root, group, "annotate", note="ask the bank", ticket_url="", **seen)
+    triage(root, group, "assign", owner=str(make_staff(tenant).pk), **seen)
+    kept = FailureGroup.unscoped.get()
+    assert (kept.note, kept.ticket_url) == ("ask the bank", ticket)
+    assert kept.owner is not None
+
+
+def test_owner_that_somebody_has_named_meanwhile_stays(tenant: Tenant, root: Client) -> None:
+    group, mine, theirs = make_group(tenant), make_staff(tenant), make_staff(tenant)
+    seen = form_of(root, group)
+    triage(root, group, "assign", owner=str(theirs.pk), **seen)
+    assert triage(root, group, "assign", owner=str(theirs.pk), **seen).status_code == 200
+    response = triage(root, group, "assign", owner=str(mine.pk), **seen)
+    assert response.status_code == 409
+    assert FailureGroup.unscoped.get().owner == theirs
+    assert f'<option value="{mine.pk}" selected>' in response.content.decode()
+
+
+def test_what_cannot_be_kept_stays_in_its_form(tenant: Tenant, root: Client) -> None:
+    group = make_group(tenant)
+    form = {"note": "a long story", "ticket_url": "ticket 7"}
+    response = triage(root, group, "annotate", **form)
+    assert response.status_code == 400
+    page = response.content.decode()
+    assert ">a long story</textarea>" in page
+    assert 'value="ticket 7"' in page
+
+
 def test_triage_leaves_other_tenants_alone(tenant: Tenant) -> None:
     fingerprint, other = uuid4(), make_tenant()
     mine = make_group(tenant, fingerprint=fingerprint)

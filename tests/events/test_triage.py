@@ -338,6 +338,30 @@ def test_five_who_do_different_things_at_once_do_no_harm(tenant: Tenant, other: 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_five_who_write_what_they_saw_unwritten_write_once_and_are_all_on_record(
+    tenant: Tenant, other: Tenant
+) -> None:
+    group = make_failure_of(tenant)
+    make_failure_of(other)
+    users = [make_superuser() for _number in range(5)]
+    seen = seen_failure(users[0], group.fingerprint).known.versions
+    turns = count()
+
+    def write() -> Triaged:
+        turn = next(turns)
+        user = users[turn]
+        return triage.annotate(user, group.fingerprint, f"note {turn}", "", seen=seen)
+
+    done = at_once(5, write)
+    assert sorted(each.changed for each in done) == [0, 0, 0, 0, 2]
+    assert sorted(each.conflicts for each in done) == [(), *[("note",)] * 4]
+    [winner] = [line for line in AuditLine.objects.all() if line.details["changed"]]
+    assert set(FailureGroup.unscoped.values_list("note", flat=True)) == {winner.reason}
+    assert AuditLine.objects.count() == 5
+    assert len(set(AuditLine.objects.values_list("actor", flat=True))) == 5
+
+
+@pytest.mark.django_db(transaction=True)
 def test_people_and_workers_do_not_wait_for_each_other_in_a_circle(
     tenant: Tenant, other: Tenant
 ) -> None:

@@ -11,7 +11,7 @@ from django.core.exceptions import (
 )
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
-from rest_framework import exceptions
+from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
@@ -24,6 +24,13 @@ class AnsweredBefore(Exception):
 
     def __init__(self, stored: IdempotentResponse) -> None:
         self.stored = stored
+
+
+class Conflict(exceptions.APIException):
+    """What somebody decides about is not any more what it would have to be."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
 
 
 def error_response(error: Exception, view_context: dict[str, Any]) -> Response | None:
