@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from events.alerts.payloads import AlertRaised
-from events.models import AlertRule, FailureGroup
+from events.models import Alert, AlertRule, FailureGroup
 
 Kind = AlertRule.Kind
 
@@ -42,11 +42,11 @@ class Message:
     figures: Figures | None = None
 
 
-def message_of(alert: AlertRaised, rule: AlertRule) -> Message:
-    """What to send about an alert of that rule."""
-    figures = _figures_of(alert, rule)
-    lines = [alert.error, *_told(figures), _reason(alert)]
-    return Message(title_of(alert), tuple(filter(None, lines)), _url_of(alert), figures)
+def message_of(alert: Alert, said: AlertRaised) -> Message:
+    """What to send about an alert, with what its event says."""
+    figures = _figures_of(said, alert.rule)
+    lines = [said.error, *_told(figures), _reason(alert)]
+    return Message(title_of(alert, said), tuple(filter(None, lines)), _url_of(said), figures)
 
 
 def test_message(rule: AlertRule) -> Message:
@@ -56,21 +56,21 @@ def test_message(rule: AlertRule) -> Message:
     return Message(title, (_("If you can read this, alerts arrive here."),), url)
 
 
-def title_of(alert: AlertRaised) -> str:
+def title_of(alert: Alert, said: AlertRaised) -> str:
     """The alert in one line."""
-    values = {"handler": alert.handler, "value": alert.value, "threshold": alert.threshold}
-    if alert.kind == Kind.NEW_GROUP:
+    values = {"handler": said.handler, "value": alert.value}
+    if said.kind == Kind.NEW_GROUP:
         return _("%(handler)s fails in a new way") % values
-    if alert.kind == Kind.REOPENED:
+    if said.kind == Kind.REOPENED:
         return _("%(handler)s fails again in a way that was resolved") % values
-    if alert.kind == Kind.FAILURE_RATE:
+    if said.kind == Kind.FAILURE_RATE:
         return _("%(handler)s: %(value)g %% of the last ten minutes' attempts failed") % values
     return _("The oldest pending event has been due for %(value)g s") % values
 
 
-def _reason(alert: AlertRaised) -> str:
+def _reason(alert: Alert) -> str:
     """Why this was sent, and when there will be another one."""
-    values = {"rule": alert.rule, "threshold": alert.threshold}
+    values = {"rule": alert.rule.name, "threshold": alert.threshold}
     if alert.threshold is None:
         text = _("The rule “%(rule)s” asked for this; it tells of the same at most once an hour.")
     else:
@@ -81,10 +81,10 @@ def _reason(alert: AlertRaised) -> str:
     return text % values
 
 
-def _figures_of(alert: AlertRaised, rule: AlertRule) -> Figures | None:
-    if not alert.fingerprint:
+def _figures_of(said: AlertRaised, rule: AlertRule) -> Figures | None:
+    if not said.fingerprint:
         return None
-    groups = FailureGroup.unscoped.filter(fingerprint=alert.fingerprint)
+    groups = FailureGroup.unscoped.filter(fingerprint=said.fingerprint)
     if rule.tenant_id:
         groups = groups.filter(tenant_id=rule.tenant_id)
     found: dict[str, Any] = groups.aggregate(
@@ -108,10 +108,10 @@ def _told(figures: Figures | None) -> list[str]:
     return [text % {"n": figures.occurrences, **told}]
 
 
-def _url_of(alert: AlertRaised) -> str:
-    if alert.fingerprint:
-        path = reverse("admin:events_failure", args=[alert.fingerprint])
+def _url_of(said: AlertRaised) -> str:
+    if said.fingerprint:
+        path = reverse("admin:events_failure", args=[said.fingerprint])
     else:
-        query = {"handler": alert.handler} if alert.handler else {"status": "pending"}
+        query = {"handler": said.handler} if said.handler else {"status": "pending"}
         path = f"{reverse('admin:events_event_changelist')}?{urlencode(query)}"
     return f"{settings.BASE_URL}{path}"

@@ -1,7 +1,7 @@
 """What the rules find: asked by every sweep, in one statement a kind, by the database's clock.
 
-What is told is written down under a key of its own, in the transaction that publishes the alert:
-a crash neither loses an alert nor tells it twice, and two sweepers at once are one.
+What is told is written down in the transaction that publishes the alert, which holds its rule: a
+crash neither loses an alert nor tells it twice, and two sweepers at once are one.
 """
 
 import time
@@ -12,15 +12,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from events.alerts.payloads import AlertRaised
 from events.models import Alert, AlertRule
+from events.models.tally import EVERYBODY
 from events.publishing import publish
 from events.rows import execute, fetch_rows
 from events.taking import WAITING
 from salesflow.accounts.context import tenant_context
-from salesflow.accounts.ids import first_uuid7_of, uuid7
+from salesflow.accounts.ids import first_uuid7_of
 from salesflow.accounts.models import Tenant
 
 # At most so many alerts of a kind come from one sweep: where hundreds of failures are new at once,
@@ -30,39 +33,43 @@ MOST = 100
 PAUSE = 15.0
 KEPT = timedelta(days=90)
 
-# The hour as a part of the key: at most one alert per rule, group and hour.
-HOUR = """to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24')"""
-
 # A failure at several tenants is one for a rule of all tenants. Reads failure_groups_new and
-# failure_groups_reopened: only the last hour's, however many groups there are.
+# failure_groups_reopened: only the last day's, however many groups there are. Told is what was told
+# since it happened; what was told within the hour waits for its end.
 GROUPS = """
     SELECT DISTINCT ON (rule.id, failing.fingerprint)
-           rule.id, rule.name, rule.kind, failing.tenant_id,
-           failing.fingerprint || ':' || {hour} AS key,
+           rule.id, failing.tenant_id,
            failing.fingerprint, failing.handler, failing.error_type, failing.message
     FROM alert_rules AS rule JOIN failure_groups AS failing
       ON rule.tenant_id IS NULL OR rule.tenant_id = failing.tenant_id
     WHERE rule.is_active AND rule.kind = %(kind)s AND failing.{moment} > rule.created_at
-      AND failing.{moment} > statement_timestamp() - interval '1 hour'
-      AND failing.state <> 'muted' AND NOT EXISTS (
+      AND failing.{moment} > statement_timestamp() - interval '1 day'
+      AND failing.state = 'open' AND NOT EXISTS (
         SELECT FROM alerts
-        WHERE alerts.rule_id = rule.id AND alerts.key = failing.fingerprint || ':' || {hour}
-      )
+        WHERE alerts.rule_id = rule.id AND alerts.key = failing.fingerprint::text
+          AND alerts.raised_at
+              > least(failing.{moment}, statement_timestamp() - interval '1 hour')
+      ){news}
     ORDER BY rule.id, failing.fingerprint, failing.{moment} LIMIT %(most)s
 """
+# To who watches all tenants, what one tenant has had before is not new at the next one.
+NEW_ANYWHERE = """ AND NOT EXISTS (
+        SELECT FROM failure_groups AS earlier
+        WHERE rule.tenant_id IS NULL AND earlier.fingerprint = failing.fingerprint
+          AND earlier.first_seen_at < failing.first_seen_at
+      )"""
 # Attempts that failed, those that will be made again included: so it tells at once, and not only
 # when the last try was in vain.
 RATES = """
-    SELECT rule.id, rule.name, rule.kind,
-           (array_agg(tally.tenant_id ORDER BY tally.failed + tally.retried DESC))[1],
-           tally.name || ':' || {hour} AS key, tally.name,
+    SELECT rule.id, rule.kind,
+           (array_agg(tally.tenant_id ORDER BY tally.failed + tally.retried DESC))[1], tally.name,
            100.0 * sum(tally.failed + tally.retried)
              / sum(tally.succeeded + tally.failed + tally.retried), rule.threshold
     FROM alert_rules AS rule JOIN tallies AS tally
       ON rule.tenant_id IS NULL OR rule.tenant_id = tally.tenant_id
     WHERE rule.is_active AND rule.kind = 'failure_rate' AND tally.span = 'minute'
       -- Not what all tenants come to together.
-      AND tally.tenant_id <> '00000000-0000-0000-0000-000000000000'
+      AND tally.tenant_id <> %(everybody)s
       AND tally.starts_at > statement_timestamp() - interval '10 minutes'
       AND tally.kind = 'handler'
     GROUP BY rule.id, tally.name
@@ -75,8 +82,7 @@ RATES = """
 FEWEST_FAILURES = 3
 AGES = f"""
     WITH RECURSIVE {WAITING}
-    SELECT DISTINCT ON (rule.id) rule.id, rule.name, rule.kind, waiting.tenant_id,
-           'pending:' || {{hour}} AS key, '',
+    SELECT DISTINCT ON (rule.id) rule.id, rule.kind, waiting.tenant_id, '',
            extract(epoch FROM statement_timestamp() - waiting.due_at), rule.threshold
     FROM alert_rules AS rule JOIN waiting
       ON rule.tenant_id IS NULL OR rule.tenant_id = waiting.tenant_id
@@ -85,11 +91,9 @@ AGES = f"""
     ORDER BY rule.id, waiting.due_at
 """  # noqa: S608 (a constant)
 
-NOTE = """
-    INSERT INTO alerts (id, rule_id, key, tenant_id, event_id)
-    SELECT %(id)s, id, %(key)s, %(tenant)s, NULL FROM alert_rules WHERE id = %(rule)s
-    ON CONFLICT (rule_id, key) DO NOTHING
-"""
+# Until the transaction ends, nobody else tells anything of this rule.
+HOLD = "SELECT FROM alert_rules WHERE id = %(rule)s FOR NO KEY UPDATE"
+AN_HOUR = Value(timedelta(hours=1))
 
 
 @dataclass(frozen=True)
@@ -97,13 +101,17 @@ class Finding:
     """What a rule found.
 
     Attributes:
-        key: what it is about, and the hour: told once.
+        key: what it is about: told at most once an hour.
         tenant_id: whose event the alert is.
+        value, threshold: what was measured and what is still fine: per cent, or seconds.
     """
 
+    rule_id: UUID
     key: str
     tenant_id: UUID
     payload: AlertRaised
+    value: float | None = None
+    threshold: float | None = None
 
 
 class Pace:
@@ -149,39 +157,29 @@ def forget_old_alerts() -> int:
 
 
 def _new_groups() -> Iterator[Finding]:
-    for kind, moment in (
-        (AlertRule.Kind.NEW_GROUP, "first_seen_at"),
-        (AlertRule.Kind.REOPENED, "reopened_at"),
+    for kind, moment, news in (
+        (AlertRule.Kind.NEW_GROUP, "first_seen_at", NEW_ANYWHERE),
+        (AlertRule.Kind.REOPENED, "reopened_at", ""),
     ):
-        hour = HOUR.format(moment=f"failing.{moment}")
-        values = {"kind": str(kind), "most": MOST}
-        rows = fetch_rows(GROUPS.format(moment=moment, hour=hour), values)
-        for rule_id, name, kind_, tenant_id, key, fingerprint, handler, error_type, message in rows:
+        statement = GROUPS.format(moment=moment, news=news)
+        rows = fetch_rows(statement, {"kind": str(kind), "most": MOST})
+        for rule_id, tenant_id, fingerprint, handler, error_type, message in rows:
             payload = AlertRaised(
-                rule_id=rule_id,
-                rule=name,
-                kind=kind_,
+                kind=kind,
                 fingerprint=str(fingerprint),
                 handler=handler,
                 error=": ".join(filter(None, [error_type, message])),
             )
-            yield Finding(key, tenant_id, payload)
+            yield Finding(rule_id, payload.fingerprint, tenant_id, payload)
 
 
 def _levels() -> Iterator[Finding]:
-    hour = HOUR.format(moment="statement_timestamp()")
-    rates = {"fewest": FEWEST_FAILURES, "most": MOST}
-    rows = [*fetch_rows(RATES.format(hour=hour), rates), *fetch_rows(AGES.format(hour=hour), {})]
-    for rule_id, name, kind, tenant_id, key, handler, value, threshold in rows:
-        payload = AlertRaised(
-            rule_id=rule_id,
-            rule=name,
-            kind=kind,
-            handler=handler,
-            value=round(float(value), 1),
-            threshold=threshold,
-        )
-        yield Finding(key, tenant_id, payload)
+    rates = {"fewest": FEWEST_FAILURES, "most": MOST, "everybody": EVERYBODY}
+    rows = [*fetch_rows(RATES, rates), *fetch_rows(AGES, {})]
+    for rule_id, kind, tenant_id, handler, value, threshold in rows:
+        payload = AlertRaised(kind=kind, handler=handler)
+        measured = round(float(value), 1), threshold
+        yield Finding(rule_id, handler or "pending", tenant_id, payload, *measured)
 
 
 # --- Telling ------------------------------------------------------------------------------------
@@ -199,12 +197,20 @@ def _raise_all(findings: Iterable[Finding]) -> int:
 
 @transaction.atomic
 def _raise(finding: Finding, tenant: Tenant) -> bool:
-    """Publish the alert, unless somebody has told of it already."""
-    alert_id, rule_id = uuid7(), finding.payload.rule_id
-    values = {"id": alert_id, "rule": rule_id, "key": finding.key, "tenant": tenant.pk}
-    if not execute(NOTE, values):
+    """Publish the alert, unless the rule is gone or has told of the same within the hour."""
+    if not execute(HOLD, {"rule": finding.rule_id}):
+        return False
+    told = Alert.objects.filter(rule_id=finding.rule_id, key=finding.key)
+    if told.filter(raised_at__gt=Now() - AN_HOUR).exists():
         return False
     with tenant_context(tenant):
         event = publish(finding.payload, source="alerts")
-    Alert.objects.filter(pk=alert_id).update(event_id=event.pk)
+    Alert.objects.create(
+        rule_id=finding.rule_id,
+        key=finding.key,
+        tenant=tenant,
+        event_id=event.pk,
+        value=finding.value,
+        threshold=finding.threshold,
+    )
     return True

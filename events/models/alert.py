@@ -61,11 +61,11 @@ class AlertRule(models.Model):
 
 
 class Alert(models.Model):
-    """That somebody was told; the key keeps them from being told twice within the hour."""
+    """That a rule told of something, and what it measured; the event is a tenant's, this is not."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     rule = models.ForeignKey(AlertRule, on_delete=models.CASCADE, related_name="alerts")
-    # What it is about, such as a group's fingerprint, and the hour.
+    # What it is about, such as a group's fingerprint: told at most once an hour.
     key = models.CharField(max_length=200)
     tenant = models.ForeignKey(
         "accounts.Tenant",
@@ -75,6 +75,9 @@ class Alert(models.Model):
         related_name="+",
     )
     event_id = models.UUIDField(null=True)
+    # What was measured, at all tenants where the rule is of all, and what was still fine then.
+    value = models.FloatField(null=True)
+    threshold = models.FloatField(null=True)
     raised_at = models.DateTimeField(_("raised"), db_default=Now())
 
     objects = models.Manager()
@@ -83,7 +86,12 @@ class Alert(models.Model):
         db_table = "alerts"
         verbose_name = _("alert")
         verbose_name_plural = _("alerts")
-        constraints = [models.UniqueConstraint(fields=["rule", "key"], name="alert_once")]
+        indexes = [
+            # What was told: WHERE rule_id = … AND key = … AND raised_at > …
+            models.Index(fields=["rule", "key", "raised_at"], name="alerts_by_key"),
+            # What an event tells: WHERE event_id = …
+            models.Index(fields=["event_id"], name="alerts_by_event"),
+        ]
 
     def __str__(self) -> str:
         return self.key
