@@ -26,10 +26,10 @@ def make_findings() -> Findings:
         "full",
         [
             *(make_throughput("salesflow", speed) for speed in (8000, 9000, 1000)),
-            make_throughput("salesflow", 6000, broker=Broker.REDIS),
-            make_throughput("limit", 10_000),
-            make_throughput("task_per_event", 100),
-            make_throughput("task_per_event", 120, broker=Broker.REDIS),
+            *(make_throughput("salesflow", 6000, broker=Broker.REDIS) for _round in range(3)),
+            *(make_throughput("limit", speed) for speed in (10_000, 10_000, 2000)),
+            *(make_throughput("task_per_event", speed) for speed in (100, 100, 10)),
+            *(make_throughput("task_per_event", 120, broker=Broker.REDIS) for _round in range(3)),
             make_throughput("salesflow", 900, Mode.SINGLE),
             make_throughput("salesflow", 1000, Mode.SINGLE, Broker.REDIS),
             make_throughput("procrastinate", 300, Mode.SINGLE),
@@ -52,12 +52,19 @@ def test_ratios_compare_on_the_same_broker_and_take_the_worse_one() -> None:
     ratios = {name: round(ratio or 0, 3) for name, ratio in ratios_of(make_findings()).items()}
     assert ratios == {
         "bulk_vs_task_per_event": 50,  # Redis: 6000 / 120
-        "bulk_vs_limit": 0.6,
+        "bulk_vs_limit": 0.6,  # Redis: 6000 / 10,000
         "single_vs_procrastinate": 3,  # PGMQ: 900 / 300
         "latency_p50_vs_task_per_event": 1.2,  # Redis: 12 / 10
         "time_per_event_10m_vs_10k": 1.1,
         "replay_vs_limit": 0.5,
     }
+
+
+def test_round_that_is_slow_for_all_changes_no_ratio() -> None:
+    rounds = [(6000, 100), (1500, 20), (2500, 50)]
+    ours = [make_throughput("salesflow", speed) for speed, _their_speed in rounds]
+    theirs = [make_throughput("task_per_event", speed) for _our_speed, speed in rounds]
+    assert ratios_of(Findings("full", [*ours, *theirs]))["bulk_vs_task_per_event"] == 60
 
 
 def test_ratio_is_missing_where_a_side_was_not_measured() -> None:
