@@ -225,22 +225,29 @@ class Batch:
                 self.held_up[handler.name, subject_id] = blocker
 
     def _has_to_wait(self, handler: Handler, work: Work) -> bool:
-        """Whether an earlier event of the subject is unfinished; if so the delivery is parked."""
+        """Whether an earlier event of the subject is unfinished; if so the delivery is parked.
+
+        Behind one that was given up a replayed delivery fails, see `events.ordering`.
+        """
         subject_id = work.event.subject_id
         blocker = self.held_up.get((handler.name, subject_id)) if subject_id else None
         if blocker is None or work.event.position < blocker.position:
             return False
         delivery = self._delivery_of(work, handler.name)
-        delivery.next_attempt_at = None
-        delivery.error = f"waits for the event before it: {blocker.event_id}"
-        self.touched.append(delivery)
+        if blocker.has_failed and delivery.replay_id:
+            self._fail(handler.name, [work], ordering.PredecessorFailed(blocker))
+        else:
+            delivery.next_attempt_at = None
+            delivery.error = ordering.sentence(blocker)
+            self.touched.append(delivery)
         return True
 
-    def _hold_up(self, handler: str, event: Event) -> None:
+    def _hold_up(self, handler: str, event: Event, *, has_failed: bool = False) -> None:
         """From here on the subject's later events wait, if the handler is an ordered one."""
         declared = registry.get_handler(handler)
         if declared and declared.ordered and event.subject_id:
-            self.held_up[handler, event.subject_id] = ordering.Blocker(event.position, event.id)
+            blocker = ordering.Blocker(event.position, event.id, has_failed)
+            self.held_up[handler, event.subject_id] = blocker
 
     # --- Outcomes -------------------------------------------------------------------------------
 
@@ -268,8 +275,8 @@ class Batch:
                 attempt = record_failure(delivery, self.taken.clock(), seconds * 1000, error)
             self._keep(delivery, attempt)
             self.failures.append(Failure.of(work.event.tenant_id, attempt, error))
-            self._hold_up(handler, work.event)
             gave_up = delivery.status == DeliveryStatus.FAILED
+            self._hold_up(handler, work.event, has_failed=gave_up)
             outcome: metrics.Outcome = "failed" if gave_up else "retried"
             self.calls.append((handler, work.event.tenant_id, outcome, 1, seconds))
 

@@ -6,6 +6,9 @@ between themselves whose event comes first, by the row lock of what they change.
 What has to wait is parked: its delivery is pending without a time for the next attempt, and the
 success of its predecessor makes its event due. An event looks by itself, too, once in a while: its
 predecessor may have been pruned.
+
+What a replay runs waits for a predecessor that is still on its way, and for no other: behind one
+that was given up it fails anew, or its replay would never end.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -15,17 +18,33 @@ from uuid import UUID
 from events import registry
 from events.models import Event
 from events.registry import Handler
+from events.retry import Permanent
 from events.rows import execute, fetch_rows
 
 Place = tuple[str, UUID]
 """A handler's name and a subject's id."""
 
+# Kept on record in English, with the event's id behind it.
+WAITS = "waits for the event before it: "
+
 
 class Blocker(NamedTuple):
-    """An event that those behind it in the log have to wait for."""
+    """An event that those behind it in the log have to wait for.
+
+    Attributes:
+        has_failed: whether the handler has given it up.
+    """
 
     position: int
     event_id: UUID
+    has_failed: bool = False
+
+
+class PredecessorFailed(Permanent):
+    """What was replayed stands behind an event that its handler has given up."""
+
+    def __init__(self, blocker: Blocker) -> None:
+        super().__init__(f"replay the event before it first, which failed: {blocker.event_id}")
 
 
 # In one order for all workers, so that they do not wait for each other in a circle.
@@ -38,17 +57,22 @@ LOCK = """
 """
 # Reads events_open_by_subject, which holds no processed event.
 UNFINISHED = """
-    SELECT DISTINCT ON (subject_id) subject_id, position, id FROM events
-    WHERE subject_id = ANY(%(subjects)b) AND status <> 'processed' AND type = ANY(%(types)s)
-      AND id <> ALL(%(ids)b) AND (
-        -- Once it has deliveries it gets no more: a handler that is newer never runs for it.
-        NOT EXISTS (SELECT FROM deliveries WHERE event_id = events.id)
-        OR EXISTS (
-            SELECT FROM deliveries WHERE event_id = events.id AND handler = %(handler)s
-              AND deliveries.status NOT IN ('succeeded', 'skipped')
-        )
-      )
-    ORDER BY subject_id, position
+    SELECT first.*, EXISTS (
+        SELECT FROM deliveries
+        WHERE event_id = first.id AND handler = %(handler)s AND status = 'failed'
+    ) FROM (
+        SELECT DISTINCT ON (subject_id) subject_id, position, id FROM events
+        WHERE subject_id = ANY(%(subjects)b) AND status <> 'processed' AND type = ANY(%(types)s)
+          AND id <> ALL(%(ids)b) AND (
+            -- Once it has deliveries it gets no more: a handler that is newer never runs for it.
+            NOT EXISTS (SELECT FROM deliveries WHERE event_id = events.id)
+            OR EXISTS (
+                SELECT FROM deliveries WHERE event_id = events.id AND handler = %(handler)s
+                  AND deliveries.status NOT IN ('succeeded', 'skipped')
+            )
+          )
+        ORDER BY subject_id, position
+    ) AS first
 """
 # Those that somebody holds are about to look for themselves.
 LET_GO = """
@@ -92,10 +116,17 @@ def unfinished_others(handler: Handler, events: Sequence[Event]) -> dict[UUID, B
         "handler": handler.name,
         "ids": [event.id for event in events],
     }
-    return {
-        subject_id: Blocker(position, event_id)
-        for subject_id, position, event_id in fetch_rows(UNFINISHED, values)
-    }
+    return {subject_id: Blocker(*found) for subject_id, *found in fetch_rows(UNFINISHED, values)}
+
+
+def sentence(blocker: Blocker) -> str:
+    """What a parked delivery says in place of an error."""
+    return f"{WAITS}{blocker.event_id}"
+
+
+def blocker_in(error: str) -> UUID | None:
+    """The event that such a sentence names; None where it is none."""
+    return UUID(error.removeprefix(WAITS)) if error.startswith(WAITS) else None
 
 
 def let_go(places: Collection[Place]) -> int:

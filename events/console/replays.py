@@ -139,10 +139,6 @@ def _events_of(request: HttpRequest) -> QuerySet[Event]:
     return visible_rows(request.user, Event).select_related("tenant").defer("payload")
 
 
-def _groups_of(request: HttpRequest) -> QuerySet[FailureGroup]:
-    return visible_rows(request.user, FailureGroup)
-
-
 def progress_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
     """The part of the page that refreshes itself; the whole of it when the status changes."""
     require(request, VIEW)
@@ -155,7 +151,7 @@ def progress_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
 
 
 def _progress(replay: Replay, request: HttpRequest) -> dict[str, Any]:
-    parts = parts_of(replay)
+    parts, groups = parts_of(replay), visible_rows(request.user, FailureGroup)
     counts = {part.status: part.count for part in parts}
     may_move = bool(counts[ItemStatus.RELEASED]) or replay.status == Status.RUNNING
     stopped = replay.plan.get("stopped")
@@ -167,8 +163,8 @@ def _progress(replay: Replay, request: HttpRequest) -> dict[str, Any]:
         "is_running": replay.status == Status.RUNNING,
         "speed": speed_of(replay, request.GET.get("since", "")),
         "waits": waits_of(replay) if counts[ItemStatus.RELEASED] else [],
-        "causes": failed_again(replay, _groups_of(request)) if replay.failed else [],
-        "new_failures": new_failures(replay) if replay.started_at else 0,
+        "causes": failed_again(replay, groups) if replay.failed else [],
+        "new_failures": new_failures(replay, groups) if replay.started_at else None,
         "stopped": stopped_sentence(stopped) if stopped else replay.stopped_because,
         "untouched": counts[ItemStatus.WAITING],
     }

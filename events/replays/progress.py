@@ -1,15 +1,16 @@
 """Progress: how far a replay has come, told from its own row whatever the number of its items."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Q, QuerySet
 
-from events import breakers, pauses
+from events import breakers, ordering, pauses
 from events.models import Delivery, FailureGroup, Replay, ReplayItem
 from events.models.replay import note_label
 from events.rows import fetch_rows
@@ -29,26 +30,32 @@ FAILED_IN = """
       AND deliveries.replay_id = item.replay_id AND deliveries.status = 'failed'
     WHERE deliveries.group_id IS NOT NULL GROUP BY 1, 2
 """
+# What waits for the event before it has no time for its next attempt, see `events.ordering`.
 WAITS_AT = """
-    SELECT deliveries.handler, deliveries.failures > 0, count(*), min(deliveries.next_attempt_at)
+    SELECT deliveries.handler, CASE
+               WHEN next_attempt_at IS NULL AND due_at > statement_timestamp() THEN 'order'
+               WHEN deliveries.failures > 0 THEN 'retry'
+               ELSE ''
+           END AS why, count(*), min(next_attempt_at), min(deliveries.error)
     FROM (
         SELECT * FROM replay_items WHERE replay_id = %(replay)s AND status = 'released'
         ORDER BY id LIMIT %(most)s
     ) AS item JOIN deliveries
       ON deliveries.event_id = coalesce(item.correction_id, item.event_id)
       AND deliveries.replay_id = item.replay_id AND deliveries.status = 'pending'
+    JOIN events ON events.id = deliveries.event_id
     GROUP BY 1, 2 ORDER BY 1, 2
 """
 # Of the newest that stand in the groups that the selection meant.
 NEW_FAILURES = """
-    SELECT count(*) FROM (
+    SELECT count(*) FILTER (WHERE NOT EXISTS (
+        SELECT FROM replay_items AS item
+        WHERE item.replay_id = %(replay)s AND item.event_id = failed.event_id
+    )), count(*) FROM (
         SELECT event_id FROM deliveries
         WHERE group_id = ANY(%(groups)s) AND status = 'failed'
         ORDER BY event_id DESC LIMIT %(most)s
-    ) AS failed WHERE NOT EXISTS (
-        SELECT FROM replay_items AS item
-        WHERE item.replay_id = %(replay)s AND item.event_id = failed.event_id
-    )
+    ) AS failed
 """
 
 
@@ -148,8 +155,21 @@ def _mark(text: str) -> tuple[int, float] | None:
 # --- What fails, what waits ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class FailedAgain:
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """How many there are, as far as they were read; whether there are more."""
+
+    number: int
+    has_more: bool = False
+
+    @property
+    def label(self) -> str:
+        """Such as “12” or “2,000+”."""
+        return f"{intcomma(self.number)}{'+' if self.has_more else ''}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedAgain(Counted):
     """Failures of a replay that have one cause.
 
     Attributes:
@@ -157,7 +177,6 @@ class FailedAgain:
     """
 
     group: FailureGroup
-    number: int
     came_back: int
 
 
@@ -177,62 +196,71 @@ def failed_again(replay: Replay, groups: QuerySet[FailureGroup]) -> list[FailedA
             named.setdefault(group.fingerprint, group)
             numbers[group.fingerprint] += number
             back[group.fingerprint] += number if came_back else 0
-    return [FailedAgain(named[key], number, back[key]) for key, number in numbers.most_common()]
+    has_more = replay.failed > MOST_READ
+    return [
+        FailedAgain(number=number, has_more=has_more, group=named[key], came_back=back[key])
+        for key, number in numbers.most_common()
+    ]
 
 
-@dataclass(frozen=True)
-class Waiting:
+@dataclass(frozen=True, kw_only=True)
+class Waiting(Counted):
     """Released events whose handler has not come to an end with them.
 
     Attributes:
-        why: "paused", "breaker", "retry" after a first failure, or "" where they are just due.
+        why: "paused", "breaker", "order" behind another event of the subject, "retry" after a first
+            failure, or "" where they are just due.
         until: the earliest time of the next attempt, if that is known.
+        behind: an event that one of them waits for.
     """
 
     handler: str
-    number: int
     why: str
     until: datetime | None
+    behind: UUID | None
 
 
 def waits_of(replay: Replay) -> list[Waiting]:
-    """At which handlers a replay's released events wait, and why."""
+    """At which handlers a replay's released events wait, and why; of MOST_READ of them."""
     rows = fetch_rows(WAITS_AT, {"replay": replay.id, "most": MOST_READ})
     if not rows:
         return []
     paused = pauses.paused_handlers()
     refused = breakers.refused({row[0] for row in rows})
+    has_more = counts_of(replay)[ItemStatus.RELEASED] > MOST_READ
     return [
-        Waiting(handler, number, _why(handler, has_failed, paused, refused), until)
-        for handler, has_failed, number, until in rows
+        Waiting(
+            number=number,
+            has_more=has_more,
+            handler=handler,
+            why="paused" if handler in paused else "breaker" if handler in refused else why,
+            until=until,
+            behind=ordering.blocker_in(error) if why == "order" else None,
+        )
+        for handler, why, number, until, error in rows
     ]
 
 
-def _why(handler: str, has_failed: bool, paused: Iterable[str], refused: Iterable[str]) -> str:
-    if handler in paused:
-        return "paused"
-    if handler in refused:
-        return "breaker"
-    return "retry" if has_failed else ""
-
-
-def new_failures(replay: Replay) -> int:
+def new_failures(replay: Replay, groups: QuerySet[FailureGroup]) -> Counted:
     """How many events stand failed as those that the replay selected by group, but outside of it.
 
-    Counted among the newest MOST_READ of its groups.
+    Counted among the newest MOST_READ of the groups.
+
+    Args:
+        groups: what the reader may see.
     """
-    group = Selection.from_json(replay.selection).group
-    if not group:
-        return 0
-    groups = FailureGroup.unscoped.filter(fingerprint=group)
-    groups = groups.filter(tenant_id=replay.tenant_id) if replay.tenant_id else groups
+    fingerprint = Selection.from_json(replay.selection).group
+    if not fingerprint:
+        return Counted(number=0)
+    meant = groups.filter(fingerprint=fingerprint)
+    meant = meant.filter(tenant_id=replay.tenant_id) if replay.tenant_id else meant
     values = {
         "replay": replay.id,
         "most": MOST_READ,
-        "groups": list(groups.values_list("pk", flat=True)),
+        "groups": list(meant.values_list("pk", flat=True)),
     }
-    [(number,)] = fetch_rows(NEW_FAILURES, values)
-    return int(number)
+    [(number, read)] = fetch_rows(NEW_FAILURES, values)
+    return Counted(number=number, has_more=read == MOST_READ)
 
 
 # --- Items --------------------------------------------------------------------------------------

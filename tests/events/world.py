@@ -96,12 +96,17 @@ class World:
 
     def has_to_wait(self, number: int, handler: str) -> bool:
         """Whether an ordered handler has yet to do an earlier event of the same subject."""
+        return self.blocker(number, handler) is not None
+
+    def blocker(self, number: int, handler: str) -> ModelDelivery | None:
+        """What an ordered handler has to do first: its delivery of an earlier event."""
         subject = self.events[number].subject
-        return handler in ORDERED and any(
-            event.deliveries.get(handler, ModelDelivery()).status not in ("succeeded", "skipped")
-            for earlier, event in self.events.items()
-            if earlier < number and event.subject == subject
+        earlier = (
+            event.deliveries.get(handler, ModelDelivery())
+            for before, event in sorted(self.events.items())
+            if handler in ORDERED and before < number and event.subject == subject
         )
+        return next((each for each in earlier if each.status not in ("succeeded", "skipped")), None)
 
     def settle(self, numbers: Iterable[int], due: set[tuple[int, str]]) -> None:
         """A worker takes these events; `due` are the known deliveries whose time has come.
@@ -114,10 +119,17 @@ class World:
             if not event.deliveries:
                 event.deliveries = {handler: ModelDelivery() for handler in HANDLERS}
                 due = due | {(number, handler) for handler in HANDLERS}
-            for handler in DATABASE_HANDLERS:
-                delivery = event.deliveries[handler]
+            for handler, delivery in event.deliveries.items():
+                is_external = handler in EXTERNAL_HANDLERS
                 is_due = delivery.status == "pending" and (number, handler) in due
-                if is_due and handler not in self.paused and not self.has_to_wait(number, handler):
+                if not is_due or (handler in self.paused and not is_external):
+                    continue
+                blocker = self.blocker(number, handler)
+                if blocker and blocker.status == "failed" and delivery.replay:
+                    # Waiting for what was given up, a replay would never end.
+                    delivery.attempts += 1
+                    delivery.fail(is_final=True)
+                elif not blocker and not is_external:
                     self._run(number, handler, delivery)
             self.answer_replays(number)
 
