@@ -172,12 +172,18 @@ def resume(replay: Replay, *, actor: User | None, reason: str = "") -> None:
     """
     with transaction.atomic():
         goes_on_anyway = replay.status == Status.STOPPED
-        anew = {"stop_percent": None, "has_canary": False} if goes_on_anyway else {}
+        anew = _without_stop(replay) if goes_on_anyway else {}
         expected = Status.STOPPED if goes_on_anyway else Status.PAUSED
         times = {"finished_at": None, "released_at": _a_second_ago()}
         _change(replay, [expected], Status.RUNNING, **anew, **times)
         note("resumed", replay, actor=actor, reason=reason)
         after_commit(nudge_replays)
+
+
+def _without_stop(replay: Replay) -> dict[str, Any]:
+    """What a replay is that stops no more; why it did stays in the audit."""
+    plan = {name: told for name, told in replay.plan.items() if name != "stopped"}
+    return {"stop_percent": None, "has_canary": False, "stopped_because": "", "plan": plan}
 
 
 def cancel(replay: Replay, *, actor: User | None, reason: str = "") -> None:

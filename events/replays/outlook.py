@@ -92,6 +92,19 @@ def ticked_by_default(handlers: Iterable[HandlerOutlook]) -> list[str]:
     return [handler.name for handler in handlers if not handler.is_left_out]
 
 
+def chosen_of(replay: Replay) -> list[str]:
+    """The planned handlers that run: as somebody decided at the start, else by default."""
+    handlers = handlers_of(replay)
+    if replay.started_at is None:
+        return ticked_by_default(handlers)
+    return [
+        handler.name
+        for handler in handlers
+        if (handler.name in replay.handlers or not replay.handlers)
+        and (replay.include_external or not handler.is_left_out)
+    ]
+
+
 def _combinations(replay: Replay) -> list[tuple[list[str], int]]:
     """Sets of handlers → how many events are meant to run again at just these."""
     found: list[Any] = replay.plan.get("combinations", [])

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from events import registry
 from events.models import EventStatus, Replay, ReplayItem
-from events.replays.outlook import handlers_of, outlook_of, ticked_by_default
+from events.replays.outlook import chosen_of, handlers_of, outlook_of
 from events.replays.progress import counts_of, skipped_in
 from events.selections import Selection
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
@@ -221,12 +221,10 @@ class ReplayProgressSerializer(serializers.ModelSerializer[Replay]):
     )
     def get_plan(self, replay: Replay) -> dict[str, Any]:
         """The counts of the plan; what runs, for what was chosen at the start or by default."""
-        handlers = handlers_of(replay)
-        chosen = [each.name for each in handlers] if replay.include_external else None
-        outlook = outlook_of(replay, chosen or ticked_by_default(handlers))
+        outlook = outlook_of(replay, chosen_of(replay))
         return {
             "types": replay.plan.get("types", {}),
-            "handlers": {each.name: each.number for each in handlers},
+            "handlers": {each.name: each.number for each in handlers_of(replay)},
             "left_out": replay.plan.get("left_out", {}),
             "runs": outlook.runs,
             "skipped": outlook.skipped,
