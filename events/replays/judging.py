@@ -12,10 +12,12 @@ from events.rows import fetch_rows
 
 # How many events have gone when a step of the canary ends: 1, then 10, then 100.
 CANARY = (1, 11, 111)
-# Unanswered at once: a fresh event waits behind no more than these.
+# Unanswered and due at once: a fresh event waits behind no more than these.
 WINDOW = 2000
 # So few unanswered ones let more be released at once, before the workers run out of them.
 REFILL = 1500
+# With those that wait for a later attempt, which keep nobody waiting until they come due together.
+MOST_UNANSWERED = 20_000
 # Seconds' worth of a pace that may go at once, where nobody has come by for longer.
 BURST = timedelta(seconds=5)
 # Without a canary, so many answers say whether too many are failures.
@@ -39,17 +41,26 @@ CAME_BACK = """
           ))
     )
 """
-# A first failure counts at once, whatever the handler's patience: retries may take hours.
-FAILING = f"""
-    SELECT count(*), count(*) FILTER (WHERE came_back) FROM (
-        SELECT bool_or({CAME_BACK}) AS came_back
-        FROM replay_items AS item JOIN deliveries
-          ON deliveries.event_id = coalesce(item.correction_id, item.event_id)
-          AND deliveries.replay_id = item.replay_id
-        WHERE item.replay_id = %(replay)s AND item.status = 'released' AND deliveries.failures > 0
-        GROUP BY item.id
-    ) AS failing
+UNANSWERED = """
+    FROM replay_items AS item JOIN deliveries
+      ON deliveries.event_id = coalesce(item.correction_id, item.event_id)
+      AND deliveries.replay_id = item.replay_id
+    JOIN events ON events.id = deliveries.event_id
+    WHERE item.replay_id = %(replay)s AND item.status = 'released'
+"""
+# A first failure counts at once, whatever the handler's patience: retries may take hours. Asleep
+# are those for which no worker has anything to do by now.
+LOOK = f"""
+    SELECT count(*) FILTER (WHERE failing), count(*) FILTER (WHERE asleep) FROM (
+        SELECT bool_or(failures > 0) AS failing, bool_and(
+            deliveries.status <> 'running' AND (deliveries.status <> 'pending'
+            OR coalesce(next_attempt_at, due_at) > statement_timestamp())
+        ) AS asleep {UNANSWERED} GROUP BY item.id
+    ) AS unanswered
 """  # noqa: S608 (a constant)
+FAILING_AS_BEFORE = f"""
+    SELECT count(DISTINCT item.id) {UNANSWERED} AND deliveries.failures > 0 AND {CAME_BACK}
+"""
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,7 @@ class Standing:
         waiting: events that were not released yet.
         unanswered: released ones that have not come to an end.
         failing: those of them that have failed at least once.
+        asleep: those of them that are not due before later, as far as anybody looked.
         failed: failures among the answers; a first failure is one, though it is tried again.
     """
 
@@ -68,6 +80,7 @@ class Standing:
     waiting: int
     unanswered: int = 0
     failing: int = 0
+    asleep: int = 0
     succeeded: int = 0
     failed: int = 0
 
@@ -83,22 +96,20 @@ class Standing:
 
 
 def standing_of(replay: Replay, now: datetime) -> Standing:
-    """How the replay stands, from its own row; first failures are looked up if they matter."""
-    failing = _failing_in(replay)[0] if replay.stop_percent is not None else 0
+    """How the replay stands, from its own row; its events are looked up where they matter."""
+    unanswered = max(0, replay.released - replay.succeeded - replay.failed)
+    failing = asleep = 0
+    if replay.stop_percent is not None or unanswered > REFILL:
+        [(failing, asleep)] = fetch_rows(LOOK, {"replay": replay.id})
     return Standing(
         now,
         waiting=max(0, replay.selected - replay.released - replay.skipped),
-        unanswered=max(0, replay.released - replay.succeeded - replay.failed),
+        unanswered=unanswered,
         failing=failing,
+        asleep=asleep,
         succeeded=replay.succeeded,
         failed=replay.failed + failing,
     )
-
-
-def _failing_in(replay: Replay) -> tuple[int, int]:
-    """How many released events have failed at least once, and how many of them as before."""
-    [(failing, came_back)] = fetch_rows(FAILING, {"replay": replay.id})
-    return failing, came_back
 
 
 # --- May it go on? ------------------------------------------------------------------------------
@@ -119,7 +130,8 @@ def must_stop(replay: Replay, standing: Standing) -> bool:
 def why_stopped(replay: Replay, standing: Standing) -> dict[str, int]:
     """What is told of a replay that stops by itself; see `stopped_sentence`."""
     failed = ReplayItem.objects.filter(replay=replay, status=ReplayItem.Status.FAILED)
-    came_back = failed.filter(came_back=True).count() + _failing_in(replay)[1]
+    [(failing_as_before,)] = fetch_rows(FAILING_AS_BEFORE, {"replay": replay.id})
+    came_back = failed.filter(came_back=True).count() + failing_as_before
     return {
         "failed": standing.failed,
         "answers": standing.answers,
@@ -146,7 +158,8 @@ def stopped_sentence(told: Mapping[str, Any]) -> str:
 
 def room_for(replay: Replay, standing: Standing, *, heeds_pace: bool = True) -> int:
     """How many events may be released now: by the canary, the window, and the pace."""
-    room = min(standing.waiting, WINDOW - standing.unanswered)
+    window = WINDOW - (standing.unanswered - standing.asleep)
+    room = min(standing.waiting, window, MOST_UNANSWERED - standing.unanswered)
     if replay.has_canary:
         room = min(room, _left_of_step(replay.released, standing.silent, room))
     if replay.pace and heeds_pace:
