@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 
 from events import audit
 from events.failures.queries import known_of, read_failures, version_of
+from events.journal import limit_transaction
 from events.models import FailureGroup
 from salesflow.accounts.models import User
 from salesflow.accounts.queries import visible_rows, visible_tenant_ids
@@ -278,6 +279,7 @@ def _held(
         assert user is not None, "without a user, say which rows are meant"
         rows = visible_rows(user, FailureGroup)
     with transaction.atomic():
+        limit_transaction()
         found = rows.filter(fingerprint=fingerprint).select_related("tenant").defer("traceback")
         groups = list(found.order_by("pk").select_for_update(no_key=True, of=("self",)))
         if not groups:

@@ -14,6 +14,7 @@ from django.db.models import Count, F
 from django.db.models.functions import Now
 from django.utils import translation
 
+from events.journal import limit_transaction
 from events.models import Replay, ReplayItem
 from events.nudging import nudge_replays
 from events.replays.auditing import note
@@ -83,6 +84,7 @@ def advance(replay_id: UUID, give_way_at: float = float("inf")) -> bool:
 def take_turn(replay_id: UUID) -> bool:
     """Stop, finish, or release one chunk; returns whether another one may follow at once."""
     with transaction.atomic():
+        limit_transaction()
         found = _hold(replay_id)
         if found is None:
             return False
