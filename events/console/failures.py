@@ -27,6 +27,7 @@ from events.console.tracebacks import read_traceback
 from events.console.written import Draft, conflict_of, seen_versions, written
 from events.failures import triage
 from events.failures.queries import (
+    MOST_LISTED,
     ORDERS,
     SeenFailure,
     failing_handlers,
@@ -73,8 +74,9 @@ def failure_list(request: HttpRequest) -> HttpResponse:
     chosen = {name: request.GET.get(name, default) for name, default in DEFAULTS.items()}
     errors = dict(_errors(request, chosen, handlers))
     failures = [] if errors else _failures(request, chosen)
-    table = {
-        "lines": [Line(failure, sparkline(failure.spark)) for failure in failures],
+    table: dict[str, Any] = {
+        "lines": [Line(each, sparkline(each.spark)) for each in failures[:MOST_LISTED]],
+        "has_more": len(failures) > MOST_LISTED,
         "many_tenants": sees_many_tenants(request),
         "own_url": _url(chosen),
     }
@@ -95,9 +97,16 @@ def failure_list(request: HttpRequest) -> HttpResponse:
 
 
 def _failures(request: HttpRequest, chosen: dict[str, str]) -> list[SeenFailure]:
+    """What the list shows, and one more if there are more."""
     state = "" if chosen["state"] == ALL else chosen["state"]
     order: Any = chosen["order"]
-    return failures_seen(request.user, state=state, handler=chosen["handler"], order=order)
+    return failures_seen(
+        request.user,
+        state=state,
+        handler=chosen["handler"],
+        order=order,
+        limit=MOST_LISTED + 1,
+    )
 
 
 def _errors(

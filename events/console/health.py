@@ -84,7 +84,9 @@ def health_page(user: Any) -> dict[str, Any]:
         "tiles": list(_tiles(observed, oldest, pending, failed, len(running))),
         "charts": list(_charts(observed)),
         "handlers": worst_first(observed.rows())[:HANDLERS_SHOWN],
-        "failures": failures_with_sparks(user, state=FailureGroup.State.OPEN, limit=GROUPS_SHOWN),
+        "failures": failures_with_sparks(
+            user, state=FailureGroup.State.OPEN, order="first_seen", limit=GROUPS_SHOWN
+        ),
         "running": running,
         "broken": [state for state in observed.breakers.values() if is_broken(state)],
         "pauses": [(pause, held.get(name)) for name, pause in observed.pauses.items()],

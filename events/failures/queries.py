@@ -14,6 +14,7 @@ from uuid import UUID
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Case, Count, Max, Min, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext
 
 from events.failures.fingerprints import OTHERS
@@ -37,7 +38,8 @@ STATES = [
 RANK = Case(*(When(state=state, then=Value(rank)) for rank, state in enumerate(STATES)))
 
 OrderOfFailures = Literal["last_seen", "first_seen", "occurrences"]
-ORDERS = {"last_seen": "-last", "first_seen": "-first", "occurrences": "-total"}
+# What came back is news as well.
+ORDERS = {"last_seen": "-last", "first_seen": "-begun", "occurrences": "-total"}
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ def failures_seen(
     Args:
         state: of the merged failure, see `STATES`; empty: any.
         handler: empty: any.
-        order: the latest, the newest, or the most frequent first.
+        order: the latest; what is new or came back last; or the most frequent first.
         limit: how many at most.
     """
     rows = visible_rows(user, FailureGroup)
@@ -271,6 +273,7 @@ def _merged(rows: QuerySet[FailureGroup]) -> QuerySet[Any, dict[str, Any]]:
         last=Max("last_seen_at"),
         since=Max("state_changed_at"),
         came_back=Max("reopened_at"),
+        begun=Greatest(Min("first_seen_at"), Max("reopened_at")),
         events=ArrayAgg("last_event_id", order_by="-last_seen_at"),
         owners=ArrayAgg("owner_id", order_by="-state_changed_at", filter=Q(owner_id__isnull=False)),
         notes=ArrayAgg("note", order_by="-state_changed_at", filter=~Q(note="")),
