@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "salesflow.accounts.middleware.TenantMiddleware",
     "events.middleware.EventContextMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "salesflow.accounts.middleware.PartsLoginMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 

@@ -3,11 +3,17 @@
 import contextlib
 import re
 from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import structlog
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, UnreadablePostError
+from django.shortcuts import resolve_url
+from django.urls import reverse
 from django.utils import timezone, translation
+from django_htmx.http import HttpResponseClientRedirect
 
 from salesflow.accounts import context
 from salesflow.accounts.ids import uuid7
@@ -87,6 +93,29 @@ class ContentSecurityPolicyMiddleware:
         policy = ADMIN_POLICY if request.path_info.startswith(ADMIN) else POLICY
         response.setdefault("Content-Security-Policy", policy)
         return response
+
+
+class PartsLoginMiddleware:
+    """Sends the whole page to the login when a part of it asks without a session.
+
+    htmx follows redirects without a word and would show the login page within the part. After
+    logging in, one is where one was.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not (request.htmx and isinstance(response, HttpResponseRedirect)):  # type: ignore[attr-defined]
+            return response
+        login = urlsplit(response.url).path
+        if login not in (resolve_url(settings.LOGIN_URL), reverse("admin:login")):
+            return response
+        # None where the page is of another site.
+        page = request.htmx.current_url_abs_path  # type: ignore[attr-defined]
+        query = f"?{urlencode({REDIRECT_FIELD_NAME: page})}" if page else ""
+        return HttpResponseClientRedirect(f"{login}{query}")
 
 
 class TenantMiddleware:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
@@ -128,3 +129,42 @@ def test_the_admin_waits_as_well(user: User) -> None:
     given = {"username": user.email, "password": PASSWORD}
     response = Client().post(reverse("admin:login"), given, REMOTE_ADDR="192.0.2.1")
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("part", "page", "login"),
+    [
+        ("admin:events_health", "/admin/events/failures/?state=all&order=last_seen", "admin:login"),
+        ("leads:board", "/leads/board?owner=me", "login"),
+    ],
+)
+def test_part_that_refreshes_itself_sends_its_page_to_the_login_once_the_session_is_gone(
+    user: User, part: str, page: str, login: str
+) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{page}"}
+    response = Client().get(reverse(part), headers=headers)
+    assert (response.status_code, response.content) == (200, b"")
+    where = urlsplit(response["HX-Redirect"])
+    assert (where.netloc, where.path) == ("", reverse(login))
+    assert parse_qs(where.query) == {"next": [page]}
+    user.is_staff = True
+    user.save()
+    given = {"username": user.email, "password": PASSWORD, "next": page}
+    assert Client().post(reverse(login), given)["Location"] == page
+
+
+def test_page_of_another_site_is_no_page_to_come_back_to(user: User) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "https://evil.example.com/admin/"}
+    response = Client().get(reverse("admin:events_health"), headers=headers)
+    assert response["HX-Redirect"] == reverse("admin:login")
+
+
+def test_page_that_is_opened_without_a_session_is_redirected_as_ever(user: User) -> None:
+    response = Client().get(reverse("admin:events_health"))
+    assert response.status_code == 302
+    assert not response.has_header("HX-Redirect")
+
+
+def test_redirect_to_anywhere_else_is_left_to_htmx(user: User) -> None:
+    response = browser_of(user).get(reverse("home"), headers={"HX-Request": "true"})
+    assert response.status_code == 302
