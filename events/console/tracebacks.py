@@ -1,6 +1,5 @@
 """Tracebacks as text, read back into what matters first: what was raised, and where in our code."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -9,12 +8,10 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from events.failures.fingerprints import is_library
+from events.failures.recorded import BEGINNING, DIRECT_CAUSE, FRAME
 
-# As `traceback.format_exception` writes it, for each frame and after each exception.
-BEGINNING = re.compile(r"^Traceback \(most recent call last\):\n", re.MULTILINE)
-FRAME = re.compile(r'  File "(?P<path>.+)", line (?P<line>\d+), in (?P<function>.+)')
 LINKS = {
-    "The above exception was the direct cause of the following exception:": _("Caused by"),
+    DIRECT_CAUSE: _("Caused by"),
     "During handling of the above exception, another exception occurred:": _("While handling"),
 }
 # What stands between every handler and its caller.

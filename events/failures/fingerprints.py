@@ -119,10 +119,11 @@ def _module_of(frame: FrameType) -> str:
 
 
 def _named(frame: FrameType) -> str:
-    return storable(f"{_module_of(frame)}:{_function_of(frame.f_code)}")
+    return storable(f"{_module_of(frame)}:{function_of(frame.f_code)}")
 
 
-def _function_of(code: CodeType) -> str:
+def function_of(code: CodeType) -> str:
+    """The function's name with its classes, the same in all versions of Python."""
     return COMPREHENSION.sub("", code.co_qualname)
 
 

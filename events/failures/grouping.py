@@ -99,11 +99,12 @@ MAKE = """
 """
 
 
-def find_groups(failures: Sequence[Failure], now: datetime) -> None:
+def find_groups(failures: Sequence[Failure], now: datetime, *, recent: timedelta = RECENT) -> None:
     """Give attempts and deliveries their groups, before they are written; new groups are made.
 
     Args:
         now: by the database's clock.
+        recent: groups that were seen so long ago count among the `MOST_GROUPS` of their handler.
     """
     if not failures:
         return
@@ -113,7 +114,7 @@ def find_groups(failures: Sequence[Failure], now: datetime) -> None:
         missing = {key: wanted[key] for key in sorted(wanted.keys() - ids.keys())}
         if missing:
             with _bounded_waits():
-                ids |= _made(missing, now)
+                ids |= _made(missing, now, recent)
         for failure in failures:
             failure.join(ids[failure.key])
 
@@ -124,13 +125,13 @@ def _found(keys: Iterable[Key]) -> dict[Key, int]:
     return {(tenant_id, fingerprint): id_ for tenant_id, fingerprint, id_ in rows}
 
 
-def _made(missing: Mapping[Key, Failure], now: datetime) -> dict[Key, int]:
+def _made(missing: Mapping[Key, Failure], now: datetime, recent: timedelta) -> dict[Key, int]:
     """Make the groups that are not there, or find the one for all others where there are many."""
-    counts = _recent_counts(missing.values(), now)
+    counts = _counts_since(missing.values(), now - recent)
     if any(counts[failure.place] < MOST_GROUPS for failure in missing.values()):
         tenants = sorted({str(tenant_id) for tenant_id, _fingerprint in missing})
         execute(LOCK, {"lock": MAKING_LOCK, "tenants": tenants})
-        counts = _recent_counts(missing.values(), now)
+        counts = _counts_since(missing.values(), now - recent)
     chosen = {key: _limited(failure, counts) for key, failure in missing.items()}
     wanted = {failure.key: failure for failure in chosen.values()}
     ids = _found(wanted)
@@ -138,10 +139,10 @@ def _made(missing: Mapping[Key, Failure], now: datetime) -> dict[Key, int]:
     return {key: ids[failure.key] for key, failure in chosen.items()}
 
 
-def _recent_counts(failures: Iterable[Failure], now: datetime) -> Counter[tuple[UUID, str]]:
+def _counts_since(failures: Iterable[Failure], since: datetime) -> Counter[tuple[UUID, str]]:
     """How many groups there are where these failed: (tenant, handler) → number."""
     tenants, handlers = zip(*{failure.place for failure in failures}, strict=True)
-    values = {"tenants": list(tenants), "handlers": list(handlers), "since": now - RECENT}
+    values = {"tenants": list(tenants), "handlers": list(handlers), "since": since}
     rows = fetch_rows(COUNT_RECENT, values)
     return Counter({(tenant_id, handler): count for tenant_id, handler, count in rows})
 
@@ -167,7 +168,7 @@ def _inserted(failures: Sequence[Failure], now: datetime) -> dict[Key, int]:
         "error_types": [signature.error_type for signature in signatures],
         "frames": [signature.frame for signature in signatures],
         "messages": [signature.message for signature in signatures],
-        "tracebacks": [_sample(failure.attempt) for failure in failures],
+        "tracebacks": [sample_of(failure.attempt) for failure in failures],
     }
     rows = fetch_rows(MAKE, values)
     return {(tenant_id, fingerprint): id_ for tenant_id, fingerprint, id_ in rows}
@@ -234,13 +235,13 @@ def count_failures(failures: Sequence[Failure], now: datetime) -> None:
         "counts": list(counts.values()),
         "started": [latest[group_id].started_at for group_id in counts],
         "events": [latest[group_id].delivery.event_id for group_id in counts],
-        "tracebacks": [_sample(latest[group_id]) for group_id in counts],
+        "tracebacks": [sample_of(latest[group_id]) for group_id in counts],
     }
     with _on_the_side("count_failures"), _bounded_waits():
         execute(COUNT, values)
 
 
-def _sample(attempt: Attempt) -> str:
+def sample_of(attempt: Attempt) -> str:
     """The attempt's traceback, without the middle where it is very long."""
     text = attempt.traceback
     if len(text) <= 2 * LONGEST_HALF:
