@@ -16,7 +16,7 @@ from events.console import (  # noqa: F401 (their pages register themselves)
     audit,
     replay_list,
 )
-from events.console.event_list import event_list
+from events.console.event_list import event_list, newer_events
 from events.console.event_page import event_page, payload_file
 from events.console.pages import console_path, in_time
 from events.console.urls import console_urls
@@ -36,9 +36,10 @@ class EventAdmin(ReadOnly, TenantScopedAdmin):
     actions = None
 
     def get_urls(self) -> list[Any]:
-        """Also an event's payload as a file."""
+        """Also an event's payload as a file, and what is newer than an open list."""
         payload = console_path("<uuid:event_id>/payload.json", payload_file, "event_payload")
-        return [payload, *super().get_urls()]
+        newer = console_path("newer/", newer_events, "event_newer")
+        return [payload, newer, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         """Without payloads, which may be large."""

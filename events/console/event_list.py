@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from events import registry
 from events.console.listing import LONGEST_WAITING_FIRST, Listing
-from events.console.pages import console_page
+from events.console.pages import console_page, console_part
 from events.console.permissions import REPLAY, VIEW, require
 from events.models import Event, EventStatus
 from events.payloads import payload_types
@@ -27,10 +27,13 @@ from events.selections import Selection
 from events.types import EventType
 from salesflow.accounts.admin_scope import sees_many_tenants
 from salesflow.accounts.models import Tenant
+from salesflow.accounts.paging import BadKey, Page
 from salesflow.accounts.queries import visible_rows
 
 LIST, PLAN = "admin:events_event_changelist", "admin:events_event_replay"
-SEARCH, KEYS = "q", ("after", "before")
+SEARCH, KEYS, MARK = "q", ("after", "before"), "since"
+# Newer events that are counted; and what tells htmx to ask no more.
+MOST_NEWER, STOP_POLLING = 100, 286
 # Where the product's own events come from; other apps may name sources of their own.
 KNOWN_SOURCES = ["web", "api", "admin", "import", "handler", "system"]
 WINDOWS = {
@@ -69,6 +72,7 @@ def _listed(request: HttpRequest, selection: Selection) -> HttpResponse:
         page=page,
         before_url=list_url(selection, before=page.before) if page.before else "",
         after_url=list_url(selection, after=page.after) if page.after else "",
+        newer_url=_newer_url(listing, page) if not request.GET.keys() & set(KEYS) else "",
         counted=listing.counted(),
         waits_longest_first=listing.order is LONGEST_WAITING_FIRST,
         replay_all_url=plan_url(selection),
@@ -76,6 +80,32 @@ def _listed(request: HttpRequest, selection: Selection) -> HttpResponse:
         chips=list(_chips(selection, request.user)),
         **_form(request, selection),
     )
+
+
+def newer_events(request: HttpRequest) -> HttpResponse:
+    """How many events have come since the list was shown, for the list that is open."""
+    require(request, VIEW)
+    try:
+        selection = Selection.from_query(request.GET, also=[MARK])
+        number = Listing(selection, request.user).newer(request.GET.get(MARK, ""), MOST_NEWER)
+    except (ValidationError, BadKey):
+        number = 0
+    return console_part(
+        request,
+        "admin/events/event/newer.html",
+        number=number,
+        figure=f"{MOST_NEWER}+" if number > MOST_NEWER else str(number),
+        list_url=list_url(selection) if number else "",
+        status=STOP_POLLING if number > MOST_NEWER else 200,
+    )
+
+
+def _newer_url(listing: Listing, page: Page[Event]) -> str:
+    """Where a first page asks for what is newer; empty where that stands elsewhere."""
+    if listing.order is LONGEST_WAITING_FIRST:
+        return ""
+    query = listing.selection.as_json() | {MARK: listing.mark(page)}
+    return _with_query(reverse("admin:events_event_newer"), query)
 
 
 def _refused(request: HttpRequest, error: ValidationError) -> HttpResponse:

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, Func, OuterRef, Q, QuerySet, UUIDField
+from django.utils import timezone
 
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, FailureGroup
 from events.selections import Selection
@@ -65,6 +66,24 @@ class Listing:
         found = self._ids(lambda rows: self._index_order.apply(rows)[: most + 1])
         number = found[: most + 1].count()
         return f"{intcomma(most)}+" if number > most else intcomma(number)
+
+    def mark(self, page: Page[Event]) -> str:
+        """The key of a first page's newest event: what `newer` is counted from."""
+        newest = page.rows[0] if page.rows else Event(pk=first_uuid7_of(timezone.now()))
+        return self._key_of(newest)
+
+    def newer(self, mark: str, most: int) -> int:
+        """How many events have come since a mark, counted up to `most + 1`; see `mark`.
+
+        Raises:
+            BadKey: it is none of this list.
+        """
+        by = self._index_order
+
+        def cut(rows: QuerySet[Any]) -> QuerySet[Any]:
+            return by.apply(by.beyond(rows, mark, reverse=True), reverse=True)[: most + 1]
+
+        return self._ids(cut)[: most + 1].count()
 
     # --- Pages ----------------------------------------------------------------------------------
 

@@ -88,6 +88,9 @@ def console_page(
     return TemplateResponse(request, template, frame | context, status=status)
 
 
-def console_part(request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+def console_part(
+    request: HttpRequest, template: str, *, status: int = 200, **context: Any
+) -> TemplateResponse:
     """A part of a page, for a page that is open and wants it anew."""
-    return TemplateResponse(request, template, {"allowed": allowed(request.user)} | context)
+    frame = {"allowed": allowed(request.user)}
+    return TemplateResponse(request, template, frame | context, status=status)

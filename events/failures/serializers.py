@@ -94,8 +94,8 @@ class TriageSerializer(StrictSerializer):
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         """Something has to be given."""
-        decisions = self.fields.keys() - {"version"}
-        if not given.keys() & decisions:
-            names = ", ".join(name for name in self.fields if name in decisions)
+        decisions = [name for name in self.get_fields() if name != "version"]
+        if given.keys().isdisjoint(decisions):
+            names = ", ".join(decisions)
             raise serializers.ValidationError(_("Give one of: %(names)s.") % {"names": names})
         return given

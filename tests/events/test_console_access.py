@@ -53,6 +53,7 @@ OPEN_TO_VIEWERS = {
     "events_event_change",
     "events_event_changelist",
     "events_event_history",
+    "events_event_newer",
     "events_event_payload",
     "events_failure",
     "events_failures",

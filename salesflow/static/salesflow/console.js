@@ -1,4 +1,5 @@
-// What the console's pages do without the server: copy a text, tick all rows of a page.
+// What the console's pages do without the server: copy a text, tick all rows of a page, ask for
+// nothing while nobody looks.
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
@@ -18,4 +19,8 @@ document.addEventListener("change", ({ target }) => {
   if (!target.matches("[data-tick-all]")) return;
   const boxes = target.form.querySelectorAll(`[name="${target.dataset.tickAll}"]`);
   for (const box of boxes) box.checked = target.checked;
+});
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.target.matches("[data-while-visible]")) event.preventDefault();
 });
