@@ -13,7 +13,9 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from channels.models import Message, MessageStatus
 from channels.services import lock_message, milliseconds_between
@@ -45,7 +47,8 @@ def deliver(message_id: UUID) -> None:
     except TransportError as error:
         _record_refusal(message_id, error)
     except Exception as error:  # a transport that breaks may have sent the message
-        reason = _("The transport broke: %(error)s") % {"error": f"{type(error).__name__}: {error}"}
+        said = f"{type(error).__name__}: {error}"
+        reason = format_lazy(_("The transport broke: {error}"), error=said)
         _record_unknown(message_id, reason)
         raise Permanent(reason) from error
     else:
@@ -116,7 +119,7 @@ def _record_refusal(message_id: UUID, error: TransportError) -> None:
         raise Permanent(error.reason) from error
     with transaction.atomic():
         message = lock_message(message_id)
-        message.error, message.permanent = error.reason, error.permanent
+        message.error, message.permanent = str(error.reason), error.permanent
         message.sending_since = None
         given_up = error.permanent or message.attempts >= MOST_ATTEMPTS
         if given_up:
@@ -130,9 +133,9 @@ def _record_refusal(message_id: UUID, error: TransportError) -> None:
 
 
 @transaction.atomic
-def _record_unknown(message_id: UUID, reason: str) -> None:
+def _record_unknown(message_id: UUID, reason: str | Promise) -> None:
     message = lock_message(message_id)
     if advance(message, MessageStatus.UNKNOWN, at=timezone.now()):
-        message.error = reason
+        message.error = str(reason)
     message.sending_since = None
     message.save()

@@ -5,6 +5,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+
 # Seconds. A handler that passes on what a remote server asked for may pass on anything.
 LONGEST_WAIT = 7 * 86400.0
 
@@ -12,7 +14,7 @@ LONGEST_WAIT = 7 * 86400.0
 class Retry(Exception):
     """Raised by a handler: try again, `after` so many seconds, a week at most."""
 
-    def __init__(self, after: float, reason: str = "") -> None:
+    def __init__(self, after: float, reason: str | Promise = "") -> None:
         super().__init__(reason or f"asked to be tried again after {after:g} s")
         self.after = after
 

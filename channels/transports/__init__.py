@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from django.utils.functional import Promise
+
 __all__ = [
     "Outgoing",
     "Receipt",
@@ -66,7 +68,8 @@ class TransportError(Exception):
     foresee tells nothing about how far the message came.
 
     Args:
-        reason: the vendor's reason in words, for the rep.
+        reason: the vendor's reason in words, for the rep; of `gettext_lazy`, if it is a
+            translation, so that the failure is the same one in all languages.
         permanent: trying again cannot help.
         retry_after: seconds after which the vendor wants the next try; None leaves it to us.
         unknown: the message may have arrived (a timeout after it was handed over), so it is
@@ -75,7 +78,7 @@ class TransportError(Exception):
 
     def __init__(
         self,
-        reason: str,
+        reason: str | Promise,
         *,
         permanent: bool = False,
         retry_after: float | None = None,

@@ -13,7 +13,8 @@ It refuses by a rule that everybody can use on purpose:
 
 from collections.abc import Callable
 
-from django.utils.translation import gettext as _
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from channels.transports import Outgoing, Receipt, TransportError
 
@@ -41,11 +42,11 @@ def _matches(address: str, prefix: str, ending: str) -> bool:
 
 def _bounce(outgoing: Outgoing) -> TransportError:
     reason = (
-        _("The mailbox %(address)s does not exist.")
+        _("The mailbox {address} does not exist.")
         if "@" in outgoing.address
-        else _("The number %(address)s cannot be reached on this channel.")
+        else _("The number {address} cannot be reached on this channel.")
     )
-    return TransportError(reason % {"address": outgoing.address}, permanent=True)
+    return TransportError(format_lazy(reason, address=outgoing.address), permanent=True)
 
 
 def _busy(outgoing: Outgoing) -> TransportError | None:

@@ -74,4 +74,4 @@ def _discreetly(alert: Alert) -> Iterator[None]:
             raise
         log.warning("alert_not_sent", rule=str(alert.rule_id), error=str(error))
         kind = Permanent if isinstance(error, Permanent) else AlertNotSent
-        raise kind(_("Whom the operator's rule tells did not take it.")) from None
+        raise kind(_("The operator's receivers did not take the alert.")) from None

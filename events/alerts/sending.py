@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.serializers.json import DjangoJSONEncoder
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from events.alerts import webhooks
 from events.alerts.messages import Message
@@ -45,7 +45,7 @@ def send_webhook(rule: AlertRule, message: Message, message_id: UUID, alert: dic
     """Post the message to the webhook of the rule.
 
     Args:
-        alert: the payload of the alert; empty for a test.
+        alert: what the alert says, as data; empty for a test.
 
     Returns:
         The HTTP status of the answer; 0 where the rule has no webhook.

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.utils.translation import gettext as _
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from events.retry import Permanent, Retry
 
@@ -28,11 +29,19 @@ TIMEOUT = 10.0
 # Seconds that a receiver may ask to be left alone.
 LONGEST_WAIT = 3600.0
 PREFIX = "whsec_"
-# Networks in IPv6 whose addresses carry one of IPv4: NAT64, 6to4, Teredo.
-# Source: RFC 6052, RFC 8215, RFC 3056, RFC 4380.
-WRAPPINGS = [
+# Networks in IPv6 whose addresses carry one of IPv4: NAT64, 6to4, Teredo; then what Python, or an
+# older one, takes for public: site-local addresses, and protocol assignments such as a cloud's
+# metadata. Source: RFC 6052, RFC 8215, RFC 3056, RFC 4380; RFC 3879, RFC 6890.
+REFUSED = [
     ipaddress.ip_network(network)
-    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+    for network in (
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2002::/16",
+        "2001::/32",
+        "fec0::/10",
+        "192.0.0.0/24",
+    )
 ]
 
 
@@ -85,8 +94,8 @@ def post(url: str, secret: str, body: bytes, message_id: str) -> int:
         status, retry_after = _exchange(target, body, headers)
     except (OSError, http.client.HTTPException) as error:
         reason = f"{type(error).__name__}: {error}"
-        values = {"host": target.host, "reason": reason}
-        raise WebhookFailed(_("%(host)s cannot be reached: %(reason)s") % values) from None
+        text = _("{host} cannot be reached: {reason}")
+        raise WebhookFailed(format_lazy(text, host=target.host, reason=reason)) from None
     return _judged(target.host, status, retry_after)
 
 
@@ -147,7 +156,7 @@ def check_address(url: str) -> None:
     """
     _scheme, host, _port, _path = split_address(url)
     if not settings.ALERT_PRIVATE_ADDRESSES and not _may_be_public(host):
-        raise Permanent(_("%(host)s is not a public address.") % {"host": host})
+        raise Permanent(format_lazy(_("{host} is not a public address."), host=host))
 
 
 def _may_be_public(host: str) -> bool:
@@ -161,21 +170,20 @@ def _allowed_addresses(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise WebhookFailed(_("%(host)s is not known.") % {"host": host}) from None
+        raise WebhookFailed(format_lazy(_("{host} is not known."), host=host)) from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not settings.ALERT_PRIVATE_ADDRESSES and not all(map(is_public, addresses)):
-        raise Permanent(_("%(host)s is not a public address.") % {"host": host})
+        raise Permanent(format_lazy(_("{host} is not a public address."), host=host))
     return addresses
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address is reachable by everybody, and leads to no other network."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped:
-            return is_public(str(ip.ipv4_mapped))
-        if any(ip in network for network in WRAPPINGS):
-            return False
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        return is_public(str(ip.ipv4_mapped))
+    if any(ip in network for network in REFUSED):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
@@ -224,11 +232,11 @@ def _judged(host: str, status: int, retry_after: str) -> int:
     if http.HTTPStatus.OK <= status < http.HTTPStatus.MULTIPLE_CHOICES:
         return status
     if status < http.HTTPStatus.BAD_REQUEST:
-        text = _("%(host)s answered %(status)d: redirects are not followed.")
-        raise Permanent(text % values)
+        text = _("{host} answered {status}: redirects are not followed.")
+        raise Permanent(format_lazy(text, **values))
     is_busy = status in (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.SERVICE_UNAVAILABLE)
     if is_busy and retry_after.isascii() and retry_after.isdecimal():
         raise Retry(after=min(float(retry_after), LONGEST_WAIT))
     if status == http.HTTPStatus.GONE:
-        raise Permanent(_("%(host)s answered %(status)d: it is gone.") % values)
-    raise WebhookFailed(_("%(host)s answered %(status)d.") % values)
+        raise Permanent(format_lazy(_("{host} answered {status}: it is gone."), **values))
+    raise WebhookFailed(format_lazy(_("{host} answered {status}."), **values))

@@ -14,6 +14,7 @@ from traceback import walk_tb
 from types import CodeType, FrameType
 from uuid import UUID, uuid5
 
+from django.utils import translation
 from django.utils.translation import gettext_noop
 
 VERSION = 1
@@ -49,8 +50,14 @@ class Signature:
 
     @classmethod
     def of(cls, handler: str, error: BaseException) -> "Signature":
-        """The signature of what a handler raised."""
-        return cls(handler, _type_of(error), frame_of(error), masked(text_of(error)))
+        """The signature of what a handler raised.
+
+        A translation that the exception carries unread, as of `gettext_lazy`, stays English: the
+        same failure is the same to tenants of all languages.
+        """
+        with translation.override(None):
+            said = masked(text_of(error))
+        return cls(handler, _type_of(error), frame_of(error), said)
 
     @classmethod
     def of_others(cls, handler: str) -> "Signature":

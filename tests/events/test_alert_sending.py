@@ -9,14 +9,21 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.exceptions import ValidationError
+from django.test import Client
+from django.urls import reverse
 
 from events.alerts import webhooks
+from events.alerts.payloads import AlertRaised
 from events.alerts.rules import raise_alerts, raise_alerts_of_levels
-from events.models import AlertRule, Delivery, Event
+from events.corrections import correct_event
+from events.models import Alert, AlertRule, Attempt, Delivery, Event, FailureGroup
+from events.publishing import publish
 from events.retry import Permanent, Retry
 from events.testing import settle_events
 from salesflow.accounts.models import Tenant
 from tests.events.alert_factories import make_group, make_rule, make_tally
+from tests.factories import make_api_key, make_tenant
 from tests.outside.mail import MailServer
 from tests.outside.webhook import Receiver
 
@@ -104,7 +111,7 @@ def test_mail_that_the_server_refuses_is_tried_again_and_fails_visibly(
     tenant: Tenant, mail_server: MailServer
 ) -> None:
     mail_server.refused.add("ops@example.com")
-    make_rule()
+    make_rule(tenant=tenant)
     make_group(tenant)
     raise_alerts()
     settle_events()
@@ -117,7 +124,7 @@ def test_without_a_mail_server_the_mail_fails_and_names_the_setting(
     tenant: Tenant, settings: LazySettings
 ) -> None:
     settings.EMAIL_URL = ""
-    make_rule()
+    make_rule(tenant=tenant)
     make_group(tenant)
     raise_alerts()
     settle_events()
@@ -147,6 +154,111 @@ def test_alert_of_a_rule_that_was_deleted_is_told_to_nobody(
     settle_events()
     assert mail_server.mails == []
     assert {status for status, _error in deliveries().values()} == {"succeeded"}
+
+
+def test_failure_is_one_at_tenants_of_several_languages_and_told_in_each(
+    tenant: Tenant, receiver: Receiver
+) -> None:
+    german = make_tenant()
+    Tenant.objects.filter(pk=german.pk).update(language="de")
+    for each in (tenant, german):
+        make_webhook_rule(receiver, "/gone", tenant=each)
+        make_group(each)
+    raise_alerts()
+    settle_events()
+    errors = Delivery.objects.filter(handler="post_alert").values_list("error", flat=True)
+    assert {error.partition(": ")[2] for error in errors} == {
+        "127.0.0.1 answered 410: it is gone.",
+        "127.0.0.1 hat mit 410 geantwortet: Die Adresse gibt es nicht mehr.",
+    }
+    groups = FailureGroup.unscoped.filter(handler="post_alert")
+    assert len({group.fingerprint for group in groups}) == 1
+    assert {group.message for group in groups} == {"# answered #: it is gone."}
+
+
+# --- A rule of all tenants ----------------------------------------------------------------------
+
+
+def test_tenant_reads_nothing_of_the_rule_of_all_tenants_on_its_event(
+    tenant: Tenant, settings: LazySettings
+) -> None:
+    """What the API tells its reps: no name, no figure of others, nobody who is told."""
+    settings.EMAIL_URL = ""
+    rule = make_rule(
+        "failure_rate",
+        threshold=5,
+        name="Pager of the operator",
+        emails=["ceo@operator.example.com"],
+        webhook_url="https://hooks.operator.invalid/T0/B1",
+        webhook_secret=SECRET,
+    )
+    make_tally(tenant, failed=10)
+    make_tally(make_tenant(), succeeded=90)
+    raise_alerts_of_levels()
+    settle_events()
+    event = Event.unscoped.get(type="alert.raised")
+    client = Client(headers={"Authorization": f"Api-Key {make_api_key(tenant)}"})
+    told = client.get(reverse("api-event", args=[event.pk])).json()
+    assert told["payload"] == {
+        "kind": "failure_rate",
+        "handler": "send_mail",
+        "fingerprint": "",
+        "error": "",
+    }
+    assert {row["status"] for row in told["deliveries"]} == {"failed"}
+    text = json.dumps(told)
+    for secret in ("operator.", "Pager", str(rule.pk), "EMAIL_URL"):
+        assert secret not in text
+    assert (Alert.objects.get().value, Alert.objects.get().threshold) == (10, 5)
+
+
+def test_rule_of_all_tenants_is_told_what_all_come_to(
+    tenant: Tenant, mail_server: MailServer, receiver: Receiver
+) -> None:
+    rule = make_webhook_rule(receiver, kind="failure_rate", threshold=5)
+    type(rule).objects.update(emails=["ops@example.com"])
+    make_tally(tenant, failed=10)
+    make_tally(make_tenant(), succeeded=90)
+    raise_alerts_of_levels()
+    settle_events()
+    assert "10 % of the last ten minutes' attempts failed" in mail_server.mails[0]["Subject"]
+    data = json.loads(receiver.received[0].body)["data"]
+    told = [data[name] for name in ("rule_id", "rule", "value", "threshold")]
+    assert told == [str(rule.pk), rule.name, 10, 5]
+
+
+def test_why_a_rule_of_all_tenants_told_nobody_is_in_the_log_of_the_workers(
+    tenant: Tenant, mail_server: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail_server.refused.add("ops@example.com")
+    make_rule()
+    make_group(tenant)
+    raise_alerts()
+    settle_events()
+    status, error = deliveries()["mail_alert"]
+    assert (status, "ops@example.com" in error) == ("failed", False)
+    assert "SMTPRecipientsRefused" not in Attempt.objects.latest("pk").traceback
+    assert "alert_not_sent" in caplog.text
+    assert "ops@example.com" in caplog.text
+
+
+def test_alert_that_somebody_writes_reaches_no_rule(
+    tenant: Tenant, mail_server: MailServer
+) -> None:
+    """Neither a correction nor an event of a program that knows another's rule."""
+    mail_server.refused.add("ops@example.com")
+    make_rule(tenant=tenant)
+    make_rule(tenant=make_tenant(), emails=["boss@other.example.com"])
+    make_group(tenant)
+    raise_alerts()
+    settle_events()
+    event = Event.unscoped.get()
+    given = {**event.payload, "error": "call 0900"}
+    with pytest.raises(ValidationError, match="is fixed"):
+        correct_event(event, given, actor=None, reason="x", include_external=True)
+    publish(AlertRaised.model_validate(given))
+    settle_events()
+    assert mail_server.mails == []
 
 
 # --- Webhook ------------------------------------------------------------------------------------
@@ -194,7 +306,7 @@ def test_webhook_says_what_the_mail_says_as_data(tenant: Tenant, receiver: Recei
 def test_answer_that_is_no_success_fails_the_delivery_and_is_told(
     tenant: Tenant, receiver: Receiver, path: str, attempts: int, said: str
 ) -> None:
-    make_webhook_rule(receiver, path)
+    make_webhook_rule(receiver, path, tenant=tenant)
     make_group(tenant)
     raise_alerts()
     settle_events()
@@ -255,6 +367,8 @@ def test_private_address_is_not_called_unless_the_settings_allow_it(
         "64:ff9b::a00:1",
         "2002:a00:1::",
         "2001:0:a00:1::",
+        "fec0::1",
+        "192.0.0.192",
     ],
 )
 def test_address_of_no_public_host_is_told_apart(address: str) -> None:

@@ -6,9 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.alerts import webhooks
+from events.alerts.webhooks import split_address
 from events.external.timeouts import TimedOut, call_within
 from events.failures.fingerprints import (
     LONGEST_FRAME,
@@ -118,6 +121,32 @@ def test_masking_a_mask_changes_nothing(sentence: object, value: str) -> None:
 def test_longest_text_of_any_kind_is_masked(text: str) -> None:
     """Rules that run away would stop a worker here, for hours."""
     assert len(masked(text * 1_000_000)) <= LONGEST_KEPT
+
+
+def refused() -> None:
+    split_address("ftp://example.com/")
+
+
+def unreachable() -> None:
+    webhooks._judged("hooks.example.com", 500, "")
+
+
+@pytest.mark.parametrize("fails", [refused, unreachable])
+def test_failure_is_the_same_in_all_languages(fails: Callable[[], None]) -> None:
+    """Handlers run in the language of the tenant."""
+    found, said = set(), set()
+    for language in ("en", "de"):
+        with translation.override(language):
+            with pytest.raises((Permanent, webhooks.WebhookFailed)) as raised:
+                fails()
+            found.add(Signature.of("post_alert", raised.value))
+            said.add(text_of(raised.value))
+    [signature] = found
+    assert signature.message in {
+        "Write an address that begins with https://.",
+        "hooks.example.com answered #.",
+    }
+    assert len(said) == 2
 
 
 # --- Where --------------------------------------------------------------------------------------
