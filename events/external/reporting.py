@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import translation
 from structlog.contextvars import bound_contextvars
 
 from events import breakers, metrics, ordering, registry, tallies
@@ -109,7 +110,8 @@ def write(calls: Sequence[Ended], now: datetime) -> None:
 def _record(ended: Ended, now: datetime) -> Attempt | None:
     delivery, result = ended.delivery, ended.result
     context = log_context(delivery.event, delivery.handler)
-    with bound_contextvars(**context, tenant=delivery.event.tenant.slug):
+    tenant = delivery.event.tenant
+    with bound_contextvars(**context, tenant=tenant.slug), translation.override(tenant.language):
         attempt = (
             record_failure(delivery, now, result.duration_ms, result.error)
             if result.error
