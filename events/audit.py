@@ -1,5 +1,6 @@
 """Who did what: one line for each action of a person, kept for ever."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
@@ -9,6 +10,8 @@ from salesflow.accounts.models import Tenant, User
 from salesflow.accounts.queries import visible_tenant_ids
 
 Target = Model | tuple[str, str]
+# What a line about several tenants says to each of them.
+SHARED = ("action", "target_type", "target_id", "actor", "reason")
 
 
 def record(
@@ -42,6 +45,27 @@ def record(
     )
 
 
+def record_parts(
+    line: AuditLine, parts: Mapping[Any, dict[str, Any]], *, reason: str | None = None
+) -> None:
+    """Tell each of several tenants its own part of what a line says of all of them.
+
+    Args:
+        parts: id of a tenant → what its staff may read beside what was done and by whom.
+        reason: where theirs is another one than the line's.
+    """
+    told = {name: getattr(line, name) for name in SHARED}
+    if reason is not None:
+        told["reason"] = reason
+    AuditLine.objects.bulk_create(
+        (
+            AuditLine(part_of=line.pk, tenant_id=tenant_id, details=details, **told)
+            for tenant_id, details in parts.items()
+        ),
+        batch_size=1000,
+    )
+
+
 def address_of(target: Target) -> tuple[str, str]:
     """The kind of a target, and what tells it from others of its kind."""
     if isinstance(target, Model):
@@ -50,11 +74,16 @@ def address_of(target: Target) -> tuple[str, str]:
 
 
 def visible_lines(user: Any) -> QuerySet[AuditLine]:
-    """A tenant's lines to its staff; what concerns several to who did it, and to superusers."""
+    """A tenant's lines to its staff; what concerns several to who did it, and to superusers.
+
+    Who sees a line about several tenants does not see its parts as well.
+    """
     if user.is_superuser:
-        return AuditLine.objects.all()
-    own = Q(tenant=None, actor_id=user.pk)
-    return AuditLine.objects.filter(Q(tenant__in=visible_tenant_ids(user)) | own)
+        return AuditLine.objects.filter(part_of=None)
+    whole = Q(tenant=None, actor_id=user.pk)
+    own_parts = Q(part_of__isnull=False, actor_id=user.pk)
+    theirs = Q(tenant__in=visible_tenant_ids(user)) & ~own_parts
+    return AuditLine.objects.filter(theirs | whole)
 
 
 def lines_about(target: Target, user: Any) -> QuerySet[AuditLine]:

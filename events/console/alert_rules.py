@@ -4,6 +4,7 @@ The secret of a webhook is made here, shown once, and never again.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,12 +30,16 @@ from events import audit
 from events.alerts import webhooks
 from events.alerts.messages import test_message
 from events.alerts.sending import send_mail, send_webhook
-from events.models import AlertRule
+from events.console.pages import InTime
+from events.external.timeouts import TimedOut, call_within
+from events.models import AlertRule, AuditLine
 from events.retry import Permanent, Retry
 from salesflow.accounts.admin_scope import TenantFilter, TenantScopedAdmin
-from salesflow.accounts.ids import uuid7
+from salesflow.accounts.ids import first_uuid7_of, uuid7
 
 MOST_EMAILS = 20
+# Tests of a rule within an hour, and seconds that one may take: a web worker waits for it.
+MOST_TESTS, LONGEST_TEST = 10, 20.0
 ALERTS_SHOWN = 10
 ALL_PER_CENT = 100
 LONGEST_AGE = 365 * 86400
@@ -129,7 +134,7 @@ class AlertRuleForm(forms.ModelForm[AlertRule]):
 
 
 @admin.register(AlertRule)
-class AlertRuleAdmin(TenantScopedAdmin):
+class AlertRuleAdmin(InTime, TenantScopedAdmin):
     """Rules, and “send a test”."""
 
     form = AlertRuleForm
@@ -239,6 +244,10 @@ class AlertRuleAdmin(TenantScopedAdmin):
 
     def send_test(self, request: HttpRequest, rule: AlertRule) -> None:
         """Send a test to all whom the rule tells, and say what came of it."""
+        if _tests_of_late(rule) >= MOST_TESTS:
+            text = _("At most %(most)d tests of a rule within an hour.")
+            messages.error(request, text % {"most": MOST_TESTS})
+            return
         message, message_id = test_message(rule), uuid7()
         _record("tested", rule, request)
         if rule.emails:
@@ -255,6 +264,14 @@ class AlertRuleAdmin(TenantScopedAdmin):
             _make_secret(request, rule)
             rule.save(update_fields=["webhook_secret"])
             _record("secret_renewed", rule, request)
+
+
+def _tests_of_late(rule: AlertRule) -> int:
+    """How many tests of it the audit has of the last hour."""
+    target_type, target_id = audit.address_of(rule)
+    lines = AuditLine.objects.filter(target_type=target_type, target_id=target_id)
+    an_hour_ago = first_uuid7_of(timezone.now(), -timedelta(hours=1))
+    return lines.filter(pk__gt=an_hour_ago, action="alert_rule.tested").count()
 
 
 def _make_secret(request: HttpRequest, rule: AlertRule) -> None:
@@ -274,8 +291,8 @@ def _record(what: str, rule: AlertRule, request: HttpRequest, **details: Any) ->
 def _tell(request: HttpRequest, send: Callable[[], str]) -> None:
     """Send something, and say what came of it."""
     try:
-        messages.success(request, send())
-    except (Permanent, Retry, webhooks.WebhookFailed, OSError) as error:
+        messages.success(request, call_within(LONGEST_TEST, send))
+    except (Permanent, Retry, TimedOut, webhooks.WebhookFailed, OSError) as error:
         said = _("The test failed: %(reason)s") % {"reason": f"{type(error).__name__}: {error}"}
         messages.error(request, said)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from events.audit import visible_lines
+from events.console.pages import InTime
 from events.console.permissions import VIEW
 from events.models import AuditLine
 from salesflow.accounts.admin_scope import ReadOnly, TenantFilter, TenantScopedAdmin
@@ -31,13 +32,14 @@ LONGEST_DETAIL = 300
 
 
 @admin.register(AuditLine)
-class AuditLineAdmin(ReadOnly, TenantScopedAdmin):
+class AuditLineAdmin(InTime, ReadOnly, TenantScopedAdmin):
     """One line for each action, the newest first."""
 
     list_display = ["when", "by", "action", "target", "why", "tenant", "more"]
     list_display_links = None
     list_filter = [TenantFilter]
-    search_fields = ["=action", "=target_id"]
+    # How they are searched is below.
+    search_fields = ["action", "target_id"]
     search_help_text = _("An action such as replay.started, or the id of what it was done with")
     sortable_by = ()
     actions = None
@@ -46,6 +48,14 @@ class AuditLineAdmin(ReadOnly, TenantScopedAdmin):
         """The lines that the user may see."""
         lines = visible_lines(request.user).select_related("tenant", "actor")
         return lines.order_by("-id")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AuditLine], search_term: str
+    ) -> tuple[QuerySet[AuditLine], bool]:
+        """The lines of exactly that action or target: there are indexes for those."""
+        term = search_term.strip()
+        target = Q(target_type__in=list(PAGES), target_id=term)
+        return (queryset.filter(Q(action=term) | target) if term else queryset), False
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Whoever may see events may see what was done with them."""
@@ -102,7 +112,12 @@ def _in_words(value: Any) -> str:
 
 
 def url_of(line: AuditLine) -> str:
-    """The page of what an action was done with; empty where it has none."""
+    """The page of what an action was done with; empty where it has none.
+
+    A replay over several tenants has none for who reads of its part in one of them.
+    """
+    if line.part_of and line.target_type == "replay":
+        return ""
     try:
         return reverse(PAGES[line.target_type], args=[line.target_id])
     except (KeyError, NoReverseMatch):

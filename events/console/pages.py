@@ -57,6 +57,14 @@ def in_time(view: View, seconds: float = PATIENCE) -> View:
     return answer
 
 
+class InTime:
+    """Lists of the admin whose queries may take no longer than those of the other pages."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The list."""
+        return in_time(super().changelist_view)(request, extra_context)  # type: ignore[misc]
+
+
 def limit_queries(seconds: float = PATIENCE) -> None:
     """Until the transaction ends, no query may take longer."""
     with connection.cursor() as cursor:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from events.console.pages import in_time
+from events.console.pages import InTime, in_time
 from events.console.permissions import VIEW
 from events.console.replays import replay_view
 from events.models import Replay
@@ -42,7 +42,7 @@ class ReplayStatusFilter(ChosenFilter):
 
 
 @admin.register(Replay)
-class ReplayAdmin(ReadOnly, TenantScopedAdmin):
+class ReplayAdmin(InTime, ReadOnly, TenantScopedAdmin):
     """Who replayed what, when, why, and what came of it."""
 
     list_display = ["why", "state", "selected", "came_of_it", "by", "tenant", "made", "ended"]

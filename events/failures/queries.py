@@ -77,7 +77,7 @@ class SeenFailure:
         has_more: whether there are more of those than were counted.
         tenants: how many are hit.
         since: when the state was changed last.
-        reopened_at: when it last came back after it had been resolved.
+        reopened_at: when it came back after it had been resolved; None since people decided anew.
         spark: occurrences of the last 24 hours by half hours, the current one last.
         traceback: of a recent occurrence; read for a single failure only.
     """

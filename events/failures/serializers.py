@@ -31,7 +31,9 @@ class FailureSerializer(serializers.Serializer[Any]):
     reopened_at = serializers.DateTimeField(
         read_only=True,
         allow_null=True,
-        help_text=gettext_lazy("When it last came back after it had been resolved."),
+        help_text=gettext_lazy(
+            "When it came back after it had been resolved; null once somebody has decided anew."
+        ),
     )
     owner_id = serializers.IntegerField(
         source="owner.pk", default=None, read_only=True, allow_null=True

@@ -137,11 +137,9 @@ def change_state(
         changed = [group.pk for group in groups if group.state in REACHED_FROM[target]]
         values = {"note": note} if note else {}
         found = FailureGroup.unscoped.filter(pk__in=changed)
-        found.update(state=target, state_changed_at=Now(), **values)
+        found.update(state=target, state_changed_at=Now(), reopened_at=None, **values)
         fields = list(values) if changed else []
-        _record(
-            ACTIONS[target], groups, user, note, before=before, changed=len(changed), fields=fields
-        )
+        _record(ACTIONS[target], groups, changed, user, note, before=before, fields=fields)
     after = {target if group.pk in changed else group.state for group in groups}
     return Triaged(len(changed), after.pop() if len(after) == 1 else "")
 
@@ -173,7 +171,7 @@ def assign(
         changed = [] if values.conflicts else _differing(visible, {"owner_id": owner and owner.pk})
         FailureGroup.unscoped.filter(pk__in=changed).update(owner=owner)
         name = str(owner) if owner else ""
-        _record("failure.assigned", groups, user, owner=name, **values.told(changed))
+        _record("failure.assigned", groups, changed, user, owner=name, **values.told(changed))
     return Triaged(len(changed), "", values.conflicts)
 
 
@@ -199,7 +197,8 @@ def annotate(
         FailureGroup.unscoped.filter(pk__in=changed).update(**values.fields)
         reason = values.fields.get("note", "")
         link = {"ticket_url": ticket_url} if "ticket_url" in values.fields else {}
-        _record("failure.annotated", groups, user, reason, **values.told(changed), **link)
+        told = values.told(changed)
+        _record("failure.annotated", groups, changed, user, reason, **told, **link)
     return Triaged(len(changed), "", values.conflicts)
 
 
@@ -238,7 +237,7 @@ class Given:
         """What the audit line says of it."""
         conflict = {"conflicts": list(self.conflicts)} if self.conflicts else {}
         fields = list(self.fields) if changed else []
-        return {"changed": len(changed), "fields": fields, **conflict}
+        return {"fields": fields, **conflict}
 
 
 def _given(groups: Sequence[FailureGroup], values: dict[str, str], seen: Seen) -> Given:
@@ -288,18 +287,36 @@ def _held(
 
 
 def _record(
-    action: str, groups: Sequence[FailureGroup], user: User | None, note: str = "", **details: Any
+    action: str,
+    groups: Sequence[FailureGroup],
+    changed: list[int],
+    user: User | None,
+    note: str = "",
+    **details: Any,
 ) -> None:
-    """One line; where several tenants are concerned it is nobody's in particular."""
+    """One line; where several tenants are concerned, those at which something changed have a part.
+
+    Args:
+        changed: the ids of the groups at which it did.
+    """
     one = groups[0]
-    audit.record(
+    told = {"handler": one.handler, "error": one.error_type, "changed": len(changed), **details}
+    line = audit.record(
         action,
         (TARGET, str(one.fingerprint)),
         actor=user,
         tenant=one.tenant if len(groups) == 1 else None,
         reason=note,
-        details={"handler": one.handler, "error": one.error_type, **details},
+        details=told,
     )
+    if line.tenant is None:
+        parts = [group for group in groups if group.pk in changed]
+        audit.record_parts(line, {group.tenant_id: told | _part(group, told) for group in parts})
+
+
+def _part(group: FailureGroup, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of all tenants' groups, of one of them alone."""
+    return {"changed": 1} | ({"before": [group.state]} if "before" in told else {})
 
 
 def _may_own(owner: User, group: FailureGroup) -> bool:

@@ -31,6 +31,8 @@ class AuditLine(models.Model):
         related_name="+",
         verbose_name=_("by"),
     )
+    # The line about several tenants of which this one tells a single tenant its part.
+    part_of = models.UUIDField(null=True)
     action = models.CharField(_("action"), max_length=50)
     target_type = models.CharField(max_length=30)
     target_id = models.CharField(max_length=100)
@@ -47,6 +49,8 @@ class AuditLine(models.Model):
         indexes = [
             # A tenant's lines: WHERE tenant_id = … ORDER BY id DESC
             models.Index("tenant", models.F("id").desc(), name="audit_lines_by_tenant"),
+            # The search: WHERE action = … ORDER BY id DESC
+            models.Index("action", models.F("id").desc(), name="audit_lines_by_action"),
             # The lines of one page: WHERE target_type = … AND target_id = … ORDER BY id DESC
             models.Index(
                 "target_type", "target_id", models.F("id").desc(), name="audit_lines_by_target"

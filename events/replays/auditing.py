@@ -31,7 +31,7 @@ def note(
         "failed": replay.failed,
         "skipped": replay.skipped,
     }
-    audit.record(
+    line = audit.record(
         f"replay.{verb}",
         replay,
         actor=actor,
@@ -39,3 +39,13 @@ def note(
         reason=reason,
         details=told | dict(details or {}),
     )
+    if verb == "started" and replay.tenant is None:
+        # Why may be another tenant's business.
+        audit.record_parts(line, _parts_of(replay), reason="")
+
+
+def _parts_of(replay: Replay) -> dict[Any, dict[str, Any]]:
+    """Tenant → what a replay over several of them does with its events."""
+    how = {"handlers": replay.handlers, "external": replay.include_external}
+    counts: dict[str, int] = replay.plan.get("tenants", {})
+    return {tenant_id: {"events": number, **how} for tenant_id, number in counts.items()}

@@ -7,6 +7,7 @@ from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
 
+from events.console.alert_rules import MOST_TESTS
 from events.models import AlertRule, AuditLine
 from salesflow.accounts.models import Tenant
 from tests.events.alert_factories import make_rule
@@ -164,6 +165,17 @@ def test_test_goes_to_the_mail_server_and_the_webhook_and_says_what_they_said(
         assert b'"alert.test"' in received.body
         assert "The mail server took the test for 1 address." in said
         assert "The webhook answered 204." in said
+
+
+def test_tests_of_a_rule_come_to_an_end(root: Client, settings: LazySettings) -> None:
+    """They may go to anybody's address."""
+    settings.EMAIL_URL = ""
+    rule, other = make_rule(), make_rule(name="another")
+    for _test in range(MOST_TESTS):
+        root.post(page_of(rule, "test"))
+    assert "At most 10 tests" in said_on(root.post(page_of(rule, "test"), follow=True))
+    assert AuditLine.objects.filter(action="alert_rule.tested").count() == MOST_TESTS
+    assert "No mail server" in said_on(root.post(page_of(other, "test"), follow=True))
 
 
 def test_test_that_fails_says_why(root: Client, settings: LazySettings) -> None:

@@ -1,15 +1,19 @@
 """Who did what: written with what was done, read by those whom it concerns."""
 
 import pytest
+from django.contrib import admin
 from django.db import connection, transaction
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from events import audit
-from events.models import AuditLine
+from events.models import AuditLine, Event
+from events.replays import plan_replay, start
+from events.selections import Selection
+from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
-from tests.events.factories import make_event
+from tests.events.factories import make_event, make_failed_event
 from tests.factories import make_tenant, make_user
 from tests.staff import client_of, make_staff, make_superuser
 
@@ -112,3 +116,42 @@ def test_line_is_found_by_action_and_by_target(tenant: Tenant) -> None:
     client = client_of(make_superuser())
     for term in ("replay.started", "abc"):
         assert list(client.get(LIST, {"q": term}).context["cl"].result_list) == [line]
+
+
+def test_search_reads_no_more_lines_than_it_finds(tenant: Tenant) -> None:
+    AuditLine.objects.bulk_create(
+        AuditLine(action=f"act.{number}", target_type="replay", target_id=str(number))
+        for number in range(5000)
+    )
+    request = RequestFactory().get(LIST, {"q": "4711"})
+    request.user = make_superuser()
+    changelist = admin.site.get_model_admin(AuditLine).get_changelist_instance(request)
+    lines = changelist.get_queryset(request)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE audit_lines")
+    plan = lines[:51].explain()
+    assert "audit_lines_by_action" in plan, plan
+    assert "audit_lines_by_target" in plan, plan
+
+
+@pytest.mark.parametrize("name", ["auditline", "replay", "alertrule"])
+def test_no_query_of_a_list_may_take_longer_than_those_of_other_pages(name: str) -> None:
+    client = client_of(make_superuser())
+    with CaptureQueriesContext(connection) as queries:
+        client.get(reverse(f"admin:events_{name}_changelist"))
+    assert "SET LOCAL statement_timeout = 5000" in [query["sql"] for query in queries]
+
+
+def test_superusers_replay_over_tenants_is_told_to_each_without_its_reason(tenant: Tenant) -> None:
+    make_failed_event()
+    with tenant_context(make_tenant()):
+        make_failed_event()
+    root = make_superuser()
+    replay = plan_replay(Selection(status="failed"), Event.unscoped.all(), actor=root)
+    start(replay, actor=root, reason="because Globex complained")
+    response = client_of(make_staff(tenant, may=["view_event"])).get(LIST)
+    [line] = response.context["cl"].result_list
+    assert (line.action, line.actor, line.reason) == ("replay.started", root, "")
+    assert line.details == {"events": 1, "handlers": [], "external": False}
+    assert f"/{replay.pk}/" not in response.content.decode()
+    assert list(audit.visible_lines(root)) == [AuditLine.objects.get(part_of=None)]

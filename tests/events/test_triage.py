@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from events import audit
 from events.failures import queries, triage
 from events.failures.queries import (
     MOST_STANDING,
@@ -48,8 +50,13 @@ def states() -> dict[str, str]:
     return dict(FailureGroup.unscoped.values_list("tenant__slug", "state"))
 
 
+def lines() -> QuerySet[AuditLine]:
+    """What was done, in its order, without what single tenants are told of it."""
+    return AuditLine.objects.filter(part_of=None).order_by("id")
+
+
 def actions() -> list[str]:
-    return list(AuditLine.objects.order_by("id").values_list("action", flat=True))
+    return list(lines().values_list("action", flat=True))
 
 
 @pytest.fixture
@@ -273,7 +280,46 @@ def test_superuser_decides_for_all_tenants_and_staff_for_their_own(
     assert (done, states()) == (Triaged(1, "muted"), {"acme": "muted", "other": "open"})
     done = triage.acknowledge(make_superuser(), group.fingerprint)
     assert done == Triaged(2, "acknowledged")
-    assert [line.tenant for line in AuditLine.objects.order_by("id")] == [tenant, None]
+    assert [line.tenant for line in lines()] == [tenant, None]
+
+
+def test_each_tenant_reads_what_somebody_decided_for_several(tenant: Tenant, other: Tenant) -> None:
+    """Its own part of it alone, and nothing where nothing changed."""
+    group, root = make_failure_of(tenant), make_superuser()
+    make_failure_of(other)
+    make_failure_of(third := make_tenant("third"))
+    FailureGroup.unscoped.filter(tenant=other).update(state="muted")
+    FailureGroup.unscoped.filter(tenant=third).update(state="resolved")
+    triage.resolve(root, group.fingerprint, "mended in 1.2")
+    target = (triage.TARGET, str(group.fingerprint))
+    for reader, before in ((tenant, "open"), (other, "muted")):
+        [line] = audit.lines_about(target, make_staff(reader))
+        assert (line.action, line.actor, line.tenant) == ("failure.resolved", root, reader)
+        assert line.reason == "mended in 1.2"
+        told = {"handler": "greet", "error": "ValueError"}
+        assert line.details == told | {"changed": 1, "before": [before], "fields": ["note"]}
+    assert not audit.lines_about(target, make_staff(third)).exists()
+    [whole] = audit.lines_about(target, root)
+    assert (whole.tenant, whole.details["changed"]) == (None, 2)
+
+
+def test_who_decides_for_several_tenants_reads_one_line(tenant: Tenant, other: Tenant) -> None:
+    group, both = make_failure_of(tenant), make_staff(tenant, other)
+    make_failure_of(other)
+    triage.assign(both, group.fingerprint, both)
+    triage.annotate(both, group.fingerprint, "known")
+    seen = audit.lines_about((triage.TARGET, str(group.fingerprint)), both)
+    assert [line.tenant for line in seen] == [None, None]
+
+
+def test_failure_that_a_person_reopens_has_not_come_back(tenant: Tenant) -> None:
+    group, user = make_failure_of(tenant), make_superuser()
+    FailureGroup.unscoped.update(reopened_at=timezone.now() - timedelta(days=60))
+    assert seen_failure(user, group.fingerprint).has_come_back
+    triage.resolve(user, group.fingerprint)
+    triage.reopen(user, group.fingerprint)
+    seen = seen_failure(user, group.fingerprint)
+    assert (seen.state, seen.has_come_back, seen.reopened_at) == ("open", False, None)
 
 
 @pytest.mark.parametrize("name", [*VERBS, "assign", "annotate"])
@@ -309,9 +355,8 @@ def test_five_who_resolve_at_once_do_it_once_and_are_all_on_record(
     done = at_once(5, lambda: triage.resolve(next(users), group.fingerprint))
     assert sorted(each.changed for each in done) == [0, 0, 0, 0, 2]
     assert states() == {"acme": "resolved", "other": "resolved"}
-    lines = AuditLine.objects.all()
-    assert len({line.actor_id for line in lines}) == 5
-    assert sorted(line.details["changed"] for line in lines) == [0, 0, 0, 0, 2]
+    assert len({line.actor_id for line in lines()}) == 5
+    assert sorted(line.details["changed"] for line in lines()) == [0, 0, 0, 0, 2]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -355,10 +400,10 @@ def test_five_who_write_what_they_saw_unwritten_write_once_and_are_all_on_record
     done = at_once(5, write)
     assert sorted(each.changed for each in done) == [0, 0, 0, 0, 2]
     assert sorted(each.conflicts for each in done) == [(), *[("note",)] * 4]
-    [winner] = [line for line in AuditLine.objects.all() if line.details["changed"]]
+    [winner] = [line for line in lines() if line.details["changed"]]
     assert set(FailureGroup.unscoped.values_list("note", flat=True)) == {winner.reason}
-    assert AuditLine.objects.count() == 5
-    assert len(set(AuditLine.objects.values_list("actor", flat=True))) == 5
+    assert lines().count() == 5
+    assert len(set(lines().values_list("actor", flat=True))) == 5
 
 
 @pytest.mark.django_db(transaction=True)
