@@ -19,6 +19,7 @@ from events.corrections.checking import payload_class
 from events.corrections.previewing import preview_of, read_payload, with_readable_payload
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay
 from events.replays import plan_for_page
+from events.replays.progress import visible_replays
 from events.selections import Selection
 from salesflow.accounts.admin_pagination import MOST_COUNTED
 from salesflow.accounts.queries import visible_rows
@@ -94,7 +95,8 @@ def _correct(
 def _refused(request: HttpRequest, event: Event, why: str) -> HttpResponse:
     """Say that it cannot be corrected, and who was faster if somebody was."""
     corrections = Event.unscoped.filter(corrects_id=event.pk).defer("payload")
-    replays = Delivery.objects.filter(event=event, replay_id__isnull=False).values("replay_id")
+    held_by = Delivery.objects.filter(event=event, replay_id__isnull=False).values("replay_id")
+    replays = visible_replays(request.user).filter(pk__in=held_by).select_related("actor")
     return console_page(
         request,
         "admin/events/corrections/refused.html",
@@ -103,7 +105,7 @@ def _refused(request: HttpRequest, event: Event, why: str) -> HttpResponse:
         event=event,
         why=why,
         corrections=corrections.select_related("actor").order_by("-id")[:5],
-        replays=Replay.objects.filter(pk__in=replays).select_related("actor").order_by("-id")[:5],
+        replays=replays.order_by("-id")[:5],
     )
 
 
