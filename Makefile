@@ -15,7 +15,7 @@ ifdef PORT
 export SALESFLOW_PORT := $(PORT)
 endif
 
-.PHONY: run test check chaos screenshots messages psql lock clean venv install install-dev bench bench-quick install-bench
+.PHONY: run test check chaos screenshots messages psql lock clean venv install install-dev bench bench-quick bench-console install-bench
 
 run: install
 	@exec $(VENV) -m salesflow
@@ -35,9 +35,10 @@ check: install-dev
 messages: install-dev
 	@$(VENV) manage.py makemessages
 
-# The pictures in README.md, anew from the demo's data; needs Chromium.
+# The pictures in README.md and docs/console.md, anew; needs Chromium, and takes pngquant if it is
+# there.
 screenshots: install-dev
-	@$(VENV) -m pytest --quiet tests/browser/test_screenshots.py --screenshots=docs/screenshots
+	@$(VENV) -m pytest --quiet tests/browser/test_screenshots.py tests/browser/test_console_rehearsal.py --screenshots=docs/screenshots
 
 # Everything takes 25 minutes and 15 GB of temporary files; it writes docs/benchmarks.md too.
 bench: install-bench
@@ -45,6 +46,12 @@ bench: install-bench
 
 bench-quick: install-bench
 	@$(VENV) -m benchmarks quick
+
+# Every page of the console over 5 million events, beside 50,000: 25 minutes and 7 GB of temporary
+# files; `HOME_DIR=/some/where` keeps the databases there and uses them again.
+EVENTS ?= 5000000
+bench-console: install-dev
+	@$(VENV) -m benchmarks console --events $(EVENTS) $(addprefix --home ,$(HOME_DIR))
 
 # Real processes killed, frozen and cut off under load, on both brokers; half an hour or more.
 # `make chaos ROUNDS=40 SEED=7 BROKER=redis` is shorter, and draws the same faults again.

@@ -61,7 +61,7 @@ def _log_lines(event: Event) -> str:
 def _curl(event: Event, request: HttpRequest) -> str:
     url = request.build_absolute_uri(reverse("api-event", args=[event.pk]))
     replay = request.build_absolute_uri(reverse("api-event-replay", args=[event.pk]))
-    key = '-H "Authorization: Api-Key $SALESFLOW_API_KEY"'
+    key = '-H "Authorization: Api-Key $API_KEY"'
     body = shlex.quote(json.dumps({"reason": "mended"}))
     return (
         f"curl {key} {shlex.quote(url)}\n\n"

@@ -82,3 +82,5 @@ def test_killed_replay_finishes_by_itself_and_runs_every_event_once(
     assert len(greeted) == len(set(greeted)) == EVENTS
     assert Delivery.objects.filter(status="succeeded", attempts=2).count() == EVENTS
     assert crew.deaths.total() == 0
+    killed = {name for names in KILLS.values() for name in names}
+    assert all(service.starts > 1 for service in crew.services if service.name in killed)
