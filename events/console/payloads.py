@@ -6,11 +6,13 @@ into objects here.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import pydantic
 from django.utils.translation import gettext as _
 
+from events.misfits import misfits
 from events.models import Event
 from events.payloads import Payload, payload_types
 from events.rows import fetch_rows
@@ -106,9 +108,8 @@ def _checked(declared: type[Payload], shown: ShownPayload, whole: str) -> ShownP
 
 
 def _problems(error: pydantic.ValidationError, masked: frozenset[str]) -> Iterator[Problem]:
-    found: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
-    for each in found[:MOST_PROBLEMS]:
-        place = [str(part)[:60] for part in each["loc"]]
-        # A message may quote what is wrong.
-        text = _("Not as it should be.") if place[:1] and place[0] in masked else each["msg"]
+    for whole, sentence in islice(misfits(error), MOST_PROBLEMS):
+        place = [part[:60] for part in whole]
+        # A sentence may quote what is wrong.
+        text = _("Not as it should be.") if place[:1] and place[0] in masked else sentence
         yield Problem(".".join(place), text)

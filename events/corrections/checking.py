@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from events.misfits import misfits
 from events.models import Event
 from events.payloads import Payload, payload_types
 
@@ -71,8 +72,8 @@ def checked_payload(event: Event, payload: Any) -> Payload:
 
 
 def _misfits(error: pydantic.ValidationError) -> Iterator[Problem]:
-    for each in error.errors(include_url=False, include_context=False, include_input=False):
-        yield ".".join(map(str, each["loc"])) or "payload", each["msg"]
+    for place, sentence in misfits(error):
+        yield ".".join(place) or "payload", sentence
 
 
 def _changed_fixed(
