@@ -324,7 +324,7 @@ class Batch:
             if self.trial and self.trial.is_lost:
                 event.due_at = now
         save_events(events)
-        answer_replays(events, (d for event in events for d in self.known[event.id].values()))
+        answer_replays(d for event in events for d in self.known[event.id].values())
 
     def _count(self) -> None:
         for handler, tenant_id, outcome, events, seconds in self.calls:

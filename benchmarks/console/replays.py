@@ -16,13 +16,13 @@ ITEM = """
 # Programs replay single events: each of these has a row of its own.
 REPLAYS = f"""
     INSERT INTO replays (
-        id, tenant_id, reason, actor_id, handlers, only_failed, include_external, kind, selection,
+        id, tenant_id, reason, actor_id, handlers, include_external, kind, selection,
         plan, status, selected, has_canary, stop_percent, released, released_at, created_at,
         started_at, finished_at, succeeded, failed, skipped, skipped_because
     )
     SELECT replay_id, CASE WHEN count(DISTINCT owners.id) = 1 THEN min(owners.id::text)::uuid END,
         CASE WHEN count(*) = 1 THEN 'Mended in the CRM' ELSE 'The CRM answers again' END,
-        CASE WHEN count(*) > 1 THEN %(actor)s::int END, '{{}}', false, bool_or(ways.external),
+        CASE WHEN count(*) > 1 THEN %(actor)s::int END, '{{}}', bool_or(ways.external),
         'replay', CASE WHEN count(*) > 1 THEN '{{"status": "failed"}}'::jsonb ELSE '{{}}' END,
         '{{}}',
         CASE WHEN bool_or(fate IN ('waiting', 'released')) THEN 'running' ELSE 'finished' END,
@@ -40,7 +40,7 @@ ITEMS = f"""
     SELECT replay_id, pg_temp.id_of(n, pg_temp.moment_of(n)), {ITEM}, '', {ITEM} = 'failed'
     FROM marks WHERE replay_id IS NOT NULL ORDER BY replayed_at, n
 """
-# What the planner would have counted, see events/replays/planning.py.
+# What the planner would have counted, see events/replays/counting.py.
 PLANS = """
     UPDATE replays SET plan = jsonb_build_object(
         'types', (SELECT jsonb_object_agg(type, number) FROM (
@@ -68,11 +68,11 @@ PAUSED = """
         SELECT %(replay)s::uuid, event_id, 'waiting', '' FROM chosen ORDER BY event_id
     )
     INSERT INTO replays (
-        id, tenant_id, reason, actor_id, handlers, only_failed, include_external, kind, selection,
+        id, tenant_id, reason, actor_id, handlers, include_external, kind, selection,
         status, selected, has_canary, stop_percent, pace, released_at, created_at, started_at
     )
     SELECT %(replay)s::uuid, (SELECT id FROM owners WHERE no = 0), 'After the deployment',
-        %(actor)s, ARRAY[handler], true, false, 'replay',
+        %(actor)s, ARRAY[handler], false, 'replay',
         jsonb_build_object('group', fingerprint), 'paused',
         (SELECT count(*) FROM chosen), true, 10, 50, %(at)s, %(at)s, %(at)s
     FROM ways WHERE g = 0

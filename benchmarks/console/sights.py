@@ -14,7 +14,8 @@ from events import audit
 from events.console.listing import Listing
 from events.failures.queries import SeenFailure, failures_seen
 from events.models import AlertRule, AuditLine, Delivery, Event, Replay
-from events.replays.planning import fill_plans, plan_for_page
+from events.replays.filling import fill_plans
+from events.replays.planning import plan_for_page
 from events.replays.progress import visible_replays
 from events.selections import Selection
 from salesflow.accounts.queries import visible_rows

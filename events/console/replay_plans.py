@@ -1,6 +1,5 @@
 """Planning a replay in the admin: what is meant, what that is exactly, and the start."""
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -19,14 +18,16 @@ from events import replays
 from events.console.listing import Listing
 from events.console.pages import console_page, console_path
 from events.console.permissions import EDIT, EXTERNAL, REPLAY, allowed, require
-from events.models import EventStatus, Replay
+from events.models import Event, EventStatus, Replay
 from events.replays.actions import STOP_PERCENT, TooLate
-from events.replays.outlook import HandlerOutlook, handlers_of, outlook_of, ticked_by_default
-from events.replays.planning import MOST_COUNTED
+from events.replays.counting import MOST_COUNTED
+from events.replays.meaning import given_up, names_failures
+from events.replays.outlook import Outlook, handlers_of, outlook_of, ticked_by_default
 from events.replays.progress import visible_replays
 from events.selections import Selection
 from salesflow.accounts.admin_scope import sees_many_tenants
 from salesflow.accounts.models import Tenant
+from salesflow.accounts.queries import visible_rows
 
 HIGHEST_PACE = 100_000
 
@@ -38,21 +39,27 @@ def plan_view(request: HttpRequest) -> HttpResponse:
     """Say what the address selects; a POST freezes it, and leads to its plan."""
     require(request, REPLAY)
     try:
-        # Of all there is, only what failed can be meant.
-        selection = Selection.from_query(request.GET or {"status": EventStatus.FAILED})
+        selection = Selection.from_query(request.GET)
     except ValidationError as error:
         return _refused(request, error.message_dict)
     if request.method == "POST":
         return plan(request, selection)
-    meant = replace(selection, status=selection.status or EventStatus.FAILED)
     return console_page(
         request,
         "admin/events/replay/selection.html",
         title=_("Replay"),
         described=selection.described(request.user),
-        number=Listing(meant, request.user).counted(),
+        number=_number_of(selection, request.user),
         list_url=list_url(selection),
     )
+
+
+def _number_of(selection: Selection, user: Any) -> str:
+    """How many events a plan would freeze, in words."""
+    if names_failures(selection):
+        return Listing(selection, user).counted()
+    events = given_up(selection.events(visible_rows(user, Event)), selection)
+    return _capped(events.order_by()[: MOST_COUNTED + 1].count())
 
 
 def plan(request: HttpRequest, selection: Selection) -> HttpResponse:
@@ -91,10 +98,8 @@ class StartForm(forms.Form):
         help_text=gettext_lazy("Stays on record: what was broken, and what was mended."),
         widget=forms.Textarea(attrs={"rows": 2, "class": "event-input"}),
     )
-    handlers = forms.MultipleChoiceField(
-        label=gettext_lazy("Handlers"),
-        error_messages={"required": gettext_lazy("Tick at least one handler.")},
-    )
+    handlers = forms.MultipleChoiceField(label=gettext_lazy("Handlers"), required=False)
+    again = forms.MultipleChoiceField(label=gettext_lazy("Once more"), required=False)
     has_canary = forms.BooleanField(
         label=gettext_lazy("Canary first: 1, then 10, then 100 events, then the rest"),
         required=False,
@@ -118,38 +123,70 @@ class StartForm(forms.Form):
         widget=forms.NumberInput(attrs={"class": "event-input"}),
     )
 
-    def __init__(self, data: Any, handlers: list[HandlerOutlook]) -> None:
+    def __init__(self, data: Any, replay: Replay) -> None:
         super().__init__(data)
-        self.planned = handlers
-        self.fields["handlers"].choices = [(each.name, each.name) for each in handlers]  # type: ignore[attr-defined]
+        self.replay, self.planned = replay, handlers_of(replay)
+        installed = [each for each in self.planned if each.is_installed]
+        self._names = {
+            "handlers": [each.name for each in installed if each.number],
+            "again": [each.name for each in installed if each.succeeded],
+        }
+        for field, names in self._names.items():
+            self.fields[field].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+
+    def clean_again(self) -> list[str]:
+        """Those that run once more; without them, something else has to run."""
+        again: list[str] = self.cleaned_data["again"]
+        if not again and "handlers" in self.cleaned_data and not self.cleaned_data["handlers"]:
+            self.add_error("handlers", _("Tick at least one handler."))
+        return again
 
     @property
     def ticked(self) -> list[str]:
-        """The handlers that are ticked, or would be."""
-        if not self.is_bound:
-            return ticked_by_default(self.planned)
-        names = {each.name for each in self.planned}
-        given = self.data.getlist("handlers")  # type: ignore[attr-defined]
-        return [name for name in given if name in names]
+        """The handlers that are ticked where they failed, or would be."""
+        return self._given("handlers", ticked_by_default(self.planned))
+
+    @property
+    def ticked_again(self) -> list[str]:
+        """The handlers that are ticked though they have succeeded; none, unless they were named."""
+        return self._given("again", self.replay.again)
+
+    def _given(self, field: str, otherwise: list[str]) -> list[str]:
+        given = self.data.getlist(field) if self.is_bound else otherwise  # type: ignore[attr-defined]
+        return [name for name in given if name in self._names[field]]
 
     @property
     def reaches_out(self) -> bool:
         """Whether a handler is ticked that replays leave out by default."""
-        return any(each.is_left_out for each in self.planned if each.name in self.ticked)
+        ticked = {*self.ticked, *self.ticked_again}
+        return any(each.is_left_out for each in self.planned if each.name in ticked)
+
+    @property
+    def outlook(self) -> Outlook:
+        """What would happen, as it is filled in."""
+        pace = self.data.get("pace", "") if self.is_bound else ""
+        is_number = pace.isascii() and pace.isdigit() and len(pace) < 7
+        each_second = int(pace) or None if is_number else None
+        return outlook_of(self.replay, self.ticked, each_second, again=self.ticked_again)
 
     def options(self) -> dict[str, Any]:
         """What `replays.start` takes, of a valid form."""
-        given = dict(self.cleaned_data)
-        whole = {each.name for each in self.planned if self.reaches_out or not each.is_left_out}
-        given["handlers"] = () if set(given["handlers"]) == whole else given["handlers"]
-        return {**given, "include_external": self.reaches_out}
+        given = {**self.cleaned_data, "include_external": self.reaches_out}
+        planned = {
+            each.name
+            for each in self.planned
+            if each.number and each.is_meant and (self.reaches_out or not each.is_left_out)
+        }
+        if set(given["handlers"]) == planned and set(given["again"]) == set(self.replay.again):
+            return {**given, "handlers": (), "again": None}
+        return given
 
 
 def plan_page(
     request: HttpRequest, replay: Replay, form: StartForm | None = None
 ) -> TemplateResponse:
     """What a plan holds, and the form that starts it."""
-    form = form or StartForm(None, handlers_of(replay))
+    form = form or StartForm(None, replay)
     selection = selection_of(replay)
     may = allowed(request.user)
     return console_page(
@@ -160,7 +197,8 @@ def plan_page(
         replay=replay,
         form=form,
         ticked=form.ticked,
-        outlook=outlook_of(replay, form.ticked, _pace_in(form)),
+        ticked_again=form.ticked_again,
+        outlook=form.outlook,
         may_start=may.replay and (may.edit or replay.kind == Replay.Kind.REPLAY),
         wanted_to_start="replay" if replay.kind == Replay.Kind.REPLAY else "edit",
         described=selection.described(request.user),
@@ -174,12 +212,6 @@ def plan_page(
 def selection_of(replay: Replay) -> Selection:
     """What was selected; nothing in particular for a replay by the API."""
     return Selection.from_json(replay.selection)
-
-
-def _pace_in(form: StartForm) -> int | None:
-    pace = form.data.get("pace", "") if form.is_bound else ""
-    is_number = pace.isascii() and pace.isdigit() and len(pace) < 7
-    return int(pace) or None if is_number else None
 
 
 def _by_number(counts: dict[str, int]) -> list[tuple[str, int]]:
@@ -206,8 +238,7 @@ def outlook_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
     """What the form, as it is filled in now, would do; the page asks while it is filled in."""
     require(request, REPLAY)
     replay = found(request, replay_id)
-    form = StartForm(request.GET, handlers_of(replay))
-    context = {"outlook": outlook_of(replay, form.ticked, _pace_in(form))}
+    context = {"outlook": StartForm(request.GET, replay).outlook}
     return TemplateResponse(request, "admin/events/replay/outlook.html", context)
 
 
@@ -219,7 +250,7 @@ def start_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
     """Start a plan as its form says, with a reason."""
     require(request, REPLAY)
     replay = found(request, replay_id)
-    form = StartForm(request.POST, handlers_of(replay))
+    form = StartForm(request.POST, replay)
     if replay.kind == Replay.Kind.CORRECTION:
         require(request, EDIT)
     if form.reaches_out:
@@ -228,8 +259,8 @@ def start_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
         user: Any = request.user
         try:
             replays.start(replay, actor=user, **form.options())
-        except TooLate as late:
-            messages.warning(request, str(late))
+        except (TooLate, ValueError) as refused:
+            messages.warning(request, str(refused))
     elif replay.status == Replay.Status.PLANNED:
         return plan_page(request, replay, form)
     return redirect("admin:events_replay_change", replay.pk)

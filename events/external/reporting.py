@@ -148,7 +148,7 @@ def _aggregate(calls: Sequence[Ended], now: datetime) -> None:
         event.due_at = now
     after_commit(nudge_events, len(parked))
     save_events(settled)
-    answer_replays(settled, (row for rows in deliveries.values() for row in rows))
+    answer_replays(row for rows in deliveries.values() for row in rows)
     for event in settled:
         if event.status != EventStatus.PENDING:
             transaction.on_commit(partial(_count_settled, event))

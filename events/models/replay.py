@@ -52,11 +52,12 @@ class Replay(models.Model):
         default=list,
         help_text=_("Empty: those that failed."),
     )
-    only_failed = models.BooleanField(
-        _("only where they failed"),
-        default=False,
-        db_default=False,
-        help_text=_("Of named handlers: they do not run again for events that they have handled."),
+    again = ArrayField(
+        models.CharField(max_length=100),
+        verbose_name=_("once more"),
+        default=list,
+        db_default=Value([], ArrayField(models.CharField(max_length=100))),
+        help_text=_("Of the handlers: those that also run where they have succeeded."),
     )
     include_external = models.BooleanField(_("with external effects"), default=False)
     kind = models.CharField(
@@ -134,10 +135,22 @@ class Replay(models.Model):
                 condition=Q(finished_at__isnull=False, pruned_at=None),
                 name="replays_ended",
             ),
+            # Plans that were dropped, whose items are still to be deleted: WHERE status =
+            # 'cancelled' AND started_at IS NULL AND pruned_at IS NULL ORDER BY id
+            models.Index(
+                fields=["id"],
+                condition=Q(status="cancelled", started_at=None, pruned_at=None),
+                name="replays_dropped",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.reason or str(self.id)
+
+    @property
+    def only_failed(self) -> bool:
+        """Whether handlers are named that do not run again for events that they have handled."""
+        return bool(self.handlers) and not self.again
 
 
 class ReplayItem(models.Model):

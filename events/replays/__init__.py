@@ -1,12 +1,15 @@
 """Replays: failed handlers run again, as a durable job over a frozen selection of events.
 
-A replay is planned (`planning`), started, paused, resumed or cancelled by people (`actions`),
-carried on by workers and the sweeper (`running`), which ask whether it may go on and how fast
-(`judging`) and let the engine have its events (`releasing`); what came of them is told by the
-workers that settle them (`answers`), and to whoever watches (`progress`).
+A replay is planned (`planning`): what its selection means (`meaning`) is frozen in chunks
+(`filling`), counted (`counting`), and forgotten where nobody starts it (`forgetting`). It is
+started, paused, resumed or cancelled by people (`actions`), and carried on by workers and the
+sweeper (`running`), which ask whether it may go on and how fast (`judging`) and let the engine have
+its events (`releasing`); what came of them is told by the workers that settle them (`answers`), and
+to whoever watches (`progress`).
 """
 
 from events.replays.actions import (
+    NoReason,
     TooLate,
     cancel,
     change_pace,
@@ -21,6 +24,7 @@ from events.replays.progress import progress_of
 from events.replays.running import advance, advance_running_replays
 
 __all__ = [
+    "NoReason",
     "TooLate",
     "advance",
     "advance_running_replays",

@@ -13,7 +13,10 @@ from django.utils.translation import gettext as _
 from events.models import Event, Replay
 from events.nudging import after_commit, nudge_replays
 from events.replays.auditing import note
-from events.replays.planning import forget_items, freeze, refuse_unknown
+from events.replays.filling import freeze
+from events.replays.forgetting import forget_chunk
+from events.replays.outlook import handlers_of
+from events.replays.planning import refuse_unknown
 from events.replays.running import advance
 from salesflow.accounts.context import _current_tenant
 from salesflow.accounts.models import Tenant, User
@@ -25,6 +28,10 @@ STOP_PERCENT = 10
 
 class TooLate(Exception):
     """The replay is not any more what it was when somebody decided about it."""
+
+
+class NoReason(ValueError):
+    """What stays on record for ever wants a reason."""
 
 
 # --- Starting -----------------------------------------------------------------------------------
@@ -91,11 +98,12 @@ def start_replay(
             reason=reason,
             actor=actor,
             handlers=list(handlers),
+            again=list(handlers),
             include_external=include_external,
             started_at=Now(),
             released_at=_a_second_ago(),
         )
-        replay.selected = freeze(replay, events)
+        replay.selected = freeze(replay, events).number
         replay.save(update_fields=["selected"])
         note("started", replay, actor=actor, reason=reason)
         after_commit(nudge_replays)
@@ -112,6 +120,7 @@ def start(
     stop_percent: int | None = None,
     include_external: bool = False,
     handlers: Sequence[str] = (),
+    again: Sequence[str] | None = None,
 ) -> None:
     """Run what was planned.
 
@@ -121,13 +130,16 @@ def start(
         stop_percent: failures among a hundred answers at which it stops by itself; None: goes on
             whatever fails. A canary without one stops at STOP_PERCENT.
         include_external: also run handlers that are skipped on replay.
-        handlers: only these of the handlers that failed; by default all that were planned.
+        handlers: only these of the handlers that the plan names; by default as it was planned.
+        again: these also where they have succeeded: their effects happen once more. By default
+            those of the chosen handlers for which it was planned so.
 
     Raises:
+        NoReason: none is given.
         TooLate: somebody else started or cancelled it.
-        ValueError: an unknown handler.
+        ValueError: a handler of which the plan says nothing.
     """
-    refuse_unknown(handlers)
+    _require(reason, _("Give a reason."))
     given: dict[str, Any] = {
         "reason": reason,
         "actor": actor,
@@ -136,8 +148,8 @@ def start(
         "stop_percent": STOP_PERCENT if has_canary and stop_percent is None else stop_percent,
         "include_external": include_external,
     }
-    if handlers:
-        given |= {"handlers": list(handlers), "only_failed": _only_failed(replay)}
+    if handlers or again is not None:
+        given |= _chosen(replay, handlers, again)
     times = {"started_at": Now(), "released_at": _a_second_ago()}
     with transaction.atomic():
         _change(replay, [Status.PLANNED], Status.RUNNING, **given, **times)
@@ -145,9 +157,19 @@ def start(
         after_commit(nudge_replays)
 
 
-def _only_failed(replay: Replay) -> bool:
-    """Whether a choice among the planned handlers is one among those that failed."""
-    return replay.only_failed or not replay.handlers
+def _chosen(
+    replay: Replay, handlers: Sequence[str], again: Sequence[str] | None
+) -> dict[str, list[str]]:
+    """What runs, as somebody has chosen: nothing that the plan did not show."""
+    if again is None:
+        again = [name for name in handlers if name in replay.again]
+    planned = handlers_of(replay)
+    failed = {each.name for each in planned if each.number}
+    done = {each.name for each in planned if each.succeeded}
+    if unplanned := (set(handlers) - failed - set(again)) | (set(again) - done):
+        text = _("The plan would not run the handler “%(name)s”.")
+        raise ValueError(text % {"name": min(unplanned)})
+    return {"handlers": sorted({*handlers, *again}), "again": list(again)}
 
 
 # --- While it runs ------------------------------------------------------------------------------
@@ -168,10 +190,13 @@ def resume(replay: Replay, *, actor: User | None, reason: str = "") -> None:
     """Go on after a pause; after it stopped by itself, too, and then whatever fails.
 
     Raises:
+        NoReason: it had stopped by itself, and none is given.
         TooLate: it was neither paused nor stopped, or its list of events was pruned.
     """
     with transaction.atomic():
         goes_on_anyway = replay.status == Status.STOPPED
+        if goes_on_anyway:
+            _require(reason, _("Give a reason: it goes on, whatever fails."))
         anew = _without_stop(replay) if goes_on_anyway else {}
         expected = Status.STOPPED if goes_on_anyway else Status.PAUSED
         times = {"finished_at": None, "released_at": _a_second_ago()}
@@ -196,8 +221,8 @@ def cancel(replay: Replay, *, actor: User | None, reason: str = "") -> None:
     with transaction.atomic():
         _change(replay, before, Status.CANCELLED, finished_at=Now())
         note("cancelled", replay, actor=actor, reason=reason)
-        if replay.started_at is None:
-            forget_items([replay.id])
+        if replay.started_at is None and forget_chunk(replay.id):
+            after_commit(nudge_replays)
 
 
 def change_pace(replay: Replay, pace: int | None, *, actor: User | None) -> None:
@@ -214,6 +239,11 @@ def change_pace(replay: Replay, pace: int | None, *, actor: User | None) -> None
 
 
 # --- Deciding -----------------------------------------------------------------------------------
+
+
+def _require(reason: str, otherwise: str) -> None:
+    if not reason.strip():
+        raise NoReason(otherwise)
 
 
 def _change(replay: Replay, before: Sequence[str], after: Any, **fields: Any) -> None:

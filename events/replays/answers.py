@@ -8,21 +8,26 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from events.models import Delivery, Event, EventStatus, Replay
+from events.models import Delivery, Replay
 from events.models.delivery import DeliveryStatus
 from events.nudging import after_commit, nudge_replays
 from events.replays.judging import CAME_BACK, REFILL
 from events.rows import Row, fetch_rows
+from events.states import UNFINISHED
 
 # An item has failed when a handler has that the replay ran: what it left out says nothing about it.
 ANSWER = f"""
-    WITH released AS MATERIALIZED (
+    WITH ended AS (
+        SELECT * FROM unnest(%(events)b, %(replays)b) AS ended (event_id, replay_id)
+    ), released AS MATERIALIZED (
         SELECT id, replay_id, correction_id, item.event_id, item.event_id AS ran
-        FROM replay_items AS item
-        WHERE item.event_id = ANY(%(ids)b) AND status = 'released' AND correction_id IS NULL
+        FROM replay_items AS item JOIN ended USING (event_id, replay_id)
+        WHERE status = 'released' AND correction_id IS NULL
         UNION ALL
-        SELECT id, replay_id, correction_id, event_id, correction_id FROM replay_items
-        WHERE correction_id = ANY(%(ids)b) AND status = 'released'
+        SELECT id, item.replay_id, correction_id, item.event_id, correction_id
+        FROM replay_items AS item JOIN ended
+          ON correction_id = ended.event_id AND item.replay_id = ended.replay_id
+        WHERE status = 'released'
     ), judged AS (
         SELECT item.id, count(deliveries.id) > 0 AS failed,
                coalesce(bool_or({CAME_BACK}), false) AS came_back
@@ -54,28 +59,42 @@ COUNT = """
 """
 
 
-def answer_replays(events: list[Event], deliveries: Iterable[Delivery]) -> None:
-    """Tell the replays that released these events what came of them."""
+def answer_replays(deliveries: Iterable[Delivery]) -> None:
+    """Tell the replays that ran these deliveries what came of them.
+
+    An event has answered a replay when all that the replay runs of it has come to an end, whatever
+    other handlers have still to do.
+
+    Args:
+        deliveries: all of each of their events.
+    """
     replayed = [delivery for delivery in deliveries if delivery.replay_id]
-    ids = {delivery.event_id for delivery in replayed}
-    settled = [e for e in events if e.status != EventStatus.PENDING and e.id in ids]
-    if settled and (told := _answer(settled)):
-        _count(told)
+    unfinished = {_place_of(each) for each in replayed if each.status in UNFINISHED}
+    if ended := {_place_of(each) for each in replayed} - unfinished:
+        _count(_answer(ended))
     if any(map(_has_failed_once, replayed)):
         # Enough for a canary to end.
         after_commit(nudge_replays)
+
+
+def _place_of(delivery: Delivery) -> tuple[Any, Any]:
+    """The event of a delivery, and the replay that runs it."""
+    return delivery.event_id, delivery.replay_id
 
 
 def _has_failed_once(delivery: Delivery) -> bool:
     return delivery.status == DeliveryStatus.PENDING and delivery.failures == 1
 
 
-def _answer(events: list[Event]) -> list[Row]:
+def _answer(ended: Iterable[tuple[UUID, UUID]]) -> list[Row]:
     """Write the answers on the items; returns (replay, succeeded, failed) of each replay."""
-    return fetch_rows(ANSWER, {"ids": [event.id for event in events]})
+    events, replays = (list(column) for column in zip(*ended, strict=True))
+    return fetch_rows(ANSWER, {"events": events, "replays": replays})
 
 
 def _count(told: list[Row]) -> None:
+    if not told:
+        return
     ids: list[UUID]
     ids, succeeded, failed = (list(column) for column in zip(*told, strict=True))
     values: dict[str, Any] = {"ids": ids, "succeeded": succeeded, "failed": failed}

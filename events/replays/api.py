@@ -19,7 +19,7 @@ from events.filters import ReplayFilter
 from events.models import Event, EventStatus, Replay, ReplayItem
 from events.permissions import EDIT, EXTERNAL, MayReplay, require
 from events.queries import replays
-from events.replays.actions import TooLate
+from events.replays.actions import NoReason, TooLate
 from events.replays.serializers import (
     ActRequestSerializer,
     PlanRequestSerializer,
@@ -155,20 +155,23 @@ class ReplayList(IdempotentPostMixin, generics.ListAPIView[Replay]):
     @extend_schema(
         summary=gettext_lazy("Plan a replay: freeze a selection and count it"),
         request=PlanRequestSerializer,
-        responses={201: ReplayProgressSerializer},
+        responses={201: ReplayProgressSerializer, 202: ReplayProgressSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Answer with the plan; nothing runs before it is started."""
+        """Answer with the plan; nothing runs before it is started.
+
+        Of a large selection it is still being made: 202, with the status “planning”.
+        """
         options = checked(PlanRequestSerializer, request)
-        replay = verbs.plan_replay(
+        replay = verbs.plan_for_page(
             options["selection"],
-            Event.objects.all(),
             handlers=options["handlers"],
             actor=person_of(request),
             tenant=current_tenant(),
         )
-        told = ReplayProgressSerializer(replay).data
-        return Response(told, status=status.HTTP_201_CREATED)
+        is_made = replay.status == Replay.Status.PLANNED
+        code = status.HTTP_201_CREATED if is_made else status.HTTP_202_ACCEPTED
+        return Response(ReplayProgressSerializer(replay).data, status=code)
 
 
 @extend_schema_view(get=extend_schema(summary=gettext_lazy("Read how far a replay has come")))
@@ -230,8 +233,12 @@ class ReplayAct(IdempotentPostMixin, generics.GenericAPIView[Replay]):
             require_to_run(request, replay, **options)
         try:
             type(self).verb(replay, actor=person_of(request), **options)
+        except NoReason as missing:
+            raise exceptions.ValidationError({"reason": [str(missing)]}) from None
         except TooLate as late:
             raise Conflict(str(late)) from None
+        except ValueError as unplanned:
+            raise exceptions.ValidationError({"handlers": [str(unplanned)]}) from None
         return Response(ReplayProgressSerializer(replay).data)
 
 

@@ -20,7 +20,9 @@ class HandlerOutlook:
     """What a plan means to one handler.
 
     Attributes:
-        number: of how many events it would run again.
+        number: at how many events it has failed.
+        succeeded: for how many it has succeeded: it would do again what it did.
+        is_meant: whether it is among those for which the replay was planned.
         is_left_out: unless it is ticked: its effects leave the database.
         is_installed: else it fails again.
         subjects: of an external one the first few whom it would reach: (type, id).
@@ -28,6 +30,8 @@ class HandlerOutlook:
 
     name: str
     number: int
+    succeeded: int
+    is_meant: bool
     is_left_out: bool
     is_installed: bool
     subjects: list[tuple[str, str]]
@@ -49,47 +53,61 @@ class Outlook:
 
 
 def handlers_of(replay: Replay) -> list[HandlerOutlook]:
-    """The handlers that a plan is about, by name."""
-    numbers: Counter[str] = Counter()
-    for names, number in _combinations(replay):
-        for name in names:
-            numbers[name] += number
+    """The handlers that have come to an end with the events of a plan, by name."""
+    numbers, succeeded = Counter[str](), Counter[str]()
+    for failed, done, number in _combinations(replay):
+        numbers.update(dict.fromkeys(failed, number))
+        succeeded.update(dict.fromkeys(done, number))
     left_out = left_out_handlers(replay.kind)
     subjects = replay.plan.get("subjects", {})
     return [
         HandlerOutlook(
             name,
             numbers[name],
+            succeeded[name],
+            is_meant=name in replay.handlers or not replay.handlers,
             is_left_out=name in left_out,
             is_installed=registry.get_handler(name) is not None,
             subjects=[(kind, subject) for kind, subject in subjects.get(name, [])],
         )
-        for name in sorted(numbers)
+        for name in sorted(numbers | succeeded)
     ]
 
 
-def outlook_of(replay: Replay, ticked: Collection[str], pace: int | None = None) -> Outlook:
+def outlook_of(
+    replay: Replay,
+    ticked: Collection[str],
+    pace: int | None = None,
+    *,
+    again: Collection[str] = (),
+) -> Outlook:
     """What would happen if exactly these of the planned handlers were to run.
 
     Args:
         pace: events per second, if any is set.
+        again: the handlers that run also where they have succeeded.
     """
     skipped: Counter[str] = Counter()
     runs, work, left_out = 0, 0.0, left_out_handlers(replay.kind)
-    for names, number in _combinations(replay):
-        running = [name for name in names if name in ticked]
+    for failed, done, number in _combinations(replay):
+        running = [name for name in failed if name in ticked or name in again]
+        running += [name for name in done if name in again]
         if running:
             runs += number
             work += number * (OVERHEAD + sum(_seconds_of(replay, name) for name in running))
         else:
-            only_external = names and all(name in left_out for name in names)
+            only_external = failed and all(name in left_out for name in failed)
             skipped[ONLY_EXTERNAL if only_external else NOTHING_TO_RUN] += number
     return Outlook(runs, dict(skipped), max(work, runs / pace if pace else 0.0))
 
 
 def ticked_by_default(handlers: Iterable[HandlerOutlook]) -> list[str]:
-    """Those that run unless somebody decides otherwise."""
-    return [handler.name for handler in handlers if not handler.is_left_out]
+    """Those that run unless somebody decides otherwise: of what failed, what was meant."""
+    return [
+        handler.name
+        for handler in handlers
+        if handler.number and handler.is_meant and not handler.is_left_out
+    ]
 
 
 def chosen_of(replay: Replay) -> list[str]:
@@ -100,15 +118,25 @@ def chosen_of(replay: Replay) -> list[str]:
     return [
         handler.name
         for handler in handlers
-        if (handler.name in replay.handlers or not replay.handlers)
-        and (replay.include_external or not handler.is_left_out)
+        if handler.is_meant and (replay.include_external or not handler.is_left_out)
     ]
 
 
-def _combinations(replay: Replay) -> list[tuple[list[str], int]]:
-    """Sets of handlers → how many events are meant to run again at just these."""
+def again_in(replay: Replay) -> list[str]:
+    """Of the handlers that run, those that run also where they have succeeded."""
+    left_out = [] if replay.include_external else left_out_handlers(replay.kind)
+    return [name for name in replay.again if name not in left_out]
+
+
+def _combinations(replay: Replay) -> list[tuple[list[str], list[str], int]]:
+    """Handlers that failed and that succeeded → at how many events just these did."""
     found: list[Any] = replay.plan.get("combinations", [])
-    return [(names, number) for names, number in found]
+    is_correction = replay.kind == Replay.Kind.CORRECTION
+    return [
+        # Nobody corrects what succeeded; plans of earlier versions tell what failed alone.
+        (failed, [] if is_correction or not done else done[0], number)
+        for failed, number, *done in found
+    ]
 
 
 def _seconds_of(replay: Replay, name: str) -> float:

@@ -41,8 +41,8 @@ PRUNED_EVENTS = """
     WHERE NOT EXISTS (SELECT FROM events WHERE events.id = id.id)
 """
 # A statement of its own, since it has to see what was settled before the events were locked: one
-# that another replay has mended meanwhile has nothing to run. That an event is pending is what
-# keeps two replays from releasing it at once.
+# that another replay has mended meanwhile has nothing to run. What has failed runs again though
+# other handlers of the event have still to run, unless another replay waits for one of these.
 RELEASE = """
     WITH item AS (
         SELECT item.id, item.event_id, events.status AS event_status,
@@ -57,10 +57,11 @@ RELEASE = """
         SELECT deliveries.id, deliveries.event_id,
                deliveries.handler <> ALL(%(left_out)s::text[]) AS runs
         FROM item JOIN deliveries ON deliveries.event_id = item.event_id
-        WHERE item.event_status <> 'pending' AND CASE
-            WHEN %(handlers)s::text[] = '{}' THEN deliveries.status = 'failed'
-            ELSE deliveries.handler = ANY(%(handlers)s::text[])
-                AND (deliveries.status = 'failed' OR NOT %(only_failed)s)
+        WHERE item.event_status IS NOT NULL AND item.other IS NULL AND CASE deliveries.status
+            WHEN 'failed' THEN %(handlers)s::text[] = '{}'
+                OR deliveries.handler = ANY(%(handlers)s::text[])
+            WHEN 'succeeded' THEN deliveries.handler = ANY(%(again)s::text[])
+            ELSE false
         END
     ), reset AS (
         UPDATE deliveries
@@ -75,9 +76,9 @@ RELEASE = """
         SELECT item.id, CASE
             WHEN item.event_status IS NULL THEN %(pruned)s
             WHEN item.other IS NOT NULL THEN %(in_another)s || ': ' || item.other
-            WHEN item.event_status = 'pending' THEN %(still_pending)s
             WHEN item.event_id IN (SELECT id FROM revived) THEN ''
             WHEN item.event_id IN (SELECT event_id FROM wanted) THEN %(only_external)s
+            WHEN item.event_status = 'pending' THEN %(still_pending)s
             ELSE %(nothing_to_run)s
         END AS note
         FROM item
@@ -151,7 +152,7 @@ def _release(replay: Replay, items: dict[int, UUID]) -> Sequence[str]:
         "replay": replay.id,
         "items": list(items),
         "handlers": replay.handlers,
-        "only_failed": replay.only_failed,
+        "again": replay.again,
         "left_out": [] if replay.include_external else left_out_handlers(),
     }
     return [note for (note,) in fetch_rows(RELEASE, values)]

@@ -18,6 +18,8 @@ from events.journal import limit_transaction
 from events.models import Replay, ReplayItem
 from events.nudging import nudge_replays
 from events.replays.auditing import note
+from events.replays.filling import fill_plans
+from events.replays.forgetting import expire_plans, forget_dropped
 from events.replays.judging import (
     must_stop,
     paid_after,
@@ -26,7 +28,6 @@ from events.replays.judging import (
     stopped_sentence,
     why_stopped,
 )
-from events.replays.planning import expire_plans, fill_plans
 from events.replays.releasing import CHUNK, Released, release_next
 
 log = structlog.get_logger(__name__)
@@ -44,13 +45,13 @@ def advance_running_replays() -> None:
 
     For a moment alone: whoever calls this has other work. What is left is asked for anew.
     """
-    fill_plans()
-    expire_plans()
     give_way_at = time.monotonic() + TURN
     running = Replay.objects.filter(status=Replay.Status.RUNNING).order_by("id")
     has_more = [
         _advance_apart(replay_id, give_way_at) for replay_id in running.values_list("id", flat=True)
     ]
+    expire_plans()
+    has_more += [fill_plans(give_way_at), forget_dropped(give_way_at)]
     if any(has_more):
         nudge_replays()
 

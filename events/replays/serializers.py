@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from events import registry
 from events.models import EventStatus, Replay, ReplayItem
-from events.replays.outlook import chosen_of, handlers_of, outlook_of
+from events.replays.outlook import again_in, chosen_of, handlers_of, outlook_of
 from events.replays.progress import counts_of, skipped_in
 from events.selections import Selection
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
@@ -164,6 +164,10 @@ class ReplayProgressSerializer(serializers.ModelSerializer[Replay]):
     )
     plan = serializers.SerializerMethodField(help_text=_("What it holds and would run, exactly."))
 
+    only_failed = serializers.BooleanField(
+        read_only=True, help_text=_("Whether handlers are named that run only where they failed.")
+    )
+
     class Meta:
         model = Replay
         fields = [
@@ -181,6 +185,7 @@ class ReplayProgressSerializer(serializers.ModelSerializer[Replay]):
             "pruned_at",
             "kind",
             "only_failed",
+            "again",
             "selection",
             "plan",
             "canary",
@@ -221,14 +226,23 @@ class ReplayProgressSerializer(serializers.ModelSerializer[Replay]):
     )
     def get_plan(self, replay: Replay) -> dict[str, Any]:
         """The counts of the plan; what runs, for what was chosen at the start or by default."""
-        outlook = outlook_of(replay, chosen_of(replay))
+        outlook = outlook_of(replay, chosen_of(replay), again=again_in(replay))
         return {
             "types": replay.plan.get("types", {}),
-            "handlers": {each.name: each.number for each in handlers_of(replay)},
+            "handlers": _startable(replay),
             "left_out": replay.plan.get("left_out", {}),
             "runs": outlook.runs,
             "skipped": outlook.skipped,
         }
+
+
+def _startable(replay: Replay) -> dict[str, int]:
+    """Handlers that may be named at the start → at how many events they would run."""
+    numbers = {
+        each.name: each.number + (each.succeeded if each.name in replay.again else 0)
+        for each in handlers_of(replay)
+    }
+    return {name: number for name, number in numbers.items() if number}
 
 
 class ReplayItemSerializer(serializers.ModelSerializer[ReplayItem]):

@@ -24,7 +24,9 @@ from events.payloads import MASKED
 from events.publishing import Draft, publish_many
 from events.replays import advance_running_replays
 from events.replays.actions import start
-from events.replays.planning import fill_plans
+from events.replays.filling import fill_plans
+from events.selections import Selection
+from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant

@@ -1,6 +1,6 @@
 """Replaying from the admin: planned, guarded, frozen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -35,6 +35,15 @@ pytestmark = pytest.mark.django_db
 def root() -> Client:
     """The browser of a superuser."""
     return client_of(make_superuser())
+
+
+@pytest.fixture(autouse=True)
+def broken() -> Iterator[Switch]:
+    """The handler at which events have failed; mended meanwhile."""
+    switch = Switch()
+    switch.on = True
+    with handler_of(TYPE, function=switch, name="broken"):
+        yield switch
 
 
 def make_failed(count: int = 1, handler: str = "broken") -> list[Event]:
@@ -176,18 +185,19 @@ def test_plan_counts_exactly_by_type_tenant_and_handler(tenant: Tenant, root: Cl
     assert [name for name, each in handlers.items() if not each.is_installed] == ["gone"]
     assert page.context["types"] == [(TYPE, 10)]
     assert page.context["tenants"] == [("Acme", 6), ("Globex", 4)]
-    assert page.context["ticked"] == ["gone", "switch"]
-    assert page.context["outlook"].runs == 7
-    assert list(page.context["outlook"].skipped.values()) == [3]
+    assert page.context["ticked"] == ["switch"]
+    assert page.context["outlook"].runs == 6
+    assert sorted(page.context["outlook"].skipped.values()) == [1, 3]
     assert str(mailed[0].subject_id)[:13] in page.content.decode()
 
 
 def test_outlook_follows_what_is_ticked(tenant: Tenant, root: Client) -> None:
-    make_failed(2, "first")
+    make_failed(2)
     make_failed(3, "second")
     replay = plan(root).context["replay"]
     url = reverse("admin:events_replay_outlook", args=[replay.pk])
-    page = root.get(url, {"handlers": ["second"], "pace": "1"})
+    with handler_of(TYPE, function=Switch(), name="second"):
+        page = root.get(url, {"handlers": ["second"], "pace": "1"})
     assert (page.context["outlook"].runs, page.context["outlook"].seconds) == (3, 3)
     assert "3 events run, in about 3 seconds" in " ".join(page.content.decode().split()).replace(
         "</strong>", ""
@@ -222,8 +232,9 @@ def test_large_selection_is_planned_in_the_background(
     with connection.cursor() as cursor:
         # The page's own limit ends with its transaction, which is the test's here.
         cursor.execute("SET LOCAL statement_timeout = 0")
-    advance_running_replays()
-    replay.refresh_from_db()
+    while replay.status == "planning":
+        advance_running_replays()
+        replay.refresh_from_db()
     assert (replay.status, replay.selected) == ("planned", count)
     progress = root.get(
         reverse("admin:events_replay_progress", args=[replay.pk]), {"status": "planning"}
