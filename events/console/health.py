@@ -19,7 +19,7 @@ from events.console.listing import Listing
 from events.console.observed import HandlerRow, Observed, failures_with_sparks, observe
 from events.console.pages import console_path, limit_queries
 from events.console.permissions import VIEW, allowed, require
-from events.console.queues import Oldest, calls_due, held_back, oldest_due
+from events.console.queues import Oldest, calls_due, given_up, held_back, oldest_due
 from events.console.rate_charts import Chart
 from events.console.verdict import (
     FAILURE_RATE,
@@ -73,7 +73,8 @@ def health_page(user: Any) -> dict[str, Any]:
     """The template's context: a fixed number of queries, none of which counts beyond 10,000."""
     observed = observe(user)
     oldest, calls = oldest_due(observed.tenants), calls_due(observed.tenants)
-    pending, failed = _count(user, EventStatus.PENDING), _count(user, EventStatus.FAILED)
+    pending = Listing(Selection(status=EventStatus.PENDING), user).counted()
+    failed = given_up(observed.tenants)
     running = _running_replays(user)
     verdict = judge(_situation(observed, oldest, calls, failed))
     held = held_back() if user.is_superuser and observed.pauses else {}
@@ -92,10 +93,6 @@ def health_page(user: Any) -> dict[str, Any]:
         "pauses": [(pause, held.get(name)) for name, pause in observed.pauses.items()],
         "allowed": allowed(user),
     }
-
-
-def _count(user: Any, status: str) -> str:
-    return Listing(Selection(status=status), user).counted()
 
 
 def _running_replays(user: Any) -> list[Replay]:
@@ -151,7 +148,7 @@ def _url_of(finding: Finding) -> str:
         return reverse("admin:events_handler", args=[finding.handler])
     if finding.event_id:
         return reverse("admin:events_event_change", args=[finding.event_id])
-    return list_url(Selection(status=EventStatus.FAILED))
+    return reverse("admin:events_failures")
 
 
 # --- Tiles and charts ---------------------------------------------------------------------------
@@ -161,7 +158,7 @@ def _tiles(
     observed: Observed, oldest: Oldest, pending: str, failed: str, running: int
 ) -> Iterator[Tile]:
     waiting = list_url(Selection(status=EventStatus.PENDING))
-    gave_up = list_url(Selection(status=EventStatus.FAILED))
+    gave_up = reverse("admin:events_failures")
     handlers = reverse("admin:events_handlers")
     yield Tile(failed, _("failed events"), gave_up, "failed" if failed != "0" else "")
     yield Tile(pending, _("pending events"), waiting)

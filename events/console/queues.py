@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+
 from events import registry
 from events.models.delivery import UNTIL_RESUMED
 from events.rows import fetch_rows
@@ -61,6 +63,26 @@ HELD_BACK = f"""
         ) AS due
     ) FROM handler_pauses AS paused
 """  # noqa: S608 (constants)
+# Events that a handler has given up, whatever others have still to do. A tenant's are found by its
+# failures, but for what was never put into one.
+GIVEN_UP = """
+    SELECT count(*) FROM (
+        SELECT DISTINCT event_id FROM (
+            SELECT event_id FROM deliveries
+            WHERE status = 'failed' AND %(tenants)s::uuid[] IS NULL
+            UNION ALL
+            SELECT deliveries.event_id FROM failure_groups CROSS JOIN LATERAL (
+                SELECT event_id FROM deliveries
+                WHERE status = 'failed' AND group_id = failure_groups.id LIMIT %(most)s
+            ) AS deliveries WHERE tenant_id = ANY(%(tenants)s::uuid[])
+            UNION ALL
+            SELECT event_id FROM deliveries
+            WHERE status = 'failed' AND group_id IS NULL AND EXISTS (
+                SELECT FROM events WHERE id = event_id AND tenant_id = ANY(%(tenants)s::uuid[])
+            )
+        ) AS failed LIMIT %(most)s
+    ) AS given_up
+"""
 
 
 @dataclass(frozen=True)
@@ -91,6 +113,13 @@ def calls_due(tenants: Tenants) -> dict[str, datetime]:
     """External handler → when its oldest delivery that is due became so."""
     names = [handler.name for handler in registry.all_handlers() if handler.is_external]
     return dict(fetch_rows(CALLS, {"tenants": _listed(tenants), "handlers": names}))
+
+
+def given_up(tenants: Tenants) -> str:
+    """How many events wait for a replay, in words."""
+    values = {"tenants": _listed(tenants), "most": MOST_COUNTED + 1}
+    [(number,)] = fetch_rows(GIVEN_UP, values)
+    return f"{intcomma(MOST_COUNTED)}+" if number > MOST_COUNTED else str(intcomma(number))
 
 
 def held_back() -> dict[str, int]:
