@@ -1,10 +1,10 @@
 """The handlers: what each declares, how it does, and whether it runs at all."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import cast
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -19,10 +19,12 @@ from events.console.pages import console_page, console_path
 from events.console.permissions import PAUSE, VIEW, require
 from events.console.queues import held_back
 from events.console.rate_charts import Chart
+from events.console.reasons import given_reason
 from events.models import EventStatus, Tally
 from events.pauses import UnknownHandler, pause_handler, resume_handler
 from events.registry import Handler
 from events.selections import Selection
+from salesflow.accounts.models import User
 
 GROUPS_SHOWN, LINES_SHOWN = 20, 20
 LIST, PAGE = "admin:events_handlers", "admin:events_handler"
@@ -41,6 +43,8 @@ def handler_list(request: HttpRequest) -> HttpResponse:
 def handler_page(request: HttpRequest, name: str) -> HttpResponse:
     """One handler; a POST pauses or resumes it."""
     require(request, VIEW)
+    if "\x00" in name:  # no row is called so, and PostgreSQL cannot even be asked
+        raise Http404
     if request.method == "POST":
         return _act(request, name)
     observed = observe(request.user)
@@ -140,9 +144,9 @@ def _breaker(handler: Handler) -> str:
 
 def _act(request: HttpRequest, name: str) -> HttpResponse:
     require(request, PAUSE)
-    action, reason = request.POST.get("action", ""), request.POST.get("reason", "")
-    user: Any = request.user
+    action, user = request.POST.get("action", ""), cast(User, request.user)
     try:
+        reason = given_reason(request)
         if action == "pause":
             _tell_paused(request, name, pause_handler(name, actor=user, reason=reason))
         elif action == "resume":
@@ -151,6 +155,8 @@ def _act(request: HttpRequest, name: str) -> HttpResponse:
             raise BadRequest(_("There is no such action."))
     except UnknownHandler as error:
         raise Http404(str(error)) from error
+    except ValidationError as invalid:
+        messages.error(request, " ".join(invalid.messages))
     except ValueError as error:
         messages.error(request, _("Not paused: %(why)s") % {"why": error})
     return redirect(reverse(PAGE, args=[name]))

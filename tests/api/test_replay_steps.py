@@ -87,7 +87,11 @@ def test_replay_that_stopped_by_itself_says_why(
     told = api.get(f"/api/replays/{replay}").json()
     assert (told["status"], told["progress"]["waiting"]) == ("stopped", 4)
     assert "The failure came back" in told["stopped_because"]
-    assert api.post(f"/api/replays/{replay}/resume").json()["status"] == "running"
+    for empty in ({}, {"reason": " "}):
+        refused = api.post(f"/api/replays/{replay}/resume", empty)
+        assert (refused.status_code, list(fields_of(refused))) == (400, ["reason"])
+    resumed = api.post(f"/api/replays/{replay}/resume", {"reason": "deployed"})
+    assert resumed.json()["status"] == "running"
 
 
 def test_acts_are_done_once_and_stay_on_record(api: ApiClient, failed: list[Event]) -> None:

@@ -22,16 +22,18 @@ from events.corrections.previewing import comparisons_of
 from events.models import Delivery, Event, Replay
 from events.payloads import MASKED
 from events.publishing import Draft, publish_many
-from events.replays import advance_running_replays
+from events.replays import advance_running_replays, plan_replay
 from events.replays.actions import start
 from events.replays.filling import fill_plans
 from events.selections import Selection
 from events.settling import settle
 from events.testing import handler_of
+from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
 from tests.events.factories import make_failed_event
 from tests.events.payloads import AccountOpened
+from tests.events.switches import Switch
 from tests.factories import make_tenant
 from tests.staff import client_of, make_staff, make_superuser, said_on
 from tests.web import Page
@@ -97,6 +99,27 @@ def test_form_corrects_the_event_and_shows_the_correction(tenant: Tenant, root: 
         "admin:events_event_change", args=[correction.pk]
     )
     assert "The correction was published" in said_on(response)
+
+
+def test_replay_that_its_reader_may_not_see_is_not_named(tenant: Tenant) -> None:
+    """A superuser's over several tenants, for a reason that is another's business."""
+    event, switch = make_failed_event(handlers=("s",)), Switch()
+    switch.on = True
+    with tenant_context(make_tenant()):
+        make_failed_event(handlers=("s",))
+    with handler_of(TYPE, function=switch, name="s"):
+        root = make_superuser()
+        replay = plan_replay(Selection(status="failed"), Event.unscoped.all(), actor=root)
+        start(replay, actor=root, reason="because Globex complained")
+        advance_running_replays()
+        settle([event.pk])
+    for client, is_told in (
+        (client_of(make_staff(tenant, may=MAY_EDIT)), False),
+        (client_of(root), True),
+    ):
+        page = client.get(url_of(event))
+        assert page.status_code == 409
+        assert ("because Globex complained" in page.content.decode()) == is_told
 
 
 def test_error_stands_at_the_field(tenant: Tenant, root: Client) -> None:

@@ -139,6 +139,22 @@ def test_pause_without_a_reason_is_refused(root: Client) -> None:
     assert not HandlerPause.objects.exists()
 
 
+@pytest.mark.parametrize("reason", ["a\x00b", "a" * 501])
+def test_reason_that_cannot_be_kept_is_refused(root: Client, reason: str) -> None:
+    with handler_of(TYPE, function=print, name="prints"):
+        url = page_url("prints")
+        assert said_on(root.post(url, {"action": "pause", "reason": reason}, follow=True))
+        assert not HandlerPause.objects.exists()
+        root.post(url, {"action": "pause", "reason": "it burns"})
+        assert said_on(root.post(url, {"action": "resume", "reason": reason}, follow=True))
+        assert HandlerPause.objects.exists()
+
+
+def test_name_that_no_row_can_have_is_not_found(root: Client) -> None:
+    for act in (root.get, root.post):
+        assert act(page_url("\x00"), {"action": "resume"}).status_code == 404
+
+
 def test_unknown_action_and_unknown_handler_are_refused(root: Client) -> None:
     with handler_of(TYPE, function=print, name="prints"):
         assert root.post(page_url("prints"), {"action": "burn"}).status_code == 400

@@ -175,6 +175,24 @@ def test_to_go_on_after_a_stop_wants_a_reason(tenant: Tenant) -> None:
     assert (replay.status, replay.stop_percent) == ("running", None)
 
 
+def test_start_without_a_reason_is_refused_wherever_it_comes_from(tenant: Tenant) -> None:
+    make_failed(1)
+    replay = plan_replay(Selection(status="failed"), Event.unscoped.all(), actor=None)
+    with pytest.raises(replays.NoReason):
+        replays.start(replay, actor=None, reason=" ")
+    replay.refresh_from_db()
+    assert replay.status == "planned"
+
+
+@pytest.mark.parametrize("reason", ["a\x00b", "a" * 501])
+def test_reason_that_cannot_be_kept_is_refused(tenant: Tenant, reason: str) -> None:
+    client, replay = client_of(make_superuser()), running()
+    refused = client.post(act_url(replay), {"act": "pause", "reason": reason}, follow=True)
+    assert said_on(refused)
+    replay.refresh_from_db()
+    assert replay.status == "running"
+
+
 def test_unknown_act_is_refused(tenant: Tenant) -> None:
     client, replay = client_of(make_superuser()), running()
     for act in ("", "explode"):
