@@ -3,11 +3,11 @@
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 from events import audit, replays
 from events.console.pages import console_page, console_path
 from events.console.permissions import EDIT, EXTERNAL, REPLAY, VIEW, require
+from events.console.reasons import given_reason
 from events.console.replay_plans import (
     HIGHEST_PACE,
     found,
@@ -42,6 +43,7 @@ from events.replays.progress import (
 )
 from events.selections import Selection
 from salesflow.accounts.admin_scope import sees_many_tenants
+from salesflow.accounts.models import User
 from salesflow.accounts.queries import visible_rows
 
 Status = Replay.Status
@@ -209,9 +211,9 @@ def act_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
     """Pause, resume, cancel, or change the pace; who comes too late is told so."""
     require(request, REPLAY)
     replay = found(request, replay_id)
-    name, reason = request.POST.get("act", ""), request.POST.get("reason", "").strip()[:500]
-    user: Any = request.user
+    name, user = request.POST.get("act", ""), cast(User, request.user)
     try:
+        reason = given_reason(request)
         if name == "pause":
             replays.pause(replay, actor=user, reason=reason)
         elif name == "cancel":
@@ -222,6 +224,8 @@ def act_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
             replays.change_pace(replay, _pace_of(request.POST.get("pace", "")), actor=user)
         else:
             raise PermissionDenied
+    except ValidationError as invalid:
+        messages.warning(request, " ".join(invalid.messages))
     except (TooLate, ValueError) as refused:
         messages.warning(request, str(refused))
     return redirect("admin:events_replay_change", replay.pk)
@@ -233,8 +237,6 @@ def _resume(request: HttpRequest, replay: Replay, reason: str) -> None:
         require(request, EXTERNAL)
     if replay.kind == Replay.Kind.CORRECTION:
         require(request, EDIT)
-    if replay.status == Status.STOPPED and not reason:
-        raise ValueError(_("Give a reason: it goes on, whatever fails."))
     user: Any = request.user
     replays.resume(replay, actor=user, reason=reason)
 
