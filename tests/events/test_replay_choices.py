@@ -1,9 +1,11 @@
 """Which handlers run: what the plan showed, chosen on its page or in the API; and nothing else."""
 
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.urls import reverse
 
 from events import replay_event
@@ -182,6 +184,15 @@ def test_failure_page_selection_plan_and_health_tell_one_number(root: User, halv
     health = client.get(reverse("admin:events_health"))
     assert next(tile.figure for tile in health.context["tiles"]) == "5"
     assert "5 failed events wait for a replay" in health.content.decode()
+
+
+@pytest.mark.parametrize("is_of_group", [False, True])
+def test_command_means_the_same_events(halves: Any, is_of_group: bool) -> None:
+    group = str(FailureGroup.unscoped.get().fingerprint)
+    options = {"group": group} if is_of_group else {}
+    said = StringIO()
+    call_command("replay_events", dry_run=True, stdout=said, **options)
+    assert "5 events would be replayed" in said.getvalue()
 
 
 def test_plan_of_failed_events_says_which_are_still_pending(root: User, halves: Any) -> None:

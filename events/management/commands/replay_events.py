@@ -11,6 +11,7 @@ from events.foreground import carry_out
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay
 from events.payloads import payload_types
 from events.replays.judging import stopped_sentence
+from events.replays.meaning import given_up, names_failures
 from events.replays.progress import skipped_in
 from events.selections import Selection
 from salesflow.accounts.commands import PlainCommand, moment
@@ -31,7 +32,11 @@ class Command(PlainCommand):
         add = parser.add_argument
         add("--tenant", metavar="SLUG", help="only its events; by default those of all tenants")
         add("--type", metavar="T", help="only events of this type, such as lead.created")
-        add("--status", choices=["failed", "processed"], default="failed", help="(failed)")
+        add(
+            "--status",
+            choices=["failed", "processed"],
+            help="of the events; by default those that a handler has given up",
+        )
         add("--since", metavar="TIME", type=str, help="recorded since: 2026-01-31, or 24h (ago)")
         add("--until", metavar="TIME", type=str, help="recorded before")
         add("--id", metavar="EVENT", action="append", help="only this event; may be repeated")
@@ -65,7 +70,7 @@ class Command(PlainCommand):
         tenant = get_tenant(options["tenant"]) if options["tenant"] else None
         selection = _selection(tenant, options)
         if options["dry_run"]:
-            self._print_plan(selection.events(Event.unscoped.all()), options)
+            self._print_plan(_events_of(selection), options)
             return
         _check(options)
         replay = _start(selection, tenant, options)
@@ -123,6 +128,11 @@ class Command(PlainCommand):
             self.stdout.write(f"  {name}  {number}{_left_out(name, options)}")
 
 
+def _events_of(selection: Selection) -> QuerySet[Event]:
+    events = selection.events(Event.unscoped.all())
+    return events if names_failures(selection) else given_up(events, selection)
+
+
 def _left_out(name: str, options: dict[str, Any]) -> str:
     handler = registry.get_handler(name)
     if handler is None:
@@ -135,7 +145,8 @@ def _selection(tenant: Tenant | None, options: dict[str, Any]) -> Selection:
     if options["status"] == EventStatus.PROCESSED and not options["handler"]:
         raise CommandError(_("Processed events have no failed handler: name one with --handler."))
     given = {
-        "status": options["status"],
+        # Named handlers run whatever came of them: of all events that would be too many.
+        "status": options["status"] or (EventStatus.FAILED if options["handler"] else ""),
         "tenant": str(tenant.pk) if tenant else "",
         "type": _known_type(options["type"]) if options["type"] else "",
         "recorded_after": moment(options["since"]).isoformat() if options["since"] else "",
