@@ -172,6 +172,7 @@ def see_whose_fault_it_is(page: Page, camera: Camera) -> None:
     verdict = page.locator(".event-verdict")
     expect(verdict).to_contain_text(f"Not fine: handler {HANDLER}.")
     expect(verdict).to_contain_text(f"{MANY} failed events wait for a replay.")
+    expect(tile(page, "pending events").locator("strong")).to_have_text("0")
     group: FailureGroup = FailureGroup.objects.get()
     assert (group.handler, group.occurrences) == (HANDLER, EVENTS)
     camera(page, "health")
