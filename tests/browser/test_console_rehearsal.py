@@ -116,6 +116,7 @@ def camera(request: pytest.FixtureRequest) -> Camera:
     def take(page: Page, name: str, tallest: int = 1200) -> None:
         if chosen:
             path = Path(chosen) / f"console-{name}.png"
+            page.evaluate("scrollTo(0, 0)")
             height = page.evaluate("document.documentElement.scrollHeight")
             page.set_viewport_size({**WINDOW, "height": min(height, tallest)})
             page.screenshot(path=path, animations="disabled")
