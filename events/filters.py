@@ -11,7 +11,7 @@ from rest_framework import exceptions
 from events.models import Event, EventStatus
 from events.payloads import payload_types
 from events.queries import type_was_published
-from salesflow.accounts.ids import CLOCKS_DIFFER, first_uuid7_of
+from events.windows import end_of_ids_before, first_id_since
 from salesflow.accounts.rest.filters import MomentFilter
 
 ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
@@ -49,13 +49,13 @@ class EventFilter(filters.FilterSet):  # type: ignore[misc]
         self, events: QuerySet[Event], name: str, value: datetime
     ) -> QuerySet[Event]:
         """Narrow to what was recorded at that time or later."""
-        return events.filter(created_at__gte=value, id__gte=first_uuid7_of(value, -CLOCKS_DIFFER))
+        return events.filter(created_at__gte=value, id__gte=first_id_since(value))
 
     def filter_created_before(
         self, events: QuerySet[Event], name: str, value: datetime
     ) -> QuerySet[Event]:
         """Narrow to what was recorded earlier."""
-        return events.filter(created_at__lt=value, id__lt=first_uuid7_of(value, CLOCKS_DIFFER))
+        return events.filter(created_at__lt=value, id__lt=end_of_ids_before(value))
 
 
 class PendingEventFilter(EventFilter):

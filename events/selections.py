@@ -4,6 +4,7 @@ all say it in these words."""
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time
+from functools import cached_property
 from typing import Any, Self
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,9 +16,10 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from events import registry
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, FailureGroup
 from events.types import EventType
-from salesflow.accounts.ids import CLOCKS_DIFFER, first_uuid7_of
+from events.windows import end_of_ids_before, first_id_since
 from salesflow.accounts.models import Tenant
 from salesflow.accounts.queries import visible_rows
 
@@ -31,7 +33,8 @@ class Selection:
 
     Attributes:
         ids: of events; all the rest has to be true of them, too.
-        handler: events that failed at it; with another status, events that it was to handle.
+        handler: events that failed at it; with another status, events that it was to handle, of
+            the types that it listens to.
         tenant: its id.
         subject: the id of what the events are about.
         group: the fingerprint of a failure group: events that have failed so and still do.
@@ -123,16 +126,25 @@ class Selection:
         """
         plain = {name: getattr(self, name) for name in PLAIN if getattr(self, name)}
         rows = rows.filter(**{PLAIN[name]: value for name, value in plain.items()})
-        # Ids rise with time: a bound on them lets indexes begin near the time that is asked for.
         if after := self.recorded_after:
-            low = first_uuid7_of(after, -CLOCKS_DIFFER)
-            rows = rows.filter(created_at__gte=after, id__gte=low)
+            rows = rows.filter(created_at__gte=after)
         if before := self.recorded_before:
-            high = first_uuid7_of(before, CLOCKS_DIFFER)
-            rows = rows.filter(created_at__lt=before, id__lt=high)
+            rows = rows.filter(created_at__lt=before)
+        # Ids rise with time: bounds on them let indexes begin near the time that is asked for.
+        rows = rows.filter(**{f"id__{bound}": id_ for bound, id_ in self.id_bounds.items()})
         if self.ids:
             rows = rows.filter(pk__in=self.ids)
         return self._by_deliveries(rows)
+
+    @cached_property
+    def id_bounds(self) -> dict[str, UUID]:
+        """Between which ids all events of the window are: `gte` and `lt`; a query for each."""
+        bounds = {}
+        if self.recorded_after:
+            bounds["gte"] = first_id_since(self.recorded_after)
+        if self.recorded_before:
+            bounds["lt"] = end_of_ids_before(self.recorded_before)
+        return bounds
 
     def _by_deliveries(self, rows: QuerySet[Event]) -> QuerySet[Event]:
         deliveries = Delivery.objects.all()
@@ -147,6 +159,8 @@ class Selection:
         if self.group or self.status in ("", EventStatus.FAILED):
             failed = deliveries.filter(status=DeliveryStatus.FAILED)
             return rows.filter(pk__in=failed.values("event_id"))
+        if handler := registry.get_handler(self.handler):
+            rows = rows.filter(type__in=sorted(handler.types))
         return rows.filter(Exists(deliveries.filter(event_id=OuterRef("pk"))))
 
 

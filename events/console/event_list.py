@@ -73,7 +73,7 @@ def _listed(request: HttpRequest, selection: Selection) -> HttpResponse:
         before_url=list_url(selection, before=page.before) if page.before else "",
         after_url=list_url(selection, after=page.after) if page.after else "",
         newer_url=_newer_url(listing, page) if not request.GET.keys() & set(KEYS) else "",
-        counted=listing.counted(),
+        counted=listing.counted(at_least=len(page.rows)),
         waits_longest_first=listing.order is LONGEST_WAITING_FIRST,
         replay_all_url=plan_url(selection),
         windows=list(_windows(selection)),

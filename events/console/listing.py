@@ -4,25 +4,27 @@ selection is.
 Most indexes begin with the tenant. Who sees many tenants gets the first rows of each, merged.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 from typing import Any
-from uuid import UUID
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, Func, OuterRef, Q, QuerySet, UUIDField
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, UUIDField
 from django.utils import timezone
 
+from events import registry
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, FailureGroup
 from events.selections import Selection
 from salesflow.accounts.admin_pagination import MOST_COUNTED
-from salesflow.accounts.ids import CLOCKS_DIFFER, first_uuid7_of
+from salesflow.accounts.ids import first_uuid7_of
 from salesflow.accounts.models import Tenant
 from salesflow.accounts.paging import BadKey, Order, Page
 from salesflow.accounts.queries import visible_rows
 
 SIZE = 50
+# Rows of an index that are looked through to count those that also are what else is asked for.
+MOST_LOOKED_THROUGH = 1000
 NEWEST_FIRST = Order(("id",), descending=True)
 # As workers take them, and as `events_waiting` holds them.
 LONGEST_WAITING_FIRST = Order(("due_at", "position"))
@@ -61,11 +63,52 @@ class Listing:
         except BadKey:
             return Page.taken(self._take, self._key_of, size=SIZE)
 
-    def counted(self, most: int = MOST_COUNTED) -> str:
-        """How many there are, in words: “10,000+” when there are more than were counted."""
-        found = self._ids(lambda rows: self._index_order.apply(rows)[: most + 1])
-        number = found[: most + 1].count()
+    def counted(self, most: int = MOST_COUNTED, *, at_least: int = 0) -> str:
+        """How many there are, in words: “10,000+” when there are more than were counted.
+
+        Where an index serves a part of the selection alone, no more than MOST_LOOKED_THROUGH of its
+        rows are: “12+” when there may be more.
+
+        Args:
+            at_least: how many are known already.
+        """
+        led, few = Listing(leading_part(self.selection), self.user), min(most, MOST_LOOKED_THROUGH)
+        if led.selection != self.selection and led._number(few + 1) > few:
+            rows = Event.unscoped.filter(pk__in=led._first(few))
+            found = self.selection.events(visible_rows(self.user, Event) & rows).count()
+            return f"{intcomma(max(found, at_least))}+"
+        most = few if self._is_by_type else most
+        number = self._number(most + 1)
         return f"{intcomma(most)}+" if number > most else intcomma(number)
+
+    def _number(self, most: int) -> int:
+        """How many there are, up to so many."""
+        if _is_window(self.selection):
+            return self._number_within(most)
+        if self.order is LONGEST_WAITING_FIRST:  # by an index without ids
+            return self._of_tenants(self.selection, self._beginning(most), "tenant_id")[
+                :most
+            ].count()
+        return self._first(most).count()
+
+    def _number_within(self, most: int) -> int:
+        """The same of a window of time alone, by events_by_tenant_time."""
+        chosen = self.selection
+        window = {
+            "created_at__gte": chosen.recorded_after,
+            "created_at__lt": chosen.recorded_before,
+        }
+        told = {name: moment for name, moment in window.items() if moment}
+        rows = Event.unscoped.filter(tenant_id=OuterRef("pk"), **told).order_by("-created_at")
+        tenants = self._chosen(visible_rows(self.user, Tenant), "pk")
+        return _of_each(tenants, rows[:most].values("tenant_id"))[:most].count()
+
+    def _first(self, most: int) -> QuerySet[Any]:
+        """The ids of so many events."""
+        return self._ids(self._beginning(most))[:most]
+
+    def _beginning(self, most: int) -> Cut:
+        return lambda rows: self._index_order.apply(rows)[:most]
 
     def mark(self, page: Page[Event]) -> str:
         """The key of a first page's newest event: what `newer` is counted from."""
@@ -118,11 +161,27 @@ class Listing:
         if self._is_named() or (self.user.is_superuser and not self._begins_with_tenant()):
             rows = self.selection.events(visible_rows(self.user, Event))
             return cut(rows).values("pk")
-        rows = self.selection.events(Event.unscoped.filter(tenant_id=OuterRef("pk")))
-        tenants = visible_rows(self.user, Tenant)
-        if self.selection.tenant:
-            tenants = tenants.filter(pk=self.selection.tenant)
-        return _of_each(tenants, cut(rows).values("pk"))
+        if self._is_by_type:
+            each = (replace(self.selection, type=name) for name in _types_of(self.selection))
+            return _united(self._of_tenants(selection, cut) for selection in each)
+        return self._of_tenants(self.selection, cut)
+
+    @property
+    def _is_by_type(self) -> bool:
+        """Whether the events are found by the types of a handler, and then by their deliveries."""
+        chosen = self.selection
+        is_other = self.is_by_deliveries or self._is_named() or self.order is LONGEST_WAITING_FIRST
+        return bool(chosen.handler and not is_other and _types_of(chosen))
+
+    def _of_tenants(self, selection: Selection, cut: Cut, column: str = "pk") -> QuerySet[Any]:
+        rows = selection.events(Event.unscoped.filter(tenant_id=OuterRef("pk")))
+        tenants = self._chosen(visible_rows(self.user, Tenant), "pk")
+        return _of_each(tenants, cut(rows).values(column))
+
+    def _chosen(self, rows: QuerySet[Any], tenant: str) -> QuerySet[Any]:
+        """The rows of the selection's tenant, if it names one."""
+        chosen = self.selection.tenant
+        return rows.filter(**{tenant: chosen}) if chosen else rows
 
     def _is_named(self) -> bool:
         """Whether the selection names few events by an index of their own."""
@@ -132,7 +191,7 @@ class Listing:
     def _begins_with_tenant(self) -> bool:
         """Whether the index that serves the selection does."""
         chosen = self.selection
-        by_column = chosen.tenant or chosen.type or chosen.source
+        by_column = chosen.tenant or chosen.type or chosen.source or chosen.handler
         return bool(by_column) or self.order is LONGEST_WAITING_FIRST
 
     def _by_group(self, cut: Cut) -> QuerySet[Any]:
@@ -141,31 +200,72 @@ class Listing:
         return _of_each(groups, cut(failed).values("event_id"))
 
     def _by_handler(self, cut: Cut) -> QuerySet[Any]:
-        return cut(self._failed(Q())).values("event_id")
+        if self.user.is_superuser and not self.selection.tenant:
+            return cut(self._failed(Q())).values("event_id")
+        # By the tenants' groups, but for what was never put into one.
+        groups = visible_rows(self.user, FailureGroup).filter(handler=self.selection.handler)
+        failed = self._failed(Q(group_id=OuterRef("pk")), is_of_tenant=True)
+        grouped = _of_each(self._chosen(groups, "tenant"), cut(failed).values("event_id"))
+        alone = cut(self._failed(Q(group_id=None)))
+        return _united([grouped, alone.values(found=F("event_id"))])
 
-    def _failed(self, condition: Q) -> QuerySet[Delivery]:
-        """The failed deliveries of the selection's events."""
+    def _failed(self, condition: Q, *, is_of_tenant: bool = False) -> QuerySet[Delivery]:
+        """The failed deliveries of the selection's events.
+
+        Args:
+            is_of_tenant: whether the condition sees to it that they are visible, and of the
+                selection's tenant.
+        """
         failed = Delivery.objects.filter(condition, status=DeliveryStatus.FAILED)
         if self.selection.handler:
             failed = failed.filter(handler=self.selection.handler)
-        failed = failed.filter(**_ids_within(self.selection))
+        bounds = self.selection.id_bounds.items()
+        failed = failed.filter(**{f"event_id__{bound}": id_ for bound, id_ in bounds})
         rest = replace(self.selection, group="", handler="")
+        if is_of_tenant:
+            rest = replace(rest, tenant="")
         # A group is of one tenant; handlers are of all.
-        may_see_all = self.user.is_superuser or self.selection.group
+        may_see_all = self.user.is_superuser or self.selection.group or is_of_tenant
         if rest == Selection() and may_see_all:
             return failed
         events = Event.unscoped if may_see_all else visible_rows(self.user, Event)
         return failed.filter(Exists(rest.events(events.filter(pk=OuterRef("event_id")))))
 
 
-def _ids_within(selection: Selection) -> dict[str, UUID]:
-    """The ids that events recorded within the selection's window may have, for an index."""
-    bounds = {}
-    if after := selection.recorded_after:
-        bounds["event_id__gte"] = first_uuid7_of(after, -CLOCKS_DIFFER)
-    if before := selection.recorded_before:
-        bounds["event_id__lt"] = first_uuid7_of(before, CLOCKS_DIFFER)
-    return bounds
+def leading_part(selection: Selection) -> Selection:
+    """The part of a selection that an index serves alone: what is left narrows what that finds."""
+    served = next(fields for fields, is_meant in _SERVED if is_meant(selection))
+    kept = {name: getattr(selection, name) for name in served}
+    return Selection(**kept)
+
+
+_WINDOW = ("recorded_after", "recorded_before")
+# What the indexes of events and deliveries serve, the narrowest first. Most events are processed.
+_SERVED: tuple[tuple[tuple[str, ...], Callable[[Selection], Any]], ...] = (
+    (tuple(field.name for field in fields(Selection)), lambda chosen: chosen.ids),
+    (("subject",), lambda chosen: chosen.subject),
+    (("request_id", *_WINDOW), lambda chosen: chosen.request_id),
+    (("group", *_WINDOW), lambda chosen: chosen.group),
+    (("status", "tenant"), lambda chosen: chosen.status == EventStatus.PENDING),
+    (("status", "handler", "tenant", *_WINDOW), lambda chosen: chosen.handler),
+    (("status", "type", "tenant", *_WINDOW), lambda chosen: chosen.type),
+    (("status", "source", "tenant", *_WINDOW), lambda chosen: chosen.source),
+    (("status", "tenant", *_WINDOW), lambda chosen: True),
+)
+
+
+def _is_window(selection: Selection) -> bool:
+    """Whether nothing but a time narrows it, and perhaps a tenant."""
+    narrowed = set(selection.as_json())
+    return bool(narrowed & set(_WINDOW)) and narrowed <= {"tenant", *_WINDOW}
+
+
+def _types_of(selection: Selection) -> list[str]:
+    """The types among which a handler's events are, where one that is declared is asked for."""
+    handler = registry.get_handler(selection.handler)
+    if handler is None:
+        return []
+    return sorted(handler.types & {selection.type} if selection.type else handler.types)
 
 
 class Unnest(Func):
@@ -180,3 +280,9 @@ def _of_each(drivers: QuerySet[Any], ids: QuerySet[Any]) -> QuerySet[Any]:
     """The ids that a subquery finds for each row of another table."""
     found: QuerySet[Any] = drivers.order_by().annotate(found=Unnest(ArraySubquery(ids)))
     return found.values("found")
+
+
+def _united(parts: Iterable[QuerySet[Any]]) -> QuerySet[Any]:
+    """The ids of all parts as one."""
+    first, *others = parts
+    return first.union(*others, all=True) if others else first

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Func, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -16,6 +16,29 @@ from salesflow.accounts.scoping import TenantManager
 
 if TYPE_CHECKING:
     from salesflow.accounts.models import Tenant
+
+
+class MomentOf(Func):
+    """When an id of version 7 was made, to the millisecond."""
+
+    template = (
+        "to_timestamp(('x' || left(replace(%(expressions)s::text, '-', ''), 12))"
+        "::bit(48)::bigint / 1000.0::float8)"
+    )
+    output_field = models.DateTimeField()
+
+
+class IsFarFrom(Func):
+    """Whether two moments are more than a minute apart."""
+
+    template = "(%(expressions)s) NOT BETWEEN interval '-1 minute' AND interval '1 minute'"
+    arg_joiner = " - "
+    output_field = models.BooleanField()
+
+
+# Events that were recorded long before or after their id was made, in transactions that took long
+# or by a clock that is wrong: `events.windows` asks for them.
+STRAYS = Q(IsFarFrom(F("created_at"), MomentOf(F("id"))))
 
 
 class EventStatus(models.TextChoices):
@@ -131,6 +154,28 @@ class Event(models.Model):
                 condition=Q(status="failed"),
                 name="events_failed_by_tenant",
             ),
+            # The console's filters: WHERE tenant_id = … AND status = 'failed' AND type = …
+            # ORDER BY id DESC
+            models.Index(
+                "tenant",
+                "type",
+                models.F("id").desc(),
+                condition=Q(status="failed"),
+                name="events_failed_by_type",
+            ),
+            # … and WHERE tenant_id = … AND status = 'failed' AND source = … ORDER BY id DESC
+            models.Index(
+                "tenant",
+                "source",
+                models.F("id").desc(),
+                condition=Q(status="failed"),
+                name="events_failed_by_source",
+            ),
+            # Windows of time, see events/windows.py: WHERE id >= … AND id < … AND created_at < …
+            # AND (it is a stray) ORDER BY id DESC LIMIT 1
+            models.Index(
+                fields=["id"], include=["created_at"], condition=STRAYS, name="events_strays"
+            ),
             # A timeline: WHERE subject_id = … ORDER BY occurred_at DESC, position DESC
             models.Index(
                 "subject_id",
@@ -138,9 +183,12 @@ class Event(models.Model):
                 models.F("position").desc(),
                 name="events_by_subject",
             ),
-            # What one request caused: WHERE request_id = …
+            # What one request caused: WHERE request_id = … ORDER BY id DESC
             models.Index(
-                fields=["request_id"], condition=~Q(request_id=""), name="events_by_request"
+                "request_id",
+                models.F("id").desc(),
+                condition=~Q(request_id=""),
+                name="events_of_request",
             ),
             # What an event's handlers published: WHERE cause_id = …
             models.Index(

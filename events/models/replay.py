@@ -186,6 +186,8 @@ class ReplayItem(models.Model):
         indexes = [
             # Progress and the next items: WHERE replay_id = … AND status = … ORDER BY id
             models.Index(fields=["replay", "status", "id"], name="replay_items_by_status"),
+            # What came of them, page by page: WHERE replay_id = … AND id > … ORDER BY id
+            models.Index(fields=["replay", "id"], name="replay_items_in_order"),
             # What a settled event answers: WHERE event_id = ANY(…) AND status = 'released'
             models.Index(
                 fields=["event_id"], condition=Q(status="released"), name="replay_items_released"

@@ -16,6 +16,7 @@ from events.context import event_context
 from events.models import Delivery, DeliveryStatus, Event, EventStatus
 from events.publishing import Draft, publish_many
 from events.selections import Selection
+from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant, User
@@ -123,7 +124,7 @@ def test_failed_events_of_a_handler_and_of_a_group(tenants: list[Tenant]) -> Non
     print_ = make_group(tenants[0], handler="greet").fingerprint
     groups = {tenants[0].pk: make_group(tenants[0], handler="other"), tenants[1].pk: None}
     groups[tenants[1].pk] = make_group(tenants[1], handler="greet", fingerprint=print_)
-    first = make_group(tenants[0], handler="third")
+    first = make_group(tenants[0], handler="greet", message="another")
     events = alternating(tenants, SIZE)
     mine = [event for event in events if event.tenant_id == tenants[0].pk]
     others = [event for event in events if event.tenant_id == tenants[1].pk]
@@ -144,8 +145,42 @@ def test_failed_events_of_a_handler_and_of_a_group(tenants: list[Tenant]) -> Non
     )
 
 
+def test_failed_events_of_a_handler_that_were_never_grouped(tenants: list[Tenant]) -> None:
+    group = make_group(tenants[0], handler="greet")
+    events = alternating(tenants, 4)
+    mine = [event for event in events if event.tenant_id == tenants[0].pk]
+    others = [event for event in events if event.tenant_id != tenants[0].pk]
+    fail(mine[:2], "greet", group.pk)
+    fail([*mine[2:], *others], "greet")
+    here = str(tenants[0].pk)
+    assert everything(make_staff(tenants[0]), Selection(handler="greet")) == newest_first(mine)
+    assert everything(make_superuser(), Selection(handler="greet", tenant=here)) == newest_first(
+        mine
+    )
+    assert Listing(Selection(handler="greet"), make_staff(tenants[1])).counted() == "4"
+
+
+def test_what_a_handler_has_handled(tenants: list[Tenant]) -> None:
+    events = alternating(tenants, SIZE)
+    Event.unscoped.update(status=EventStatus.PROCESSED)
+    Delivery.objects.bulk_create(
+        Delivery(event=event, handler="greet", status=DeliveryStatus.SUCCEEDED)
+        for event in events[4:]
+    )
+    chosen = Selection(handler="greet", status=EventStatus.PROCESSED)
+    of_first = [event for event in events[4:] if event.tenant_id == tenants[0].pk]
+    for types in (["thing.happened"], ["other.happened", "thing.happened"]):
+        with handler_of(*types, function=print, name="greet"):
+            assert everything(make_superuser(), chosen) == newest_first(events[4:])
+            assert everything(make_staff(tenants[0]), chosen) == newest_first(of_first)
+            assert Listing(chosen, make_superuser()).counted() == str(len(events) - 4)
+            other = replace(chosen, type="other.happened")
+            assert everything(make_superuser(), other) == []
+    assert everything(make_superuser(), chosen) == newest_first(events[4:])
+
+
 def test_window_narrows_every_kind_of_selection(tenants: list[Tenant]) -> None:
-    group = make_group(tenants[0])
+    group = make_group(tenants[0], handler="greet")
     with tenant_context(tenants[0]):
         old, new = make_events(1), make_events(1)
     fail([*old, *new], group=group.pk)
@@ -208,6 +243,18 @@ def test_count_stops_at_its_cap(tenants: list[Tenant], chosen: dict[str, Any]) -
     for user in (make_superuser(), make_staff(*tenants)):
         lists = Listing(Selection(**chosen), user)
         assert (lists.counted(), lists.counted(10), lists.counted(12)) == ("12", "10+", "12")
+
+
+def test_count_looks_through_no_more_rows_than_it_may(tenants: list[Tenant]) -> None:
+    with event_context(source="import"):
+        alternating(tenants[:1], 3)
+    with event_context(source="web"):
+        alternating(tenants[:1], 4)
+    for user in (make_superuser(), make_staff(tenants[0])):
+        lists = Listing(Selection(type="thing.happened", source="import"), user)
+        assert (lists.counted(), lists.counted(7)) == ("3", "3")
+        assert lists.counted(6) == "2+"  # the last six that happened
+        assert lists.counted(4, at_least=3) == "3+"
 
 
 def test_page_and_count_are_a_query_each(tenants: list[Tenant]) -> None:
