@@ -202,6 +202,13 @@ class AlertRuleAdmin(InTime, TenantScopedAdmin):
             text = _("No mail server is set (SALESFLOW_EMAIL_URL): its mails will fail.")
             messages.warning(request, text)
 
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[str], list[Any]]:
+        """The rules alone: of the alerts that go with them there may be thousands to name."""
+        rules = list(objs)
+        return [str(rule) for rule in rules], {self.opts.verbose_name_plural: len(rules)}, set(), []
+
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete a rule; what it told stays in the log."""
         _record("deleted", obj, request)
