@@ -3,12 +3,12 @@
 import json
 import sys
 
-from benchmarks.console.visiting import names, queries, times
+from benchmarks.console.visiting import examine, names, times
 
 
 def main() -> None:
     """Answer until nobody asks any more."""
-    verbs = {verb.__name__: verb for verb in (names, queries, times)}
+    verbs = {verb.__name__: verb for verb in (examine, names, times)}
     for line in sys.stdin:
         asked = json.loads(line)
         answer = verbs[asked.pop("verb")](**asked)

@@ -102,7 +102,11 @@ def _lists(sights: Sights) -> Iterator[Page]:
     yield Page("events", url)
     for name, query in (*_alone(sights), *_together(sights)):
         yield Page(f"events: {name}", f"{url}?{urlencode(query)}")
+    newer = reverse("admin:events_event_newer")
     for name, query in _paged(sights):
+        if "status pending" not in name:
+            asked = urlencode(query | {"since": sights.mark_of(query)})
+            yield Page(f"events: {name}, newer", f"{newer}?{asked}", headers=HTMX)
         if key := sights.second_page_of(query):
             yield Page(f"events: {name}, page 2", f"{url}?{urlencode(query | {'after': key})}")
 

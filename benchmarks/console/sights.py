@@ -96,6 +96,11 @@ class Sights:
         """The key of the second page of a list; empty where there is none."""
         return Listing(Selection.from_query(query), self.user).page().after or ""
 
+    def mark_of(self, query: dict[str, str]) -> str:
+        """What a list that has been open for a while knows of its newest event."""
+        listing = Listing(Selection.from_query(query), self.user)
+        return listing.mark(listing.page(after=listing.page().after or ""))
+
     # --- Failures -------------------------------------------------------------------------------
 
     @cached_property

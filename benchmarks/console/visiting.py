@@ -1,9 +1,11 @@
 """Opening pages with Django's test client: through all middleware, with nothing replaced, without
 a network between."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from django.db import connection
@@ -42,8 +44,14 @@ def pages_to(who: str) -> dict[str, Page]:
     return {page.name: page for page in pages_of(Sights(who))}
 
 
-def visit(who: str, page: Page) -> None:
-    """Open the page, all of it.
+def forget() -> None:
+    """Look at what is there now: another log, with other people."""
+    for remembered in (_client, _program, pages_to):
+        remembered.cache_clear()
+
+
+def visit(who: str, page: Page) -> int:
+    """Open the page, all of it; returns its bytes, of what is sent in pieces 0.
 
     Raises:
         WrongPage: another status was answered.
@@ -62,6 +70,8 @@ def visit(who: str, page: Page) -> None:
         for _piece in range(BEGINNING):
             next(pieces, b"")
         response.close()
+        return 0
+    return len(response.content)
 
 
 # --- What is asked for --------------------------------------------------------------------------
@@ -81,19 +91,38 @@ def names() -> dict[str, dict[str, bool]]:
     }
 
 
-def times(who: str, page: str, requests: int) -> list[float]:
-    """Milliseconds of so many requests, one after the other."""
+def times(who: str, page: str, requests: int) -> list[tuple[float, float]]:
+    """Of so many requests, one after the other: milliseconds until the answer, and of work.
+
+    Work is the processor's time of this process and of its database connection: what a request
+    takes where nothing else wants the processor and all that it reads is in memory.
+    """
     return [_time(who, pages_to(who)[page]) for _number in range(requests)]
 
 
-def _time(who: str, page: Page) -> float:
-    started = time.perf_counter()
+def _time(who: str, page: Page) -> tuple[float, float]:
+    connection.ensure_connection()
+    server = connection.connection.info.backend_pid
+    worked, started = _worked(server), time.perf_counter()
     visit(who, page)
-    return (time.perf_counter() - started) * 1000
+    return (time.perf_counter() - started) * 1000, (_worked(server) - worked) * 1000
 
 
-def queries(who: str, page: str) -> list[dict[str, str]]:
-    """The statements that a request runs, with the seconds that each took."""
+def _worked(server: int) -> float:
+    """Seconds of the processor so far, of this process and of that one."""
+    return time.process_time() + _seconds_of(server)
+
+
+def _seconds_of(pid: int) -> float:
+    """Seconds for which a process of this machine has run; Linux tells, others do not."""
+    with contextlib.suppress(OSError):
+        nanoseconds, *_waits = Path(f"/proc/{pid}/schedstat").read_text().split()
+        return int(nanoseconds) / 1e9
+    return 0.0
+
+
+def examine(who: str, page: str) -> dict[str, Any]:
+    """What a request is made of: its statements, and the size of its answer in bytes."""
     with CaptureQueriesContext(connection) as captured:
-        visit(who, pages_to(who)[page])
-    return list(captured.captured_queries)
+        size = visit(who, pages_to(who)[page])
+    return {"queries": list(captured.captured_queries), "size": size}
