@@ -151,9 +151,18 @@ def speed_of(replay: Replay, since: str = "", now: datetime | None = None) -> Sp
     return Speed(
         done,
         per_second,
-        left / per_second if per_second else None,
+        _seconds_left(left, counts[ItemStatus.WAITING], per_second, replay.pace),
         since if keeps else f"{done}:{now.timestamp():.1f}",
     )
+
+
+def _seconds_left(
+    left: int, waiting: int, per_second: float | None, pace: int | None
+) -> float | None:
+    """If it goes on so; what a pace holds back takes the time that the pace gives it."""
+    if not per_second:
+        return None
+    return max(left / per_second, waiting / pace if pace else 0.0)
 
 
 # Seconds over which the speed of late is taken.

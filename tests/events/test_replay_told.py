@@ -1,14 +1,16 @@
 """What a replay's page and the API tell of it: what its reader may see, what is so now, no less."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from events.models import AuditLine, Delivery, Event, FailureGroup, Replay, ReplayItem
 from events.replays import plan_for_page, resume, start
-from events.replays.progress import MOST_READ, failed_again, new_failures, waits_of
+from events.replays.progress import MOST_READ, failed_again, new_failures, speed_of, waits_of
 from events.replays.releasing import NOTHING_TO_RUN, ONLY_EXTERNAL
 from events.replays.serializers import ReplayProgressSerializer
 from events.selections import Selection
@@ -77,6 +79,20 @@ def test_replay_that_goes_on_says_no_more_that_it_stopped(tenant: Tenant) -> Non
     assert "not touched" not in progress_for(root, replay)
     assert ReplayProgressSerializer(replay).data["stopped_because"] == ""
     assert "not touched" in AuditLine.objects.get(action="replay.stopped").reason
+
+
+# --- How long it takes --------------------------------------------------------------------------
+
+
+def test_time_left_is_not_shorter_than_the_pace_allows() -> None:
+    """A burst is over sooner than what waits behind it."""
+    now = timezone.now()
+    replay = Replay(
+        selected=1000, released=500, succeeded=500, pace=100, started_at=now - timedelta(seconds=2)
+    )
+    assert speed_of(replay, now=now).seconds_left == 5.0
+    replay.pace = None
+    assert speed_of(replay, now=now).seconds_left == 2.0
 
 
 # --- What runs ----------------------------------------------------------------------------------
