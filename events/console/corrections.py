@@ -1,5 +1,6 @@
 """Correcting in the console: one event in a form, many by a patch that is previewed."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -126,9 +127,12 @@ def patch_view(request: HttpRequest) -> HttpResponse:
     events = _failed_events(request, selection)
     form, preview = PatchForm(request.POST or None), None
     patch = form.patch() if request.method == "POST" else None
-    if patch and "plan" in request.POST:
+    previewed = json.dumps(patch.as_json()) if patch else ""
+    if patch and request.POST.get("plan") == previewed:
         return _plan(request, selection, patch)
     if patch:
+        if "plan" in request.POST:
+            messages.warning(request, _("The patch was not previewed as it is now: look again."))
         preview = preview_of(patch, events.order_by("-id"), shown=SAMPLES, tried=TRIED)
     return console_page(
         request,
@@ -139,6 +143,7 @@ def patch_view(request: HttpRequest) -> HttpResponse:
         most_counted=MOST_COUNTED,
         form=form,
         preview=preview,
+        previewed=previewed,
         tried=TRIED,
     )
 

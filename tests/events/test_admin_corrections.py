@@ -360,6 +360,26 @@ def rows(*changes: tuple[str, str, str]) -> dict[str, str]:
     }
 
 
+def plan(client: Client, *changes: tuple[str, str, str]) -> Any:
+    """Preview a patch of what failed at “picky”, and plan it."""
+    url = f"{MANY}?handler=picky"
+    previewed = client.post(url, rows(*changes)).context["previewed"]
+    return client.post(url, {**rows(*changes), "plan": previewed})
+
+
+def test_patch_that_was_not_previewed_is_previewed_and_not_planned(
+    tenant: Tenant, root: Client
+) -> None:
+    make_failed_event()
+    url = f"{MANY}?handler=picky"
+    seen = root.post(url, rows(("set", "/number", "3")))
+    for value, sent in (("4", seen.context["previewed"]), ("3", "1")):
+        response = root.post(url, {**rows(("set", "/number", value)), "plan": sent})
+        assert "look again" in said_on(response)
+        assert response.context["preview"].corrected == 1
+    assert not Replay.objects.exists()
+
+
 def test_patch_is_previewed_and_nothing_is_written(tenant: Tenant, root: Client) -> None:
     events = [make_failed_event(number) for number in range(7)]
     url = f"{MANY}?handler=picky"
@@ -408,8 +428,7 @@ def test_planned_patch_corrects_each_event_once(
     numbers: list[int] = []
     with handler_of(TYPE, function=lambda e: numbers.append(e.payload["number"]), name="picky"):
         events = [make_failed_event(number) for number in range(5)]
-        url = f"{MANY}?handler=picky"
-        response: Any = root.post(url, {**rows(("set", "/number", "99")), "plan": "1"})
+        response = plan(root, ("set", "/number", "99"))
         fill_plans()
         replay = Replay.objects.get()
         late = make_failed_event(50)
@@ -477,7 +496,7 @@ def test_both_pages_can_show_what_was_changed(tenant: Tenant) -> None:
 
 def test_what_a_stopped_correction_has_left_is_edited_again(tenant: Tenant, root: Client) -> None:
     make_failed_event()
-    root.post(f"{MANY}?handler=picky", {**rows(("set", "/number", "3")), "plan": "1"})
+    plan(root, ("set", "/number", "3"))
     Replay.objects.update(status=Replay.Status.STOPPED, started_at=Now())
     page = root.get(reverse("admin:events_replay_change", args=[Replay.objects.get().pk]))
     assert page.context["plan_url"] == f"{MANY}?handler=picky"
