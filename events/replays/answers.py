@@ -27,7 +27,7 @@ ANSWER = f"""
         SELECT id, item.replay_id, correction_id, item.event_id, correction_id
         FROM replay_items AS item JOIN ended
           ON correction_id = ended.event_id AND item.replay_id = ended.replay_id
-        WHERE status = 'released'
+        WHERE status = 'released' AND correction_id IS NOT NULL
     ), judged AS (
         SELECT item.id, count(deliveries.id) > 0 AS failed,
                coalesce(bool_or({CAME_BACK}), false) AS came_back
