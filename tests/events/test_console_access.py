@@ -1,78 +1,94 @@
-"""Nobody gets more of the console than allowed: every address, opened and posted to by force."""
+"""Nobody gets more of the console than allowed: every address, opened and posted to by force.
+
+What is tried is a form that works, filled in as a page would: see `tests.access`.
+"""
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID, uuid4
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib import admin
-from django.db import transaction
-from django.forms import model_to_dict
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.test import Client
 from django.urls import URLPattern, reverse
-from django.utils import timezone
 
-from events.console.permissions import NAMES
-from events.models import (
-    AlertRule,
-    AuditLine,
-    Delivery,
-    Event,
-    EventStatus,
-    FailureGroup,
-    HandlerPause,
-    Replay,
-    ReplayItem,
+from salesflow.accounts.models import User
+from tests.access import (
+    EVERYTHING,
+    MASKED,
+    NOBODY,
+    SECRET,
+    SUPERUSER,
+    Acme,
+    Attempt,
+    all_but,
+    handlers,
+    kept,
+    make_person,
+    text_of,
+    undone,
 )
-from events.testing import handler_of
-from salesflow.accounts.context import tenant_context
-from salesflow.accounts.models import Tenant, User
-from tests.events.alert_factories import make_group, make_rule
-from tests.events.factories import make_event
-from tests.factories import make_tenant, make_user
-from tests.staff import client_of, make_staff
-
-TYPE = "thing.happened"
-SECRET = "what-acme-keeps-to-itself"
-EVERYTHING = [name.partition(".")[2] for name in NAMES] + [
-    "view_replay",
-    "view_failuregroup",
-    "view_alertrule",
-    "add_alertrule",
-    "change_alertrule",
-    "delete_alertrule",
-]
-# What members of staff may open who may see events and do nothing else. Whoever adds an address to
-# the console that they may open adds its name here; all others are refused to them.
-OPEN_TO_VIEWERS = {
-    "events_auditline_changelist",
-    "events_auditline_change",
-    "events_auditline_history",
-    "events_catalogue",
-    "events_catalogue_type",
-    "events_event_change",
-    "events_event_changelist",
-    "events_event_history",
-    "events_event_newer",
-    "events_event_payload",
-    "events_failure",
-    "events_failures",
-    "events_handler",
-    "events_handlers",
-    "events_health",
-    "events_replay_change",
-    "events_replay_changelist",
-    "events_replay_csv",
-    "events_replay_history",
-    "events_replay_progress",
-}
-# Addresses of single rows: another tenant's are not there.
-OF_A_ROW = {"object_id", "event_id", "replay_id", "rule_id", "fingerprint"}
+from tests.events.attempts import ATTEMPTS, CHANGES, TELLS, VIEW
+from tests.factories import make_api_key, make_tenant
+from tests.staff import client_of, make_superuser
 
 pytestmark = pytest.mark.django_db
 
+every_attempt = pytest.mark.parametrize("attempt", ATTEMPTS, ids=str)
 
-# --- Addresses ----------------------------------------------------------------------------------
+
+# --- Trying -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def acme() -> Iterator[Acme]:
+    """Acme, with its handlers."""
+    with handlers():
+        yield Acme(make_tenant("acme", name="Acme"))
+
+
+class Tried:
+    """An attempt at an address of acme's, to be made by one after the other."""
+
+    def __init__(self, attempt: Attempt, acme: Acme) -> None:
+        self.attempt = attempt
+        row = attempt.row(acme) if attempt.row else None
+        path = reverse(f"admin:{attempt.name}", args=[] if row is None else [row])
+        self.url = path + attempt.query(acme)
+        self.form = None if attempt.form is None else attempt.form(acme)
+        self.is_about_a_row = row is not None and not isinstance(row, str)
+        self.before = kept()
+
+    def by(self, client: Client) -> Any:
+        """The answer to who makes it."""
+        if self.form is None:
+            return client.get(self.url)
+        return client.post(self.url, self.form)
+
+    def is_refused_to(self, client: Client, *, with_login: bool = False) -> None:
+        """See that nothing comes of it, and that the answer says so.
+
+        Args:
+            with_login: somebody else is asked to log in.
+        """
+        with undone():
+            response = self.by(client)
+            if with_login:
+                assert response.status_code == 302
+                assert response["Location"].startswith(reverse("admin:login"))
+            else:
+                assert response.status_code == 403, (response.status_code, response)
+            assert SECRET not in text_of(response)
+            assert kept() == self.before
+
+
+# --- People -------------------------------------------------------------------------------------
+
+
+def test_every_address_is_tried() -> None:
+    """Whoever adds one says here what it does, and who may."""
+    assert {attempt.name for attempt in ATTEMPTS} == {each.name for each in console_patterns()}
 
 
 def console_patterns(patterns: Any = None) -> Iterator[URLPattern]:
@@ -84,178 +100,142 @@ def console_patterns(patterns: Any = None) -> Iterator[URLPattern]:
             yield pattern
 
 
-@pytest.fixture
-def rows(tenant: Tenant) -> dict[str, Any]:
-    """One row of everything, all of it acme's, under the names that addresses have for them."""
-    group = make_group(tenant, message=SECRET, traceback=SECRET, handler="greet")
-    event = make_event()
-    Event.unscoped.filter(pk=event.pk).update(
-        status=EventStatus.FAILED, error_message=SECRET, processed_at=timezone.now(), source=SECRET
-    )
-    Delivery.objects.create(
-        event=event, handler="greet", status="failed", error=SECRET, group_id=group.pk
-    )
-    replay = Replay.objects.create(
-        tenant=tenant, reason=SECRET, status=Replay.Status.PAUSED, selected=1
-    )
-    item = ReplayItem.objects.create(replay=replay, event_id=event.pk)
-    rule = make_rule(tenant=tenant, name=SECRET)
-    line = AuditLine.objects.create(
-        tenant=tenant, action="event.looked_at", target_type="event", reason=SECRET
-    )
-    return {
-        "event_id": event.pk,
-        "events_event": event.pk,
-        "replay_id": replay.pk,
-        "events_replay": replay.pk,
-        "item_id": item.pk,
-        "rule_id": rule.pk,
-        "events_alertrule": rule.pk,
-        "events_auditline": line.pk,
-        "fingerprint": group.fingerprint,
-        "events_handler": "greet",
-        "events_catalogue_type": TYPE,
-    }
+@every_attempt
+def test_attempt_works_for_who_may(acme: Acme, attempt: Attempt) -> None:
+    """Else its refusal would prove nothing."""
+    tried = Tried(attempt, acme)
+    with undone():
+        response = tried.by(client_of(permitted(acme, attempt)))
+        if attempt.needs is NOBODY:
+            assert response.status_code == 403
+            return
+        assert response.status_code in (200, 302), text_of(response)
+        assert MASKED not in text_of(response)
+        assert (SECRET in text_of(response)) == (attempt.effect is TELLS)
+        assert (kept() != tried.before) == (attempt.effect is CHANGES)
 
 
-def address_of(pattern: URLPattern, rows: dict[str, Any]) -> str:
-    """The address of a page, about acme's row where it is about one."""
-    named = {"object_id": str(pattern.name).rpartition("_")[0], "name": str(pattern.name)}
-    given = {name: rows[named.get(name, name)] for name in names_in(pattern)}
-    return reverse(f"admin:{pattern.name}", kwargs=given)
+def permitted(acme: Acme, attempt: Attempt) -> User:
+    """Somebody who may do what is tried, and as little else as can be."""
+    if attempt.needs in (SUPERUSER, NOBODY):
+        return make_superuser()
+    return make_person(acme.tenant, may=attempt.needs, is_staff=True)
 
 
-def names_in(pattern: URLPattern) -> set[str]:
-    return set(pattern.pattern.converters)
+@every_attempt
+def test_who_is_no_staff_is_asked_to_log_in(acme: Acme, attempt: Attempt) -> None:
+    tried = Tried(attempt, acme)
+    key = {"Authorization": f"Api-Key {make_api_key(acme.tenant)}"}
+    for client in (
+        Client(),
+        Client(headers=key),
+        client_of(make_person(acme.tenant)),
+        client_of(make_person(acme.tenant, may=EVERYTHING, role="admin")),
+    ):
+        tried.is_refused_to(client, with_login=True)
 
 
-def forged(rows: dict[str, Any]) -> dict[str, Any]:
-    """What any form of the console might send, all at once."""
-    words = dict.fromkeys(["confirm", "post", "start", "plan", "pause", "resume", "cancel"], "yes")
-    return {
-        **words,
-        "verb": "resolve",
-        "act": "cancel",
-        "pace": "1",
-        "action": "replay_selected",
-        "_selected_action": str(rows["event_id"]),
-        "ids": str(rows["event_id"]),
-        "reason": "forged",
-        "as_of": timezone.now().isoformat(),
-        "include_external": "on",
-        "payload": "{}",
-        "status": "processed",
-        "name": "forged",
-        "note": "forged",
-        "thing_id": str(uuid4()),
-        "number": "7",
-    }
+@every_attempt
+def test_each_permission_is_wanted(acme: Acme, attempt: Attempt) -> None:
+    tried, unreachable = Tried(attempt, acme), attempt.needs in (SUPERUSER, NOBODY)
+    sets = [EVERYTHING] if unreachable else [all_but(permission) for permission in attempt.needs]
+    for may in sets:
+        tried.is_refused_to(client_of(make_person(acme.tenant, may=may, is_staff=True)))
 
 
-def kept(tenant: Tenant, rows: dict[str, Any]) -> dict[str, Any]:
-    """Everything of the tenant that somebody might have changed."""
-    events = Event.unscoped.filter(tenant=tenant)
-    return {
-        "events": list(events.order_by("pk").values()),
-        "deliveries": list(Delivery.objects.filter(event__tenant=tenant).order_by("pk").values()),
-        "groups": list(FailureGroup.unscoped.filter(tenant=tenant).order_by("pk").values()),
-        "replays": list(Replay.objects.filter(tenant=tenant).order_by("pk").values()),
-        "items": list(ReplayItem.objects.filter(event_id__in=events).order_by("pk").values()),
-        "rules": [model_to_dict(rule) for rule in AlertRule.objects.filter(tenant=tenant)],
-        "lines": AuditLine.objects.filter(tenant=tenant).count(),
-        "pauses": HandlerPause.objects.count(),
-    }
+@every_attempt
+def test_viewer_opens_what_can_be_seen_and_no_more(acme: Acme, attempt: Attempt) -> None:
+    tried, looks = Tried(attempt, acme), {"view_event", "view_alertrule"}
+    viewer = client_of(make_person(acme.tenant, may=looks, is_staff=True))
+    if set(attempt.needs) <= looks:
+        assert tried.by(viewer).status_code == 200
+        viewer.post(tried.url, EVERYTHING_AT_ONCE)
+        assert kept() == tried.before
+    else:
+        tried.is_refused_to(viewer)
 
 
-def greet(event: Event) -> None: ...
+# For addresses that take no form at all.
+EVERYTHING_AT_ONCE = {
+    **dict.fromkeys(["confirm", "post", "start", "plan", "pause", "resume", "cancel"], "yes"),
+    **dict.fromkeys(["reason", "name", "note"], "forged"),
+    "verb": "resolve",
+    "act": "cancel",
+    "action": "pause",
+    "status": "processed",
+}
 
 
-def sent(client: Client, method: str, url: str, data: dict[str, Any]) -> Any:
-    """A request; what its view leaves undone in the database is undone, too."""
-    with transaction.atomic(), handler_of(TYPE, function=greet):
-        return client.post(url, data) if method == "POST" else client.get(url)
+@every_attempt
+def test_staff_of_another_tenant_finds_nothing(acme: Acme, attempt: Attempt) -> None:
+    tried, elsewhere = Tried(attempt, acme), make_tenant()
+    before = kept(but_of=elsewhere)
+    stranger = client_of(make_person(elsewhere, may=EVERYTHING, is_staff=True))
+    with undone():
+        response = tried.by(stranger)
+        assert SECRET not in text_of(response)
+        assert kept(but_of=elsewhere) == before
+    if attempt.needs in (SUPERUSER, NOBODY):
+        assert response.status_code == 403
+    elif tried.is_about_a_row:
+        # Django's own pages go back to where one came from, and say that there is no such row.
+        back = urlsplit(response.get("Location", "")).path
+        assert response.status_code == 404 or back == reverse("admin:index")
+    else:
+        assert response.status_code in (200, 302)
 
 
-# --- People -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("attempt", [each for each in ATTEMPTS if each.form], ids=str)
+def test_form_of_another_site_does_nothing(acme: Acme, attempt: Attempt) -> None:
+    """Neither posted without the token of our pages, nor as an address that somebody opens."""
+    tried, user = Tried(attempt, acme), permitted(acme, attempt)
+    forger = Client(enforce_csrf_checks=True)
+    forger.force_login(user)
+    tried.is_refused_to(forger)
+    with undone():
+        client_of(user).get(tried.url, tried.form)
+        assert kept() == tried.before
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_rep_enters_nothing(tenant: Tenant, rows: dict[str, Any], method: str) -> None:
-    before, client = kept(tenant, rows), client_of(make_user(tenant))
-    for pattern in console_patterns():
-        url = address_of(pattern, rows)
-        response = sent(client, method, url, forged(rows))
-        assert response.status_code == 302, url
-        assert response["Location"].startswith(reverse("admin:login")), url
-    assert kept(tenant, rows) == before
+def test_ticked_rules_are_deleted_by_who_may(acme: Acme) -> None:
+    """To others the list does not offer it, and shows itself again."""
+    url, before = reverse("admin:events_alertrule_changelist"), kept()
+    form = {"action": "delete_selected", ACTION_CHECKBOX_NAME: str(acme.rule.pk), "post": "yes"}
+    with undone():
+        may = ["view_alertrule", "delete_alertrule"]
+        client_of(make_person(acme.tenant, may=may, is_staff=True)).post(url, form)
+        assert kept() != before
+    without = make_person(acme.tenant, may=all_but("delete_alertrule"), is_staff=True)
+    stranger = make_person(make_tenant(), may=EVERYTHING, is_staff=True)
+    for user in (without, stranger):
+        client_of(user).post(url, form)
+        assert kept() == before
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_staff_of_another_tenant_finds_nothing(
-    tenant: Tenant, rows: dict[str, Any], method: str
-) -> None:
-    before, client = kept(tenant, rows), client_of(stranger())
-    for pattern in console_patterns():
-        url = address_of(pattern, rows)
-        response = sent(client, method, url, forged(rows))
-        assert SECRET not in response.content.decode(), url
-        if names_in(pattern) & OF_A_ROW:
-            assert response.status_code in (302, 403, 404, 405), (url, response.status_code)
-        assert kept(tenant, rows) == before, url
+# --- What pages say -----------------------------------------------------------------------------
 
 
-def stranger() -> User:
-    """Somebody who may do everything, elsewhere."""
-    tenant = make_tenant()
-    with tenant_context(tenant):
-        make_event()
-    return make_staff(tenant, may=EVERYTHING)
+def test_first_page_tells_the_log_to_who_may_see_events(acme: Acme) -> None:
+    url = reverse("admin:index")
+    for may, told in ((set(VIEW), True), (all_but(*VIEW), False)):
+        client = client_of(make_person(acme.tenant, may=may, is_staff=True))
+        assert (SECRET in text_of(client.get(url))) == told
+    stranger = make_person(make_tenant(), may=EVERYTHING, is_staff=True)
+    assert SECRET not in text_of(client_of(stranger).get(url))
 
 
-def test_viewer_opens_what_can_be_seen_and_no_more(tenant: Tenant, rows: dict[str, Any]) -> None:
-    before, client = kept(tenant, rows), client_of(make_staff(tenant, may=["view_event"]))
-    opened = set()
-    for pattern in console_patterns():
-        url = address_of(pattern, rows)
-        response = sent(client, "GET", url, {})
-        assert response.status_code in (200, 403, 405), (url, response.status_code)
-        opened |= {str(pattern.name)} if response.status_code == 200 else set()
-    assert opened == OPEN_TO_VIEWERS
-    assert kept(tenant, rows) == before
-
-
-def test_viewer_changes_nothing(tenant: Tenant, rows: dict[str, Any]) -> None:
-    before, client = kept(tenant, rows), client_of(make_staff(tenant, may=["view_event"]))
-    for pattern in console_patterns():
-        url = address_of(pattern, rows)
-        sent(client, "POST", url, forged(rows))
-        assert kept(tenant, rows) == before, url
-
-
-def test_staff_without_any_permission_sees_nothing(tenant: Tenant, rows: dict[str, Any]) -> None:
-    client = client_of(make_staff(tenant))
-    for pattern in console_patterns():
-        url = address_of(pattern, rows)
-        assert sent(client, "GET", url, {}).status_code in (403, 405), url
-
-
-def test_buttons_that_may_not_be_pressed_say_what_they_want(
-    tenant: Tenant, rows: dict[str, Any]
-) -> None:
-    client = client_of(make_staff(tenant, may=["view_event"]))
-    failure: UUID = rows["fingerprint"]
+def test_buttons_that_may_not_be_pressed_say_what_they_want(acme: Acme) -> None:
+    client = client_of(make_person(acme.tenant, may=VIEW, is_staff=True))
+    replays, edits = "Can replay events", "Can edit events and replay them"
     pages = {
-        reverse("admin:events_event_changelist"): ["Can replay events"],
-        reverse("admin:events_event_change", args=[rows["event_id"]]): [
-            "Can replay events",
-            "Can edit events and replay them",
-        ],
-        reverse("admin:events_failure", args=[failure]): [
-            "Can replay events",
+        reverse("admin:events_event_changelist"): [replays],
+        reverse("admin:events_event_change", args=[acme.event.pk]): [replays, edits],
+        reverse("admin:events_failure", args=[acme.group.fingerprint]): [
+            replays,
             "Can triage failure groups",
         ],
     }
     for url, wanted in pages.items():
-        page = client.get(url).content.decode()
+        page = text_of(client.get(url))
         for name in wanted:
             assert f"This needs the permission “{name}”." in page, (url, name)
