@@ -6,13 +6,13 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from events.audit import visible_lines
+from events.console.moments import moment
 from events.console.pages import InTime
 from events.console.permissions import VIEW
 from events.models import AuditLine
@@ -68,13 +68,7 @@ class AuditLineAdmin(InTime, ReadOnly, TenantScopedAdmin):
     @display(description=_("when"))
     def when(self, line: AuditLine) -> Any:
         """The time, in the reader's zone; on hover in UTC, as in the logs."""
-        exact = line.created_at.isoformat()
-        return format_html(
-            '<time class="moment" datetime="{}" title="{}">{}</time>',
-            exact,
-            exact,
-            f"{timezone.localtime(line.created_at):%Y-%m-%d %H:%M:%S}",
-        )
+        return moment(line.created_at)
 
     @display(description=_("by"))
     def by(self, line: AuditLine) -> Any:

@@ -6,12 +6,11 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
+from events.console.moments import moment
 from events.console.pages import InTime, in_time
 from events.console.permissions import VIEW
 from events.console.replays import replay_view
@@ -103,11 +102,3 @@ class ReplayAdmin(InTime, ReadOnly, TenantScopedAdmin):
             raise PermissionDenied
         response: Any = in_time(replay_view)(request, object_id)
         return response  # type: ignore[no-any-return]
-
-
-def moment(value: Any) -> Any:
-    """A moment to the second in the reader's time zone, with the exact one in UTC on hover."""
-    exact = value.astimezone(timezone.get_default_timezone()).isoformat()
-    local = timezone.localtime(value).strftime("%Y-%m-%d %H:%M:%S")
-    html = '<time class="moment" datetime="{}" title="{}">{}</time>'
-    return format_html(html, exact, exact, local)
