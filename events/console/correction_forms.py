@@ -21,6 +21,7 @@ from unfold.widgets import (
 )
 
 from events.corrections import Patch
+from events.corrections.patches import MOST_CHANGES
 from events.corrections.previewing import MASK
 from events.payloads import Payload
 
@@ -258,6 +259,7 @@ class DecisionForm(forms.Form):
 
 # --- Many events --------------------------------------------------------------------------------
 
+# Empty rows that a form offers; who fills them all gets more with the preview.
 ROWS = 4
 
 
@@ -314,10 +316,15 @@ class ChangeForm(forms.Form):
 
 
 class PatchForm:
-    """The rows of a patch."""
+    """The rows of a patch: those that are filled, and some empty ones."""
+
+    most = MOST_CHANGES
 
     def __init__(self, data: Any = None) -> None:
-        self.rows = [ChangeForm(data, prefix=f"change-{number}") for number in range(ROWS)]
+        given = data or {}
+        filled = [n + 1 for n in range(MOST_CHANGES) if given.get(f"change-{n}-path")]
+        number = min(MOST_CHANGES, max(filled, default=0) + ROWS)
+        self.rows = [ChangeForm(data, prefix=f"change-{n}") for n in range(number)]
         self.problem = ""
 
     def patch(self) -> Patch | None:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -152,11 +153,14 @@ def address_of(term: str, user: Any) -> str:
 def _plan_of_ticked(request: HttpRequest) -> HttpResponse:
     require(request, REPLAY)
     ticked = ",".join(request.POST.getlist(ACTION_CHECKBOX_NAME))
+    if not ticked:
+        messages.warning(request, _("Tick at least one event."))
+        return redirect(request.get_full_path())
     try:
         selection = Selection.from_query({"ids": ticked})
     except ValidationError as error:
         return _refused(request, error)
-    return redirect(plan_url(selection) if selection.ids else list_url(selection))
+    return redirect(plan_url(selection))
 
 
 # --- The form -----------------------------------------------------------------------------------

@@ -20,9 +20,6 @@ View = Callable[..., HttpResponseBase]
 # Seconds that one query of a page may take. Whoever looks at a burning house needs an answer, and
 # the engine needs the database.
 PATIENCE = 5.0
-LIMIT = """
-    SELECT set_config('statement_timeout', %(milliseconds)s, true), set_config('jit', 'off', true)
-"""
 
 
 def console_path(

@@ -19,7 +19,7 @@ from events.console.listing import Listing
 from events.console.pages import console_page, console_path
 from events.console.permissions import EDIT, EXTERNAL, REPLAY, allowed, require
 from events.models import Event, EventStatus, Replay
-from events.replays.actions import STOP_PERCENT, TooLate
+from events.replays.actions import HIGHEST_STOP_PERCENT, STOP_PERCENT, TooLate
 from events.replays.counting import MOST_COUNTED
 from events.replays.meaning import given_up, names_failures
 from events.replays.outlook import Outlook, handlers_of, outlook_of, ticked_by_default
@@ -109,7 +109,7 @@ class StartForm(forms.Form):
         label=gettext_lazy("Stop by itself above … % failures"),
         required=False,
         min_value=0,
-        max_value=100,
+        max_value=HIGHEST_STOP_PERCENT,
         initial=STOP_PERCENT,
         help_text=gettext_lazy("Empty: go on whatever fails. A canary always has a limit."),
         widget=forms.NumberInput(attrs={"class": "event-input"}),

@@ -222,6 +222,8 @@ def act_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
             _resume(request, replay, reason)
         elif name == "pace":
             replays.change_pace(replay, _pace_of(request.POST.get("pace", "")), actor=user)
+        elif name == "no_pace":
+            replays.change_pace(replay, None, actor=user)
         else:
             raise PermissionDenied
     except ValidationError as invalid:
@@ -241,15 +243,13 @@ def _resume(request: HttpRequest, replay: Replay, reason: str) -> None:
     replays.resume(replay, actor=user, reason=reason)
 
 
-def _pace_of(text: str) -> int | None:
-    """The pace in a form; None where it is empty.
+def _pace_of(text: str) -> int:
+    """The pace in a form; an empty field is none, since no limit has a button of its own.
 
     Raises:
         ValueError: it is no number that a pace can be.
     """
     given = text.strip()
-    if not given:
-        return None
     if given.isascii() and given.isdigit() and len(given) < 9 and 1 <= int(given) <= HIGHEST_PACE:
         return int(given)
     raise ValueError(_("Give a whole number from 1 to %(most)d.") % {"most": HIGHEST_PACE})
@@ -281,7 +281,7 @@ COLUMNS: dict[str, Callable[[Outcome], Any]] = {
 }
 # A spreadsheet takes what begins with one of these for a formula.
 # Source: OWASP, “CSV Injection”.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_view(request: HttpRequest, replay_id: UUID) -> StreamingHttpResponse:

@@ -24,6 +24,8 @@ from salesflow.accounts.models import Tenant, User
 Status = Replay.Status
 # Per cent of failures at which a canary ends, where nobody says.
 STOP_PERCENT = 10
+# No more than all can fail: above a hundred per cent nothing would ever stop.
+HIGHEST_STOP_PERCENT = 99
 
 
 class TooLate(Exception):

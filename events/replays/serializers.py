@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from events import registry
 from events.models import EventStatus, Replay, ReplayItem
+from events.replays.actions import HIGHEST_STOP_PERCENT
 from events.replays.outlook import again_in, chosen_of, handlers_of, outlook_of
 from events.replays.progress import counts_of, skipped_in
 from events.selections import Selection
@@ -127,7 +128,7 @@ class StartRequestSerializer(StrictSerializer):
         default=None,
         allow_null=True,
         min_value=0,
-        max_value=100,
+        max_value=HIGHEST_STOP_PERCENT,
         help_text=_("Stop by itself above so many failures among a hundred answers."),
     )
     pace = serializers.IntegerField(

@@ -146,7 +146,7 @@ def test_wrong_plan_is_named_and_nothing_is_frozen(
     [
         ({}, "reason"),
         ({"reason": "x", "pace": 0}, "pace"),
-        ({"reason": "x", "stop_percent": 101}, "stop_percent"),
+        ({"reason": "x", "stop_percent": 100}, "stop_percent"),
         ({"reason": "x", "canary": "perhaps"}, "canary"),
         ({"reason": "x", "handlers": ["nobody"]}, "handlers"),
         ({"reason": "x", "speed": 1}, "speed"),

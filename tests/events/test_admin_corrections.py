@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from events.console.correction_forms import PayloadForm, Typed
 from events.corrections import Patch, correct_event
+from events.corrections.patches import MOST_CHANGES
 from events.corrections.previewing import comparisons_of
 from events.models import Delivery, Event, Replay
 from events.payloads import MASKED
@@ -378,6 +379,22 @@ def test_patch_that_was_not_previewed_is_previewed_and_not_planned(
         assert "look again" in said_on(response)
         assert response.context["preview"].corrected == 1
     assert not Replay.objects.exists()
+
+
+def test_patch_may_have_more_rows_than_are_there_at_first(tenant: Tenant, root: Client) -> None:
+    make_failed_event()
+    url = f"{MANY}?handler=picky"
+    assert len(root.get(url).context["form"].rows) == 4
+    filled = {f"change-{n}-{k}": v for n in range(4) for k, v in CHANGE.items()}
+    assert len(root.post(url, filled).context["form"].rows) == 8
+    fifth = {f"change-4-{name}": value for name, value in CHANGE.items()}
+    patch = json.loads(root.post(url, {**filled, **fifth}).context["previewed"])
+    assert len(patch) == 5
+    last = {f"change-19-{name}": value for name, value in CHANGE.items()}
+    assert len(root.post(url, last).context["form"].rows) == MOST_CHANGES
+
+
+CHANGE = {"operation": "set", "path": "/number", "value": "3"}
 
 
 def test_patch_is_previewed_and_nothing_is_written(tenant: Tenant, root: Client) -> None:

@@ -121,6 +121,15 @@ def test_looking_at_a_selection_changes_nothing(tenant: Tenant, root: Client) ->
     assert not Replay.objects.exists()
 
 
+def test_nothing_ticked_is_told_and_the_filter_stays(tenant: Tenant, root: Client) -> None:
+    make_failed()
+    url = f"{LIST}?status=failed"
+    response = root.post(url, {}, follow=True)
+    assert response.redirect_chain == [(url, 302)]
+    assert "Tick at least one event." in said_on(response)
+    assert not Replay.objects.exists()
+
+
 def test_ticked_events_are_planned(tenant: Tenant, root: Client) -> None:
     first, second, _third = make_failed(3)
     ticked = {"action": "replay_selected", "_selected_action": [first.pk, second.pk]}
@@ -304,7 +313,7 @@ def test_external_effects_need_a_permission_of_their_own(tenant: Tenant) -> None
         ("handlers", ["nobody"]),
         ("pace", "0"),
         ("pace", "fast"),
-        ("stop_percent", "101"),
+        ("stop_percent", "100"),
     ],
 )
 def test_form_that_is_wrong_starts_nothing(

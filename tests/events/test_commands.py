@@ -196,7 +196,7 @@ def test_nothing_to_replay_is_no_mistake(
         (["--id", "5"], "ids: “5” is no id"),
         (["--group", "5"], "group: “5” is no id"),
         (["--pace", "0"], "--pace"),
-        (["--stop-at", "101"], "--stop-at"),
+        (["--stop-at", "100"], "--stop-at"),
         (["--reason", "  "], "--reason"),
     ],
 )

@@ -1,5 +1,7 @@
 """What people do with a replay, two of them at the same moment, too."""
 
+import csv
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -154,8 +156,21 @@ def test_pace_can_be_changed_while_it_runs(tenant: Tenant) -> None:
     assert Replay.objects.get().pace == 500
     refused = client.post(act_url(replay), {"act": "pace", "pace": "fast"}, follow=True)
     assert "Give a whole number" in said_on(refused)
-    client.post(act_url(replay), {"act": "pace", "pace": ""})
+    for emptied in ({"pace": ""}, {}):
+        refused = client.post(act_url(replay), {"act": "pace", **emptied}, follow=True)
+        assert "Give a whole number" in said_on(refused)
+        assert Replay.objects.get().pace == 500
+    assert 'value="no_pace"' in refused.content.decode()
+    lifted = client.post(act_url(replay), {"act": "no_pace"}, follow=True)
     assert Replay.objects.get().pace is None
+    assert 'value="no_pace"' not in lifted.content.decode()
+
+
+def test_first_button_of_the_acts_does_nothing(tenant: Tenant) -> None:
+    """The Enter key in the field of the reason presses it."""
+    page = page_of(client_of(make_superuser()), running())
+    _before, form = page.content.decode().split(f'action="{act_url(page.context["replay"])}"', 1)
+    assert form.index('type="submit" hidden disabled') < form.index('value="pause"')
 
 
 def test_to_go_on_after_a_stop_wants_a_reason(tenant: Tenant) -> None:
@@ -310,6 +325,16 @@ def test_csv_tells_what_came_of_every_item(
     assert len(lines) == 4
     assert all("failed" in line and "switch: ValueError: =1+1" in line for line in lines[1:])
     assert response["Content-Disposition"].endswith(f'replay-{replay.pk}.csv"')
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_csv_holds_no_formula(tenant: Tenant, first: str) -> None:
+    replay = make_replay(tenant, skipped=1)
+    ReplayItem.objects.update(note=f"{first}1+1")
+    url = reverse("admin:events_replay_csv", args=[replay.pk])
+    text = client_of(make_superuser()).get(url).getvalue().decode()
+    [line] = csv.DictReader(io.StringIO(text, newline=""))
+    assert line["note"] == f"'{first}1+1"
 
 
 def test_causes_of_another_tenant_are_not_told(tenant: Tenant) -> None:

@@ -10,6 +10,7 @@ from events import registry, replays
 from events.foreground import carry_out
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay
 from events.payloads import payload_types
+from events.replays.actions import HIGHEST_STOP_PERCENT
 from events.replays.judging import stopped_sentence
 from events.replays.meaning import given_up, names_failures
 from events.replays.progress import skipped_in
@@ -176,8 +177,8 @@ def _check(options: dict[str, Any]) -> None:
         raise CommandError(_("Give a --reason: it stays on record."))
     if options["pace"] is not None and options["pace"] < 1:
         raise CommandError(_("--pace: give at least one event a second."))
-    if options["stop_at"] is not None and not 0 <= options["stop_at"] <= 100:
-        raise CommandError(_("--stop-at: give per cent, from 0 to 100."))
+    if options["stop_at"] is not None and not 0 <= options["stop_at"] <= HIGHEST_STOP_PERCENT:
+        raise CommandError(_("--stop-at: give per cent, from 0 to 99."))
 
 
 def _start(selection: Selection, tenant: Tenant | None, options: dict[str, Any]) -> Replay:
