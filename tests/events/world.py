@@ -29,6 +29,11 @@ class ModelDelivery:
     replay: UUID | None = None
     history: list[tuple[int, str]] = field(default_factory=list)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the handler has still to run."""
+        return self.status in ("pending", "running")
+
     def succeed(self) -> None:
         """A counted attempt went well; the first one is not written down."""
         self.status, self.failures = "succeeded", 0
@@ -54,7 +59,7 @@ class ModelEvent:
     def status(self) -> str:
         """The aggregate over its deliveries."""
         statuses = {delivery.status for delivery in self.deliveries.values()}
-        if not statuses or statuses & {"pending", "running"}:
+        if not statuses or any(each.is_unfinished for each in self.deliveries.values()):
             return "pending"
         return "failed" if "failed" in statuses else "processed"
 
@@ -181,13 +186,15 @@ class World:
     def _release(
         self, replay_id: UUID, number: int, handlers: list[str], with_external: bool
     ) -> str:
-        event = self.events[number]
-        if event.status == "pending":
+        deliveries = self.events[number].deliveries
+        if any(each.replay and each.is_unfinished for each in deliveries.values()):
             return "skipped"
+        may_run = {"failed", "succeeded"} if handlers else {"failed"}
         chosen = [
             delivery
-            for name, delivery in event.deliveries.items()
-            if (name in handlers if handlers else delivery.status == "failed")
+            for name, delivery in deliveries.items()
+            if delivery.status in may_run
+            and (name in handlers or not handlers)
             and (with_external or name not in EXTERNAL_HANDLERS)
         ]
         for delivery in chosen:
@@ -195,13 +202,15 @@ class World:
         return "released" if chosen else "skipped"
 
     def answer_replays(self, number: int) -> None:
-        """Where this settled the event, tell the replay that had released it."""
-        status = self.events[number].status
+        """Where all that a replay has released of the event has ended, tell it so."""
         deliveries = self.events[number].deliveries.values()
-        failed = {delivery.replay for delivery in deliveries if delivery.status == "failed"}
         for replay_id, replay in self.replays.items():
-            if status != "pending" and replay.items.get(number) == "released":
-                replay.items[number] = "failed" if replay_id in failed else "succeeded"
+            released = [each for each in deliveries if each.replay == replay_id]
+            if replay.items.get(number) == "released" and not any(
+                each.is_unfinished for each in released
+            ):
+                has_failed = any(each.status == "failed" for each in released)
+                replay.items[number] = "failed" if has_failed else "succeeded"
 
     def finish_replays(self, ids: Iterable[UUID]) -> None:
         """Somebody looks whether these replays have had all their answers."""
