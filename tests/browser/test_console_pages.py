@@ -8,7 +8,8 @@ import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
-from salesflow.accounts.models import User
+from events.models import AuditLine, Replay
+from salesflow.accounts.models import Tenant, User
 from tests.browser.conftest import log_in
 from tests.events.factories import make_events
 
@@ -86,3 +87,18 @@ def test_open_list_says_what_is_new_while_somebody_looks(
 def _ask_sooner(route: Any) -> None:
     response = route.fetch()
     route.fulfill(response=response, body=response.text().replace("every 10s", SOONER))
+
+
+def test_enter_in_the_reason_decides_nothing(
+    open_page: Callable[..., Page], tenant: Tenant, admin: User
+) -> None:
+    replay = Replay.objects.create(tenant=tenant, reason="mended", selected=1)
+    page = open_page()
+    log_in(page, admin)
+    page.goto(f"/admin/events/replay/{replay.pk}/change/")
+    expect(page.locator("input[type=submit]:disabled")).to_be_hidden()
+    page.get_by_label("Reason").fill("a slip")
+    page.get_by_label("Reason").press("Enter")
+    page.get_by_role("button", name="Cancel").click()
+    page.wait_for_function("document.body.innerText.includes('replay.cancelled')")
+    assert [line.action for line in AuditLine.objects.all()] == ["replay.cancelled"]
