@@ -212,6 +212,30 @@ def test_ticked_rules_are_deleted_by_who_may(acme: Acme) -> None:
         assert kept() == before
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=failed",
+        "type={event.type}",
+        "handler=greet",
+        "status=failed&handler=mails",
+        "group={group.fingerprint}",
+        "ids={event.pk}",
+        "subject={event.subject_id}",
+        "source={event.source}",
+        "tenant={tenant.pk}",
+        "recorded_after=2026-01-01",
+    ],
+)
+def test_no_filter_finds_or_counts_what_is_another_tenants(acme: Acme, query: str) -> None:
+    """Each kind is served by an index of its own, hence by a query of its own."""
+    url = f"{reverse('admin:events_event_changelist')}?{query.format(**vars(acme))}"
+    for tenant, number in ((acme.tenant, "1"), (make_tenant(), "0")):
+        page = client_of(make_person(tenant, may=VIEW, is_staff=True)).get(url)
+        assert page.context["counted"] == number
+        assert (SECRET in text_of(page)) == (number == "1")
+
+
 # --- What pages say -----------------------------------------------------------------------------
 
 
