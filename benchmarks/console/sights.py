@@ -49,8 +49,10 @@ class Sights:
 
     @cached_property
     def plain(self) -> Event:
-        """One that went well, of a request that has others."""
-        went_well = self._events.filter(status="processed", cause_id__isnull=False)
+        """One that went well, about something, of a request that has others."""
+        went_well = self._events.filter(
+            status="processed", cause_id__isnull=False, subject_id__isnull=False
+        )
         return went_well.exclude(request_id="").order_by("-id")[:1].get()
 
     @cached_property
