@@ -14,6 +14,7 @@ from benchmarks.peers.peer import WARM_UP, Broker, Mode
 from benchmarks.processes import output_of, running
 from benchmarks.profiling import profiled
 from benchmarks.stage import Stage
+from benchmarks.stolen import Stopwatch
 
 Watcher = Callable[[Sequence[Popen[bytes]]], object]
 
@@ -26,11 +27,13 @@ class Run:
         since: no event of the run has a lower id.
         started: when the first event after the warm-up was published, in Unix seconds.
         published: when the last one was.
+        stolen: the part of the processors' time that others on this machine took.
     """
 
     since: UUID
     started: float
     published: float
+    stolen: float
 
 
 def run_peer(
@@ -60,10 +63,10 @@ def run_peer(
         publisher = profiled(publisher, profiles / "publisher.prof")
         # The first one handles events.
         workers[:1] = [profiled(command, profiles / "worker.prof") for command in workers[:1]]
-    environment = stage.environment(broker)
+    environment, stopwatch = stage.environment(broker), Stopwatch()
     with running(workers, environment, stage.home) as processes:
         output = output_of(publisher, environment, stage.home, processes, watch)
     printed = json.loads(output)
-    run = Run(UUID(printed["since"]), printed["started"], printed["published"])
+    run = Run(UUID(printed["since"]), printed["started"], printed["published"], stopwatch.share())
     check_counts(peer, run.since, WARM_UP + events)
     return run

@@ -11,6 +11,8 @@ from benchmarks.rates import Rate
 from benchmarks.running import run_peer
 from benchmarks.stage import Stage
 
+WORTH_A_WORD = 0.05
+
 
 @dataclass(frozen=True)
 class Throughput(Rate):
@@ -18,6 +20,7 @@ class Throughput(Rate):
 
     Attributes:
         publish_seconds: how long the publishing process published, of `seconds` in all.
+        stolen: the part of the processors' time that others on this machine took.
     """
 
     peer: str
@@ -26,6 +29,13 @@ class Throughput(Rate):
     events: int
     seconds: float
     publish_seconds: float
+    stolen: float
+
+    @property
+    def figure(self) -> str:
+        """The rate, and what was stolen if that is worth a word."""
+        noise = f" ({100 * self.stolen:.0f} % stolen)" if self.stolen >= WORTH_A_WORD else ""
+        return f"{super().figure}{noise}"
 
 
 def measure_throughput(
@@ -58,4 +68,5 @@ def measure_throughput(
         events=events,
         seconds=last_commit(peer_named(name), run.since) - run.started,
         publish_seconds=run.published - run.started,
+        stolen=run.stolen,
     )

@@ -1,5 +1,6 @@
 """What follows from measurements: medians, ratios, the chart."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from benchmarks.chart import Bar, chart_of
@@ -8,13 +9,14 @@ from benchmarks.history import OnHistory
 from benchmarks.latency import Latency
 from benchmarks.peers.peer import Broker, Mode
 from benchmarks.replay import ReplayRun
+from benchmarks.stolen import Stopwatch
 from benchmarks.throughput import Throughput
 
 
 def make_throughput(
     peer: str, per_second: float, mode: Mode = Mode.BULK, broker: Broker = Broker.PGMQ
 ) -> Throughput:
-    return Throughput(peer, mode, broker, 1000, 1000 / per_second, 0.1)
+    return Throughput(peer, mode, broker, 1000, 1000 / per_second, 0.1, 0.0)
 
 
 def make_latency(peer: str, p50: float, broker: Broker) -> Latency:
@@ -58,6 +60,18 @@ def test_ratios_compare_on_the_same_broker_and_take_the_worse_one() -> None:
         "time_per_event_10m_vs_10k": 1.1,
         "replay_vs_limit": 0.5,
     }
+
+
+def test_figure_tells_what_others_on_the_machine_took() -> None:
+    quiet = make_throughput("limit", 1000)
+    assert quiet.figure == "1,000 events/s"
+    assert replace(quiet, stolen=0.423).figure == "1,000 events/s (42 % stolen)"
+
+
+def test_stolen_time_is_a_share() -> None:
+    stopwatch = Stopwatch()
+    assert sum(number * number for number in range(200_000)) > 0
+    assert 0 <= stopwatch.share() <= 1
 
 
 def test_round_that_is_slow_for_all_changes_no_ratio() -> None:
