@@ -50,7 +50,8 @@ Account = tuple[int, int]  # user and group
 SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
-    "max_connections": "100",
+    # A process that handles events holds about five; so there is room for those of a dozen cores.
+    "max_connections": "300",
     "shared_buffers": "128MB",
     "random_page_cost": "1.1",
     "jit": "off",
