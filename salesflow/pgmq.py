@@ -8,10 +8,15 @@ MAKING_LOCK = 0x5A1E5F13  # any number that is the same in all our processes
 
 
 class Channel(pgmq.Channel):
-    """Makes queues one process at a time.
+    """Makes queues one process at a time, and forgets messages that it cannot delete.
 
     Each consumer declares its queue anew when it connects. PostgreSQL ends one of two that write
     the same definitions at once, and Celery the worker with it.
+
+    Celery says of a message that it could not acknowledge so, and goes on. Its place among those
+    that a worker may hold would be taken for ever; with all places taken the worker fetches nothing
+    any more, and does not even notice that its connection is gone. A message that was not deleted
+    comes again, which does no harm.
     """
 
     def _new_queue(self, queue: str, **kwargs: Any) -> None:
@@ -20,6 +25,22 @@ class Channel(pgmq.Channel):
         with pool.connection() as held, held.transaction():
             held.execute("SELECT pg_advisory_xact_lock(%s)", [MAKING_LOCK])
             super()._new_queue(queue, **kwargs)  # type: ignore[no-untyped-call]
+
+    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
+        """Delete the message; its place is free, whether or not that succeeds."""
+        try:
+            super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
+        except Exception:
+            self.qos.ack(delivery_tag)
+            raise
+
+    def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Delete the message or let it come again; see `basic_ack`."""
+        try:
+            super().basic_reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]
+        except Exception:
+            self.qos.ack(delivery_tag)
+            raise
 
 
 class Transport(pgmq.Transport):

@@ -1,5 +1,6 @@
 """The broker in PostgreSQL: installed with the migrations, reached through any database URL."""
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -41,6 +42,24 @@ def test_pool_of_the_broker_gives_up_soon_so_that_the_next_one_tries_at_once(
         pool = broker.transport._get_pgmq_client().pool  # type: ignore[attr-defined]
         pool.close()
         assert (pool.timeout, pool.reconnect_timeout) == (2.0, 3.0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("answer", ["ack", "reject", "requeue"])
+def test_message_that_cannot_be_answered_takes_no_place_for_ever(
+    service_environment: dict[str, str], answer: str
+) -> None:
+    options = pgmq_transport_options(service_environment["SALESFLOW_DATABASE_URL"])
+    with Connection("pgmq://localhost", transport_options=options) as broker:
+        queue = broker.SimpleQueue(f"places_{answer}")
+        queue.put({"number": 7})
+        message = queue.get(timeout=10)
+        queue.queue.delete()
+        message.channel.basic_qos(0, 1, False)
+        assert not message.channel.qos.can_consume()
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            getattr(message, answer)()
+        assert message.channel.qos.can_consume()
 
 
 @pytest.mark.parametrize(
