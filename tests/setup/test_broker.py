@@ -1,5 +1,7 @@
 """The broker in PostgreSQL: installed with the migrations, reached through any database URL."""
 
+from typing import Any
+
 import psycopg
 import pytest
 from django.conf import settings
@@ -55,11 +57,12 @@ def test_message_that_cannot_be_answered_takes_no_place_for_ever(
         queue.put({"number": 7})
         message = queue.get(timeout=10)
         queue.queue.delete()
-        message.channel.basic_qos(0, 1, False)
-        assert not message.channel.qos.can_consume()
+        channel: Any = message.channel
+        channel.basic_qos(0, 1, False)
+        assert not channel.qos.can_consume()
         with pytest.raises(psycopg.errors.UndefinedTable):
             getattr(message, answer)()
-        assert message.channel.qos.can_consume()
+        assert channel.qos.can_consume()
 
 
 @pytest.mark.parametrize(
