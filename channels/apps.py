@@ -1,6 +1,7 @@
 """Configuration of the channels app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,9 +12,16 @@ class ChannelsConfig(AppConfig):
     verbose_name = _("Channels")
 
     def ready(self) -> None:
-        """Register the transports."""
+        """Register the transports; give every new tenant accounts to try things on."""
         from channels.models import Channel
+        from channels.services.accounts import create_accounts_of_new_tenant
         from channels.transports import register_transport
+        from channels.transports.linkedin import AssistedTransport
         from channels.transports.sandbox import SandboxTransport
+        from salesflow.accounts.models import Tenant
 
         register_transport(SandboxTransport(), Channel.EMAIL, Channel.WHATSAPP)
+        register_transport(AssistedTransport(), Channel.LINKEDIN)
+        post_save.connect(
+            create_accounts_of_new_tenant, sender=Tenant, dispatch_uid="channels.first_accounts"
+        )

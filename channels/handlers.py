@@ -1,13 +1,23 @@
-"""What happens to messages after they were written."""
+"""What happens to messages after they were written, and to what vendors hand over."""
 
 from channels.delivering import MOST_ATTEMPTS, deliver
-from channels.payloads import MessageQueued
+from channels.payloads import InboundReceived, MessageQueued
+from channels.receiving import take_in
 from events import EventType, register_event_handler
 from events.models import Event
 
+# Seconds. A mail with large attachments takes its time on a slow server.
+LONGEST_CALL = 120.0
+
 
 @register_event_handler(
-    EventType.MESSAGE_QUEUED, effects="external", on_replay="skip", max_attempts=MOST_ATTEMPTS
+    EventType.MESSAGE_QUEUED,
+    effects="external",
+    on_replay="skip",
+    max_attempts=MOST_ATTEMPTS,
+    timeout=LONGEST_CALL,
+    # Each account has a circuit of its own: one customer's broken server stops nobody else.
+    breaker=None,
 )
 def deliver_message(event: Event) -> None:
     """Give a queued message to its transport.
@@ -18,3 +28,11 @@ def deliver_message(event: Event) -> None:
     queued = event.data
     assert isinstance(queued, MessageQueued)
     deliver(queued.message_id)
+
+
+@register_event_handler(EventType.INBOUND_RECEIVED)
+def take_in_inbound(event: Event) -> None:
+    """Read what a vendor has handed over, and write down what it says."""
+    received = event.data
+    assert isinstance(received, InboundReceived)
+    take_in(received.inbound_id)

@@ -1,7 +1,8 @@
-"""The events that messages publish, typed. What was written stays on the message's row."""
+"""The events of channels, typed. What was written stays on the message's row."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -9,7 +10,14 @@ from events.payloads import Changes, Payload
 from events.types import EventType
 
 if TYPE_CHECKING:
-    from channels.models import Message
+    from channels.models import Inbound, Message
+
+
+def milliseconds_between(earlier: datetime | None, later: datetime | None) -> int | None:
+    """Whole milliseconds, never negative: two machines' clocks may differ; None: one is unknown."""
+    if earlier is None or later is None:
+        return None
+    return max(0, round((later - earlier).total_seconds() * 1000))
 
 
 class MessagePayload(Payload):
@@ -52,7 +60,23 @@ class MessageQueued(MessagePayload, type=EventType.MESSAGE_QUEUED, subject="lead
 
 
 class MessageReceived(MessagePayload, type=EventType.MESSAGE_RECEIVED, subject="lead"):
-    """A lead has written."""
+    """A lead has written.
+
+    Attributes:
+        stored_ms: from the moment the vendor had it until we did.
+        automatic: such as "out_of_office" where no person wrote it; else empty.
+    """
+
+    stored_ms: int | None = None
+    automatic: str = ""
+
+    @classmethod
+    def details(cls, instance: Message) -> dict[str, Any]:
+        """How long it was under way, and whether a person wrote it."""
+        return {
+            "stored_ms": milliseconds_between(instance.created_at, instance.stored_at),
+            "automatic": instance.automatic,
+        }
 
 
 class MessageSent(MessagePayload, type=EventType.MESSAGE_SENT, subject="lead"):
@@ -61,20 +85,37 @@ class MessageSent(MessagePayload, type=EventType.MESSAGE_SENT, subject="lead"):
     Attributes:
         latency_ms: from the moment it was queued, waits between tries included.
         transport: which transport took it.
+        answer_ms: from the lead's first message that nobody had answered; None for no answer.
     """
 
     latency_ms: int
     success: bool = True
     transport: str = ""
+    answer_ms: int | None = None
 
     @classmethod
     def details(cls, instance: Message) -> dict[str, Any]:
         """How long it took, and who took it."""
-        return {"latency_ms": instance.latency_ms or 0, "transport": instance.transport}
+        return {
+            "latency_ms": instance.latency_ms or 0,
+            "transport": instance.transport,
+            "answer_ms": instance.answer_ms,
+        }
 
 
 class MessageDelivered(MessagePayload, type=EventType.MESSAGE_DELIVERED, subject="lead"):
-    """A message has reached the lead's device or mailbox."""
+    """A message has reached the lead's device or mailbox.
+
+    Attributes:
+        delivery_ms: from the moment the transport took it over; None where nobody knows that.
+    """
+
+    delivery_ms: int | None = None
+
+    @classmethod
+    def details(cls, instance: Message) -> dict[str, Any]:
+        """How long it was under way."""
+        return {"delivery_ms": milliseconds_between(instance.sent_at, instance.delivered_at)}
 
 
 class MessageRead(MessagePayload, type=EventType.MESSAGE_READ, subject="lead"):
@@ -102,3 +143,68 @@ class MessageFailed(MessagePayload, type=EventType.MESSAGE_FAILED, subject="lead
             "permanent": instance.permanent,
             "attempts": instance.attempts,
         }
+
+
+class InboundReceived(Payload, type=EventType.INBOUND_RECEIVED, subject="account"):
+    """A vendor has handed something over: a webhook call, a mail; it is to be taken in."""
+
+    account_id: UUID
+    inbound_id: UUID
+
+    @classmethod
+    def of(cls, instance: Inbound, changes: Changes) -> Self:
+        """Where it lies."""
+        return cls(account_id=instance.account_id, inbound_id=instance.id)
+
+
+class ContactOptedOut(Payload, type=EventType.CONTACT_OPTED_OUT, subject="lead"):
+    """A person does not want to be written to on a channel.
+
+    Attributes:
+        source: such as "keyword", "unsubscribe_link", "whatsapp_preference" or "manual".
+        record_id: the consent record, which has the proof.
+    """
+
+    lead_id: UUID
+    channel: str
+    source: str
+    record_id: UUID
+
+
+class ContactOptedIn(Payload, type=EventType.CONTACT_OPTED_IN, subject="lead"):
+    """A person allows to be written to on a channel.
+
+    Attributes:
+        basis: the lawful basis, such as "consent".
+        record_id: the consent record, which has the proof.
+    """
+
+    lead_id: UUID
+    channel: str
+    source: str
+    basis: str
+    record_id: UUID
+
+
+class AddressBounced(Payload, type=EventType.ADDRESS_BOUNCED, subject="lead"):
+    """A message came back from an address.
+
+    Attributes:
+        hard: the address does not exist; else the mail may come through another time.
+        reason: the server's, in words.
+        message_id: the message that came back, where that is known.
+    """
+
+    lead_id: UUID
+    channel: str
+    hard: bool
+    reason: str
+    message_id: UUID | None = None
+
+
+class AccountStopped(Payload, type=EventType.ACCOUNT_STOPPED, subject="account"):
+    """A vendor refuses an account: nothing goes out through it before somebody looked at it."""
+
+    account_id: UUID
+    channel: str
+    reason: str

@@ -15,6 +15,13 @@ def addresses_of(lead: Lead, channel: str) -> list[str]:
     return lead.values_of(Channel(channel).contact_kind)
 
 
+def last_of_thread(conversation: Conversation) -> Message | None:
+    """The last message of a conversation that the other side knows by an id."""
+    rows = Message.objects.filter(conversation=conversation).exclude(vendor_id="")
+    last: Message | None = rows.order_by("-created_at", "-id").first()
+    return last
+
+
 def channels_of(lead: Lead) -> list[Channel]:
     """The channels on which the lead can be reached."""
     return [channel for channel in Channel if addresses_of(lead, channel)]

@@ -11,9 +11,10 @@ S = MessageStatus
 # Status → those that it may follow. A message that reached the lead never fails; one that failed
 # can only be tried anew.
 MAY_FOLLOW: Mapping[str, frozenset[str]] = {
+    S.PREPARED: frozenset(),
     S.QUEUED: frozenset({S.FAILED}),
     S.UNKNOWN: frozenset({S.QUEUED}),
-    S.SENT: frozenset({S.QUEUED, S.UNKNOWN}),
+    S.SENT: frozenset({S.PREPARED, S.QUEUED, S.UNKNOWN}),
     S.DELIVERED: frozenset({S.QUEUED, S.UNKNOWN, S.SENT}),
     S.READ: frozenset({S.QUEUED, S.UNKNOWN, S.SENT, S.DELIVERED}),
     S.FAILED: frozenset({S.QUEUED, S.UNKNOWN, S.SENT}),

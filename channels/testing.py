@@ -3,15 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from channels.transports import Transport, register_transport, transport_for
+from channels.models import Account
+from channels.transports import Transport, register_transport
+from channels.transports.registry import forget_transport
 
 
 @contextmanager
 def carried_by(transport: Transport, channel: str) -> Iterator[None]:
-    """Let `transport` carry the messages of `channel` for the length of a block."""
-    usual = transport_for(channel)
+    """Let `transport` carry the tenant's accounts on `channel` for the length of a block."""
     register_transport(transport, channel)
+    accounts = Account.objects.filter(channel=channel)
+    usual = dict(accounts.values_list("pk", "transport"))
+    accounts.update(transport=transport.name)
     try:
         yield
     finally:
-        register_transport(usual, channel)
+        for pk, name in usual.items():
+            Account.objects.filter(pk=pk).update(transport=name)
+        forget_transport(transport.name)

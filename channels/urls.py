@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from channels.views import ComposerView
+from channels.views.composing import ComposerView
 
 app_name = "channels"
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from events.payloads import Changes, Payload
     from events.publishers import Publisher, publishes
     from events.publishing import Draft, publish, publish_many
-    from events.registry import Permanent, Retry, register_event_handler
+    from events.registry import Permanent, Postpone, Retry, register_event_handler
     from events.replays import replay_event
     from events.types import EventType
 
@@ -22,6 +22,7 @@ __all__ = [
     "EventType",
     "Payload",
     "Permanent",
+    "Postpone",
     "Publisher",
     "Retry",
     "publish",
@@ -38,6 +39,7 @@ _homes = {
     "EventType": "events.types",
     "Payload": "events.payloads",
     "Permanent": "events.registry",
+    "Postpone": "events.registry",
     "Publisher": "events.publishers",
     "Retry": "events.registry",
     "publish": "events.publishing",

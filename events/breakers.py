@@ -10,18 +10,22 @@ The decisions are in `events.circuit`. To lose rows of this table closes their c
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
+from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from events import registry
 from events.circuit import BreakerPolicy, Circuit, CircuitState
 from events.models import Breaker
-from events.retry import Permanent
+from events.retry import Permanent, Postpone
 
 log = structlog.get_logger(__name__)
 
+# Seconds after which somebody looks again whose call another's probe stands before.
+SHORTEST_WAIT = 1.0
 FIELDS = [field.name for field in fields(Circuit)]
 
 
@@ -89,10 +93,56 @@ def begin_probe(row: Breaker, delivery_id: int, now: datetime, until: datetime) 
 def record_call(
     key: str, policy: BreakerPolicy, delivery_id: int, error: Exception | None, now: datetime
 ) -> None:
-    """Count what came of a call; the row is held until the transaction ends, so call it last."""
-    row, _created = Breaker.objects.select_for_update(no_key=True).get_or_create(key=key)
-    answered = error is None or isinstance(error, Permanent)
-    _save(row, circuit_of(row).after_call(delivery_id, answered, now, policy), now)
+    """Count what came of a call; the row is held until the transaction ends, so call it last.
+
+    One that was postponed says nothing about the service: where it was the probe, the next one is.
+    """
+    row, _is_new = Breaker.objects.select_for_update(no_key=True).get_or_create(key=key)
+    circuit = circuit_of(row)
+    if isinstance(error, Postpone):
+        ended = circuit.without_probe(delivery_id)
+    else:
+        answered = error is None or isinstance(error, Permanent)
+        ended = circuit.after_call(delivery_id, answered, now, policy)
+    _save(row, ended, now)
+
+
+def begin_call(key: str, call_id: int, timeout: float) -> None:
+    """Ask a circuit of a handler's own, such as that of one customer's account, for a call.
+
+    Whoever was let through says with `end_call` what came of it. Not in the caller's transaction:
+    others have to see the probe.
+
+    Args:
+        key: free, but none of a handler's name; a colon keeps it apart.
+        call_id: the same in `end_call`; tells the probe from other calls.
+        timeout: seconds after which the call counts as lost.
+
+    Raises:
+        Postpone: until the circuit lets somebody through.
+    """
+    with transaction.atomic():
+        now = _now()
+        row = admitted(key, now)
+        if row:
+            begin_probe(row, call_id, now, now + timedelta(seconds=timeout))
+            return
+        retry_at = Breaker.objects.filter(key=key).values_list("retry_at", flat=True).first()
+    wait = (retry_at - now).total_seconds() if retry_at else 0.0
+    raise Postpone(max(SHORTEST_WAIT, wait), _("The service is left alone after many failures."))
+
+
+def end_call(key: str, call_id: int, policy: BreakerPolicy, error: Exception | None) -> None:
+    """Tell the circuit what came of a call: see `record_call`."""
+    with transaction.atomic():
+        record_call(key, policy, call_id, error, _now())
+
+
+def _now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+        return now
 
 
 def circuit_of(row: Breaker) -> Circuit:

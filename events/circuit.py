@@ -114,6 +114,12 @@ class Circuit:
             return self
         return Circuit(window_started_at=now) if answered else self._opened(now, policy)
 
+    def without_probe(self, delivery_id: int) -> "Circuit":
+        """It, once that delivery has called nobody: where it was the probe, another may go."""
+        if self.state != CircuitState.HALF_OPEN or self.probe != delivery_id:
+            return self
+        return replace(self, probe=None, retry_at=None)
+
     def rates(self, now: datetime, policy: BreakerPolicy) -> tuple[float, float]:
         """The calls and the failures of the last `window` seconds, estimated."""
         current = self._at(now, policy)

@@ -13,7 +13,7 @@ import structlog
 from events import registry
 from events.failures.fingerprints import storable, text_of
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
-from events.retry import RetryPolicy
+from events.retry import Postpone, RetryPolicy
 from events.rows import execute, insert_rows, update_rows, upsert_rows, write_rows
 from events.states import UNFINISHED, aggregate_status
 
@@ -82,6 +82,16 @@ def record_failure(
     attempt.error = delivery.error
     attempt.traceback = storable("".join(traceback.format_exception(error)))
     return attempt
+
+
+def record_postponement(delivery: Delivery, now: datetime, postponed: Postpone) -> None:
+    """Let a delivery wait as if it had not been taken."""
+    delivery.status = DeliveryStatus.PENDING
+    # Who took it reports in time, so nobody else is under way with this number.
+    delivery.attempts -= 1
+    delivery.lease_expires_at = None
+    delivery.next_attempt_at = now + timedelta(seconds=postponed.seconds)
+    log.info("delivery_postponed", reason=text_of(postponed), seconds=postponed.seconds)
 
 
 def _sentence(error: Exception) -> str:

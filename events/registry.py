@@ -9,9 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from events.circuit import BreakerPolicy
 from events.payloads import payload_types
-from events.retry import Permanent, Retry, RetryPolicy
+from events.retry import Permanent, Postpone, Retry, RetryPolicy
 
-__all__ = ["BreakerPolicy", "Handler", "Permanent", "Retry", "register_event_handler"]
+__all__ = ["BreakerPolicy", "Handler", "Permanent", "Postpone", "Retry", "register_event_handler"]
 
 Effects = Literal["database", "external"]
 OnReplay = Literal["run", "skip"]

@@ -18,6 +18,21 @@ class Retry(Exception):
         super().__init__(reason or f"asked to be tried again after {after:g} s")
         self.after = after
 
+    @property
+    def seconds(self) -> float:
+        """The wait within its limits: neither negative, nor longer than `LONGEST_WAIT`."""
+        after = self.after if math.isfinite(self.after) else LONGEST_WAIT
+        return min(LONGEST_WAIT, max(0.0, after))
+
+
+class Postpone(Retry):
+    """Raised by an external handler that has called nobody: not now, `after` so many seconds.
+
+    The attempt is taken back and nothing counts as failed, however often that happens: a limit of
+    calls was reached, or a circuit of the handler's own is open. For a handler with database
+    effects it is a `Retry`.
+    """
+
 
 class Permanent(Exception):
     """Raised by a handler: trying again cannot help."""
@@ -50,7 +65,6 @@ class RetryPolicy:
         if isinstance(error, Permanent) or failures >= self.max_attempts:
             return None
         if isinstance(error, Retry):
-            after = error.after if math.isfinite(error.after) else LONGEST_WAIT
-            return min(LONGEST_WAIT, max(0.0, after))
+            return error.seconds
         # The exponent is bounded so that a large number of failures cannot overflow.
         return uniform(0, min(self.cap, self.base * 2 ** min(failures - 1, 60)))

@@ -1,5 +1,6 @@
 """Normal forms of e-mail addresses and phone numbers, and the rule that each leads to one lead."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import phonenumbers
@@ -13,7 +14,13 @@ from salesflow.accounts.context import current_tenant
 
 Kind = ContactPoint.Kind
 # The services' name for the contact points of a kind: what an error is filed under.
-FIELDS = {Kind.EMAIL: "emails", Kind.PHONE: "phones"}
+FIELDS = {Kind.EMAIL: "emails", Kind.PHONE: "phones", Kind.LINKEDIN: "profiles"}
+# linkedin.com/in/ada-lovelace, with or without https, www or a country before, a language behind.
+PROFILE = re.compile(
+    r"(?:https?://)?(?:[a-z]{2,3}\.)?linkedin\.com/in/(?P<slug>[^/?#\s]{2,100})/?(?:[a-z]{2})?/?"
+    r"(?:[?#]\S*)?",
+    re.IGNORECASE,
+)
 
 
 def normalise_email(value: str) -> str:
@@ -59,8 +66,26 @@ def normalise_phone(value: str, *, language: str) -> str:
     return formatted
 
 
+def normalise_profile(value: str) -> str:
+    """The address of a LinkedIn profile as https://www.linkedin.com/in/ada-lovelace.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    match = PROFILE.fullmatch(value.strip())
+    if match is None:
+        raise ValidationError(
+            _("“%(value)s” is no LinkedIn profile: it looks like linkedin.com/in/ada-lovelace."),
+            code="invalid",
+            params={"value": value},
+        )
+    return f"https://www.linkedin.com/in/{match['slug'].lower()}"
+
+
 def readable(value: str) -> str:
-    """A contact point as people read it: +49 30 901820; an address as it is."""
+    """A contact point as people read it: +49 30 901820, ada-lovelace; an address as it is."""
+    if profile := PROFILE.fullmatch(value):
+        return profile["slug"]
     try:
         number = phonenumbers.parse(value)
     except phonenumbers.NumberParseException:
@@ -79,24 +104,27 @@ def normalise(kind: str, values: Iterable[str]) -> list[str]:
     """The normal forms of `values`, each once, in order.
 
     Raises:
-        ValidationError: under "emails" or "phones", naming each value that cannot be read.
+        ValidationError: under "emails", "phones" or "profiles", naming each that cannot be read.
     """
     normal: dict[str, None] = {}
     errors: list[ValidationError] = []
     language = current_tenant().language
     for value in filter(None, (value.strip() for value in values)):
         try:
-            form = (
-                normalise_email(value)
-                if kind == Kind.EMAIL
-                else normalise_phone(value, language=language)
-            )
-            normal[form] = None
+            normal[_normal_form(kind, value, language)] = None
         except ValidationError as error:
             errors.append(error)
     if errors:
         raise ValidationError({FIELDS[Kind(kind)]: errors})
     return list(normal)
+
+
+def _normal_form(kind: str, value: str, language: str) -> str:
+    if kind == Kind.EMAIL:
+        return normalise_email(value)
+    if kind == Kind.PHONE:
+        return normalise_phone(value, language=language)
+    return normalise_profile(value)
 
 
 def set_contact_points(lead: Lead, kind: str, values: Sequence[str]) -> None:

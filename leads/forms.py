@@ -105,6 +105,9 @@ class LeadForm(ServiceForm):
     title = forms.CharField(label=_("Job title"), max_length=200, required=False)
     emails = LinesField(label=_("E-mail addresses"), required=False, help_text=_("One per line."))
     phones = LinesField(label=_("Phone numbers"), required=False, help_text=_("One per line."))
+    profiles = LinesField(
+        label=_("LinkedIn profiles"), required=False, help_text=_("One per line.")
+    )
     value = forms.DecimalField(
         label=_("Value"), required=False, localize=True, max_digits=14, decimal_places=2
     )

@@ -275,6 +275,11 @@ class Lead(Publisher):
         """The numbers in E.164, the primary one first."""
         return self.values_of(ContactPoint.Kind.PHONE)
 
+    @property
+    def profiles(self) -> list[str]:
+        """The addresses of LinkedIn profiles, the primary one first."""
+        return self.values_of(ContactPoint.Kind.LINKEDIN)
+
     def values_of(self, kind: str) -> list[str]:
         points = sorted(self.contact_points.all(), key=lambda point: not point.is_primary)
         return [point.value for point in points if point.kind == kind]
@@ -286,12 +291,13 @@ class ContactPoint(TenantScoped):
     class Kind(models.TextChoices):
         EMAIL = "email", _("e-mail address")
         PHONE = "phone", _("phone number")
+        LINKEDIN = "linkedin", _("LinkedIn profile")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     lead = models.ForeignKey(
         Lead, on_delete=models.CASCADE, related_name="contact_points", verbose_name=_("lead")
     )
-    kind = models.CharField(_("kind"), max_length=5, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
     value = models.CharField(
         _("value"), max_length=254, help_text=_("E-mail in lower case, phone in E.164.")
     )

@@ -50,6 +50,7 @@ class LeadSerializer(serializers.ModelSerializer[Lead]):
 
     emails = serializers.ListField(child=serializers.CharField(), read_only=True)
     phones = serializers.ListField(child=serializers.CharField(), read_only=True)
+    profiles = serializers.ListField(child=serializers.CharField(), read_only=True)
     owner = PersonSerializer(read_only=True, allow_null=True)
     stage = StageSerializer(read_only=True)
     custom_fields = serializers.DictField(read_only=True)
@@ -63,6 +64,7 @@ class LeadSerializer(serializers.ModelSerializer[Lead]):
             "title",
             "emails",
             "phones",
+            "profiles",
             "owner",
             "source",
             "value",
@@ -150,6 +152,11 @@ class LeadInputSerializer(StrictSerializer):
     )
     phones = serializers.ListField(
         child=TextField(), required=False, help_text=gettext_lazy("The first is the primary one.")
+    )
+    profiles = serializers.ListField(
+        child=TextField(),
+        required=False,
+        help_text=gettext_lazy("LinkedIn profiles; the first is the primary one."),
     )
     owner = OwnerField(
         required=False,

@@ -41,6 +41,7 @@ class LeadFields(TypedDict, total=False):
     title: str
     emails: Iterable[str]
     phones: Iterable[str]
+    profiles: Iterable[str]
     source: str
     value: Decimal | str | float | None
     currency: str

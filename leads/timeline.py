@@ -262,7 +262,11 @@ def _text(value: Any) -> str:
 
 def field_label(field: str) -> str:
     """The name of a lead's field, as people say it."""
-    contact_points = {"emails": _("E-mail addresses"), "phones": _("Phone numbers")}
+    contact_points = {
+        "emails": _("E-mail addresses"),
+        "phones": _("Phone numbers"),
+        "profiles": _("LinkedIn profiles"),
+    }
     if field in contact_points:
         return contact_points[field]
     return str(capfirst(Lead._meta.get_field(field).verbose_name))  # type: ignore[union-attr]

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("salesflow.accounts.urls")),
     path("leads", include("leads.urls")),
     path("leads/<uuid:lead_id>/messages", include("channels.urls")),
+    path("", include("channels.public_urls")),
     path("analytics", include("analytics.urls")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

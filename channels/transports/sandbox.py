@@ -16,19 +16,21 @@ from collections.abc import Callable
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from channels.transports import Outgoing, Receipt, TransportError
+from channels.models import Account
+from channels.transports.interface import BaseTransport, Outgoing, Receipt, TransportError
 
 # How often a busy recipient refuses, and after how many seconds it may be tried again.
 BUSY_TRIES = 2
 BUSY_SECONDS = 2.0
 
 
-class SandboxTransport:
+class SandboxTransport(BaseTransport):
     """See the module."""
 
     name = "sandbox"
+    label = _("Sandbox")
 
-    def send(self, outgoing: Outgoing) -> Receipt:
+    def send(self, account: Account, outgoing: Outgoing) -> Receipt:
         """Take the message over, unless the rule says otherwise."""
         for prefix, ending, trouble in RULE:
             if _matches(outgoing.address, prefix, ending) and (error := trouble(outgoing)):
@@ -61,7 +63,7 @@ def _down(_outgoing: Outgoing) -> TransportError:
 
 def _lost(_outgoing: Outgoing) -> TransportError:
     return TransportError(
-        _("The connection broke while the message was handed over."), unknown=True
+        _("The connection broke while the message was handed over."), unknown=True, at_fault=False
     )
 
 

@@ -24,12 +24,14 @@ from events.outcomes import (
     aggregate,
     log_context,
     record_failure,
+    record_postponement,
     record_success,
     save_attempts,
     save_deliveries,
     save_events,
 )
 from events.replays.answers import answer_replays
+from events.retry import Postpone
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +114,9 @@ def _record(ended: Ended, now: datetime) -> Attempt | None:
     context = log_context(delivery.event, delivery.handler)
     tenant = delivery.event.tenant
     with bound_contextvars(**context, tenant=tenant.slug), translation.override(tenant.language):
+        if isinstance(result.error, Postpone):
+            record_postponement(delivery, now, result.error)
+            return None
         attempt = (
             record_failure(delivery, now, result.duration_ms, result.error)
             if result.error

@@ -4,8 +4,9 @@ from itertools import count
 from typing import Any
 
 from channels import services
-from channels.models import Channel, Message
+from channels.models import Account, Channel, Message
 from channels.transports import Outgoing, Receipt, TransportError
+from channels.transports.interface import BaseTransport
 from leads.models import Lead
 from leads.services import create_lead
 
@@ -36,16 +37,17 @@ def make_inbound_message(lead: Lead | None = None, **fields: Any) -> Message:
     return services.receive_message(lead, **given)
 
 
-class ScriptedTransport:
+class ScriptedTransport(BaseTransport):
     """Answers each call as scripted, the last answer for ever; keeps what it was given."""
 
     name = "scripted"
+    label = "Scripted"
 
     def __init__(self, *answers: Exception | None) -> None:
         self.answers = list(answers)
         self.calls: list[Outgoing] = []
 
-    def send(self, outgoing: Outgoing) -> Receipt:
+    def send(self, account: Account, outgoing: Outgoing) -> Receipt:
         """Raise the next answer, or take the message over when it is None."""
         self.calls.append(outgoing)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

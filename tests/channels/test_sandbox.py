@@ -2,7 +2,7 @@
 
 import pytest
 
-from channels.models import Channel
+from channels.models import Account, Channel
 from channels.transports import Outgoing, TransportError
 from channels.transports.sandbox import BUSY_SECONDS, BUSY_TRIES, SandboxTransport
 from salesflow.accounts.ids import uuid7
@@ -11,7 +11,7 @@ from salesflow.accounts.ids import uuid7
 def send(address: str, attempt: int = 1) -> str:
     channel = Channel.EMAIL if "@" in address else Channel.WHATSAPP
     outgoing = Outgoing(uuid7(), channel, "text", address, "", "Hello", attempt)
-    return SandboxTransport().send(outgoing).vendor_id
+    return SandboxTransport().send(Account(channel=channel), outgoing).vendor_id
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from events.foreground import carry_out
 from events.models import Attempt, Breaker, Delivery, DeliveryStatus, Event
 from events.registry import Handler
 from events.replays import start_replay
-from events.retry import Permanent, Retry, RetryPolicy
+from events.retry import Permanent, Postpone, Retry, RetryPolicy
 from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.models import Tenant
@@ -340,3 +340,42 @@ def test_states_tell_of_every_breaker(handler: Handler, service: Switch) -> None
     assert broken.retry_at
     assert broken.since
     assert broken.since < broken.retry_at
+
+
+# --- Circuits of a handler's own ----------------------------------------------------------------
+
+
+def _break_account(key: str = "account:1") -> None:
+    for call_id in range(POLICY.minimum):
+        breakers.begin_call(key, call_id, timeout=30)
+        breakers.end_call(key, call_id, POLICY, RuntimeError("down"))
+
+
+def test_own_circuit_postpones_until_its_probe_may_go(transactional_db: None) -> None:
+    _break_account()
+    with pytest.raises(Postpone) as caught:
+        breakers.begin_call("account:1", 9, timeout=30)
+    assert 0 < caught.value.seconds <= POLICY.cooldown
+    breakers.begin_call("account:2", 9, timeout=30)
+
+
+def test_own_circuit_lets_one_probe_through_and_closes_when_it_is_answered(
+    transactional_db: None,
+) -> None:
+    _break_account()
+    _let_cooldown_pass()
+    breakers.begin_call("account:1", 9, timeout=30)
+    with pytest.raises(Postpone):
+        breakers.begin_call("account:1", 10, timeout=30)
+    breakers.end_call("account:1", 9, POLICY, None)
+    breakers.begin_call("account:1", 10, timeout=30)
+
+
+def test_postponed_probe_makes_room_for_another(handler: Handler, service: Switch) -> None:
+    _broken(service)
+    _hand_over(2)
+    _let_cooldown_pass()
+    service.error = Postpone(after=60)
+    assert run_due() == 2
+    breaker = Breaker.objects.get()
+    assert (breaker.state, breaker.probe) == (CircuitState.HALF_OPEN, None)

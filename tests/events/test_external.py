@@ -15,7 +15,7 @@ from events.external.calling import Result
 from events.external.leasing import DUE_HANDLERS, TAKE_NEXT, lease_next
 from events.external.reporting import report
 from events.models import Attempt, Delivery, DeliveryStatus, Event, EventStatus
-from events.retry import Permanent, Retry, RetryPolicy
+from events.retry import Permanent, Postpone, Retry, RetryPolicy
 from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
@@ -429,3 +429,29 @@ def test_limits_can_be_disregarded(event: Event) -> None:
         waiting = second if Delivery.objects.get(pk=first.pk).attempts else first
         assert run_delivery(waiting.pk) is False
         assert run_delivery(waiting.pk, heed_limits=False) is True
+
+
+# --- Postponing ---------------------------------------------------------------------------------
+
+
+def test_postponed_call_burns_no_attempt_however_often(event: Event) -> None:
+    service = Switch()
+    service.error = Postpone(after=3600, reason="the account sends no more this minute")
+    retry = RetryPolicy(max_attempts=2)
+    with handler_of(TYPE, function=service, name="call", effects="external", retry=retry):
+        _hand_over([event])
+        for _time in range(5):
+            Delivery.objects.update(next_attempt_at=Now())
+            assert run_due() == 1
+        delivery = Delivery.objects.get()
+        assert (delivery.status, delivery.attempts) == (DeliveryStatus.PENDING, 0)
+        assert (delivery.failures, delivery.error) == (0, "")
+        assert delivery.next_attempt_at
+        assert 3500 < (delivery.next_attempt_at - timezone.now()).total_seconds() <= 3600
+        assert not Attempt.objects.exists()
+        service.on = True
+        Delivery.objects.update(next_attempt_at=Now())
+        assert run_due() == 1
+    event.refresh_from_db()
+    assert event.status == EventStatus.PROCESSED
+    assert Delivery.objects.get().attempts == 1

@@ -1,12 +1,16 @@
-"""Conversations with leads and the messages in them."""
+"""Messages in either direction."""
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from channels.models.account import Account, Channel
+from channels.models.conversation import Conversation
+from channels.models.template import MessageTemplate
 from channels.payloads import (
     MessageDelivered,
     MessageFailed,
@@ -16,21 +20,9 @@ from channels.payloads import (
     MessageSent,
 )
 from events import Publisher, publishes
-from leads.models import ContactPoint, Lead
+from leads.models import Lead
 from salesflow.accounts.ids import uuid7
-from salesflow.accounts.models import TenantScoped, User
-
-
-class Channel(models.TextChoices):
-    """A way to reach a lead."""
-
-    EMAIL = "email", _("E-mail")
-    WHATSAPP = "whatsapp", _("WhatsApp")
-
-    @property
-    def contact_kind(self) -> ContactPoint.Kind:
-        """The kind of contact point that is an address on this channel."""
-        return ContactPoint.Kind.EMAIL if self == Channel.EMAIL else ContactPoint.Kind.PHONE
+from salesflow.accounts.models import User
 
 
 class Direction(models.TextChoices):
@@ -43,6 +35,7 @@ class Direction(models.TextChoices):
 class MessageStatus(models.TextChoices):
     """How far a message has come; `channels.statuses` says what may follow what."""
 
+    PREPARED = "prepared", _("To be sent by hand")
     QUEUED = "queued", _("Queued")
     UNKNOWN = "unknown", _("Unknown")
     SENT = "sent", _("Sent")
@@ -61,54 +54,30 @@ class MessageType(models.TextChoices):
 
     TEXT = "text", _("Text")
     TEMPLATE = "template", _("Template")
+    MEDIA = "media", _("File")
+    INTERACTIVE = "interactive", _("Buttons")
+    REPLY = "reply", _("Choice")
+    LOCATION = "location", _("Place")
+    CONTACTS = "contacts", _("Business card")
+    REACTION = "reaction", _("Reaction")
+    UNSUPPORTED = "unsupported", _("Not shown by the vendor")
 
 
-class Conversation(TenantScoped):
-    """All that was written with a lead on one channel."""
+class Purpose(models.TextChoices):
+    """Why a message goes out, which decides what consent it needs."""
 
-    class State(models.TextChoices):
-        OPEN = "open", _("Open")
-        SNOOZED = "snoozed", _("Snoozed")
-        CLOSED = "closed", _("Closed")
+    PERSONAL = "personal", _("Personal")
+    MARKETING = "marketing", _("Marketing")
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    lead = models.ForeignKey(
-        Lead,
-        on_delete=models.CASCADE,
-        # The constraint's index serves it.
-        db_index=False,
-        related_name="conversations",
-        verbose_name=_("lead"),
-    )
-    channel = models.CharField(_("channel"), max_length=20, choices=Channel.choices)
-    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
-    unread = models.PositiveIntegerField(
-        _("unread"), default=0, help_text=_("Messages that came in since somebody looked.")
-    )
-    last_message_at = models.DateTimeField(_("last message"), default=timezone.now)
 
-    class Meta:
-        verbose_name = _("conversation")
-        verbose_name_plural = _("conversations")
-        constraints = [
-            # Its index answers "the conversations of this lead".
-            models.UniqueConstraint(
-                fields=["lead", "channel"], name="conversation_once_per_lead_and_channel"
-            ),
-        ]
-        indexes = [
-            # The inbox: one tenant's conversations in a state, the last active first.
-            models.Index(
-                fields=["tenant", "state", "-last_message_at", "-id"], name="conversation_inbox"
-            ),
-            # The API's list of conversations in any state.
-            models.Index(
-                fields=["tenant", "-last_message_at", "-id"], name="conversation_by_activity"
-            ),
-        ]
+class Automatic(models.TextChoices):
+    """What has written an inbound message where no person has."""
 
-    def __str__(self) -> str:
-        return f"{self.lead} ({self.get_channel_display()})"
+    NO = "", _("A person")
+    AUTO_REPLY = "auto_reply", _("Automatic reply")
+    OUT_OF_OFFICE = "out_of_office", _("Out of office")
+    LIST = "list", _("Newsletter or list")
+    BOUNCE = "bounce", _("Bounce")
 
 
 def is_queued(message: Message) -> bool:
@@ -172,6 +141,16 @@ class Message(Publisher):
         related_name="messages",
         verbose_name=_("lead"),
     )
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        # Nobody lists an account's messages.
+        db_index=False,
+        related_name="+",
+        verbose_name=_("account"),
+    )
     author = models.ForeignKey(
         User,
         on_delete=models.SET_NULL,
@@ -185,14 +164,58 @@ class Message(Publisher):
     type = models.CharField(
         _("type"), max_length=20, choices=MessageType.choices, default=MessageType.TEXT
     )
+    purpose = models.CharField(
+        _("purpose"), max_length=10, choices=Purpose.choices, default=Purpose.PERSONAL
+    )
+    automatic = models.CharField(
+        _("written by"), max_length=15, choices=Automatic.choices, blank=True, default=Automatic.NO
+    )
     status = models.CharField(_("status"), max_length=10, choices=MessageStatus.choices)
     address = models.CharField(
         _("address"),
         max_length=254,
-        help_text=_("The lead's e-mail address, or phone number in E.164."),
+        help_text=_(
+            "The lead's e-mail address, phone number in E.164, or the vendor's id of them."
+        ),
     )
     subject = models.CharField(_("subject"), max_length=200, blank=True)
     body = models.TextField(_("text"))
+    quoted = models.TextField(
+        _("quoted"), blank=True, help_text=_("What the text answers, folded away when shown.")
+    )
+    html = models.TextField(
+        _("HTML"), blank=True, help_text=_("As it came; only its cleaned form is ever shown.")
+    )
+    cc = ArrayField(
+        models.CharField(max_length=254), verbose_name=_("copy to"), default=list, blank=True
+    )
+    in_reply_to = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("in reply to"),
+    )
+    references = models.TextField(
+        _("references"), blank=True, help_text=_("Message-IDs of a mail's thread, the root first.")
+    )
+    template = models.ForeignKey(
+        MessageTemplate,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("template"),
+    )
+    details = models.JSONField(
+        _("details"),
+        default=dict,
+        blank=True,
+        help_text=_("What its type needs: a template's variables, buttons, a link, a place."),
+    )
     error = models.TextField(
         _("error"), blank=True, help_text=_("Why the last try did not succeed, in words.")
     )
@@ -204,6 +227,12 @@ class Message(Publisher):
         _("vendor's id"), max_length=255, blank=True, help_text=_("What the vendor calls it.")
     )
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    slot_at = models.DateTimeField(
+        _("may go at"),
+        null=True,
+        blank=True,
+        help_text=_("The place that it has drawn within its account's limits."),
+    )
     sending_since = models.DateTimeField(
         _("handed over at"),
         null=True,
@@ -215,6 +244,18 @@ class Message(Publisher):
         null=True,
         blank=True,
         help_text=_("From queued until the transport took it over."),
+    )
+    answer_ms = models.PositiveBigIntegerField(
+        _("answered after (ms)"),
+        null=True,
+        blank=True,
+        help_text=_("From the lead's first unanswered message until this answer went out."),
+    )
+    stored_at = models.DateTimeField(
+        _("stored"),
+        null=True,
+        blank=True,
+        help_text=_("When it was taken in here; a vendor may have had it for a while."),
     )
     created_at = models.DateTimeField(
         _("queued or received"), default=timezone.now, help_text=_("It orders the thread.")

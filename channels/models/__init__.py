@@ -1,0 +1,40 @@
+"""Conversations with leads, the messages in them, and the accounts that carry them."""
+
+from channels.models.account import Account, Channel, Pace
+from channels.models.attachment import Attachment, AttachmentContent
+from channels.models.consent import AddressStanding, ConsentRecord, LawfulBasis
+from channels.models.conversation import Conversation, Replying
+from channels.models.inbound import Identity, Inbound
+from channels.models.message import (
+    TROUBLED,
+    Automatic,
+    Direction,
+    Message,
+    MessageStatus,
+    MessageType,
+    Purpose,
+)
+from channels.models.template import MessageTemplate
+
+__all__ = [
+    "TROUBLED",
+    "Account",
+    "AddressStanding",
+    "Attachment",
+    "AttachmentContent",
+    "Automatic",
+    "Channel",
+    "ConsentRecord",
+    "Conversation",
+    "Direction",
+    "Identity",
+    "Inbound",
+    "LawfulBasis",
+    "Message",
+    "MessageStatus",
+    "MessageTemplate",
+    "MessageType",
+    "Pace",
+    "Purpose",
+    "Replying",
+]

@@ -1,0 +1,228 @@
+"""Taking in what vendors hand over: stored at once, read and written down by a handler.
+
+An `Inbound` row and its event are committed before the vendor has its answer. The handler
+`take_in_inbound` has a transport read the row, and writes what it says, in one transaction: junk
+says nothing, what cannot be read fails the event, and a replay reads it again.
+"""
+
+import hashlib
+from functools import partial
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, transaction
+
+from channels.identifying import identify
+from channels.keywords import is_opt_out
+from channels.models import (
+    Account,
+    Attachment,
+    AttachmentContent,
+    Automatic,
+    Inbound,
+    LawfulBasis,
+    Message,
+)
+from channels.services.accounts import note_received
+from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out
+from channels.services.messages import known_message, receive_message, record_status
+from channels.transports import Fact, Incoming, OptOut, Report, transport_named
+from channels.transports.facts import File
+
+log = structlog.get_logger(__name__)
+
+# Newest first, so many of a mail's references are looked for among what we know.
+MOST_ANSWERS = 50
+
+
+def store_inbound(account: Account, body: bytes, key: str = "") -> Inbound | None:
+    """Keep what a vendor handed over, and have it taken in.
+
+    Args:
+        key: what makes it the same when it is handed over again; by default its digest.
+
+    Returns:
+        None where it was handed over before.
+    """
+    key = key or hashlib.sha256(body).hexdigest()
+    inbound = Inbound(account=account, key=key, body=body)
+    try:
+        with transaction.atomic():
+            inbound.save()
+    except IntegrityError:
+        return None
+    return inbound
+
+
+def take_in(inbound_id: UUID) -> None:
+    """Write down what an inbound delivery says; to do it twice changes nothing.
+
+    Raises:
+        Exception: what the transport raises for what it cannot read.
+    """
+    inbound = Inbound.objects.select_related("account").filter(pk=inbound_id).first()
+    if inbound is None:
+        # It was pruned: a replay of what was taken in long ago.
+        return
+    account = inbound.account
+    for fact in transport_named(account.transport).read(account, bytes(inbound.body)):
+        take_in_fact(account, fact)
+    note_received(account.pk)
+
+
+def take_in_fact(account: Account, fact: Fact) -> None:
+    """Write down one thing that a vendor tells."""
+    if isinstance(fact, Incoming):
+        take_in_message(account, fact)
+    elif isinstance(fact, Report):
+        take_in_report(account, fact)
+    else:
+        take_in_opt_out(account, fact)
+
+
+def take_in_message(account: Account, incoming: Incoming) -> Message | None:
+    """The message on the lead who wrote it; an unknown sender becomes a lead.
+
+    Returns:
+        None where nobody is behind it: a newsletter or an automatic mail from a stranger.
+    """
+    if known := known_message(account.channel, incoming.vendor_id):
+        return known
+    answered = _answered(account, incoming)
+    lead = identify(account, incoming, answered)
+    if lead is None:
+        log.info("inbound_without_lead", account=str(account.pk), automatic=incoming.automatic)
+        return None
+    message = receive_message(
+        lead,
+        channel=account.channel,
+        address=incoming.sender.address or incoming.sender.external_id,
+        body=incoming.text,
+        subject=incoming.subject,
+        vendor_id=incoming.vendor_id,
+        message_type=incoming.type,
+        received_at=incoming.received_at,
+        account=account,
+        quoted=incoming.quoted,
+        html=incoming.html,
+        automatic=incoming.automatic,
+        references=incoming.references,
+        cc=incoming.cc,
+        in_reply_to=answered,
+        details=_details(incoming),
+    )
+    _keep_files(message, incoming.files)
+    _heed_words(account, message)
+    return message
+
+
+def take_in_report(account: Account, report: Report) -> None:
+    """What became of a message of ours; one that nobody knows is another system's."""
+    message = known_message(account.channel, report.vendor_id) or _own(report)
+    if message is None:
+        log.info("report_about_nothing", account=str(account.pk), status=report.status)
+        return
+    if report.vendor_id and not message.vendor_id:
+        Message.objects.filter(pk=message.pk, vendor_id="").update(vendor_id=report.vendor_id)
+    record_status(message.pk, report.status, at=report.at, reason=report.reason)
+    if report.bounced:
+        mark_bounced(
+            message.lead,
+            channel=account.channel,
+            address=report.bounced,
+            hard=report.hard,
+            reason=report.reason,
+            message_id=message.pk,
+        )
+
+
+def take_in_opt_out(account: Account, told: OptOut) -> None:
+    """What somebody told the vendor about being written to."""
+    lead = identify(account, Incoming(vendor_id="", sender=told.sender), None)
+    if lead is None:
+        return
+    record = partial(
+        opt_in if told.allowed else opt_out,
+        lead,
+        channel=account.channel,
+        address=told.sender.address or told.sender.external_id,
+        source=told.source,
+        proof=told.proof,
+    )
+    if told.allowed:
+        record(basis=LawfulBasis.CONSENT)
+    else:
+        record(at=told.at)
+
+
+def _answered(account: Account, incoming: Incoming) -> Message | None:
+    """The message of ours, or theirs, that it answers; the nearest that we know."""
+    ids = list(incoming.answers[:MOST_ANSWERS])
+    if not ids:
+        return None
+    rows = Message.objects.filter(channel=account.channel, vendor_id__in=ids)
+    found = {message.vendor_id: message for message in rows.select_related("lead")}
+    return next((found[vendor_id] for vendor_id in ids if vendor_id in found), None)
+
+
+def _own(report: Report) -> Message | None:
+    """The message that it names by our id; not if it is about a try before the last one."""
+    if report.message_id is None:
+        return None
+    own: Message | None = Message.objects.filter(pk=report.message_id).first()
+    if own is None or own.vendor_id not in ("", report.vendor_id):
+        return None
+    return own if report.attempt in (0, own.attempts) else None
+
+
+def _details(incoming: Incoming) -> dict[str, object]:
+    told = dict(incoming.details)
+    if incoming.returns_at:
+        told["returns_at"] = incoming.returns_at.isoformat()
+    return told
+
+
+def _keep_files(message: Message, files: tuple[File, ...]) -> None:
+    if not files or message.attachments.exists():
+        return
+    rows = [
+        Attachment(
+            message=message,
+            name=file.name[:255],
+            content_type=file.content_type[:127],
+            size=len(file.data) if file.data is not None else file.size,
+            content_id=file.content_id[:255],
+            vendor_id=file.vendor_id,
+            status=_status_of(file),
+            reason=file.reason,
+        )
+        for file in files
+    ]
+    Attachment.objects.bulk_create(rows)
+    AttachmentContent.objects.bulk_create(
+        AttachmentContent(attachment=row, data=file.data)
+        for row, file in zip(rows, files, strict=True)
+        if file.data is not None
+    )
+
+
+def _status_of(file: File) -> str:
+    if file.data is not None:
+        return Attachment.Status.STORED
+    return Attachment.Status.REFUSED if file.reason else Attachment.Status.WAITING
+
+
+def _heed_words(account: Account, message: Message) -> None:
+    """Who writes lives at that address; who writes STOP does not want to be written to."""
+    if message.automatic != Automatic.NO:
+        return
+    clear_bounce(channel=account.channel, address=message.address)
+    if is_opt_out(message.body):
+        opt_out(
+            message.lead,
+            channel=account.channel,
+            address=message.address,
+            source="keyword",
+            proof={"message": str(message.pk), "words": message.body[:200]},
+            at=message.created_at,
+        )

@@ -1,0 +1,23 @@
+"""What changes conversations and messages. Bad input raises ValidationError, field → messages."""
+
+from channels.services.conversations import mark_conversation_read
+from channels.services.messages import (
+    confirm_sent,
+    discard_prepared,
+    lock_message,
+    receive_message,
+    record_status,
+    send_message,
+    settle_unknown,
+)
+
+__all__ = [
+    "confirm_sent",
+    "discard_prepared",
+    "lock_message",
+    "mark_conversation_read",
+    "receive_message",
+    "record_status",
+    "send_message",
+    "settle_unknown",
+]

@@ -1,0 +1,194 @@
+"""Whom we may write to: recorded with proof, asked before a message is queued and again before it
+is sent."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import AddressStanding, ConsentRecord, Conversation, LawfulBasis, Purpose
+from channels.payloads import AddressBounced, ContactOptedIn, ContactOptedOut
+from events import publish
+from leads.models import Lead
+from salesflow.accounts.models import User
+
+# Soft bounces in a row after which an address is taken for gone.
+MOST_SOFT_BOUNCES = 5
+Decision = ConsentRecord.Decision
+
+
+@transaction.atomic
+def opt_out(
+    lead: Lead,
+    *,
+    channel: str,
+    address: str,
+    source: str,
+    proof: Mapping[str, Any] | None = None,
+    actor: User | None = None,
+    at: datetime | None = None,
+) -> ConsentRecord:
+    """Record that a person does not want to be written to; publishes `contact.opted_out`.
+
+    Args:
+        address: in normal form.
+        source: such as "keyword", "unsubscribe_link", "whatsapp_preference", "manual".
+        proof: what shows it, such as the words and the message's id.
+        at: when they said so; now when not given.
+    """
+    standing = _locked_standing(channel, address)
+    is_news = standing.opted_out_at is None
+    record = _record(lead, channel, address, Decision.WITHDRAWN, source, proof, actor)
+    if is_news:
+        standing.opted_out_at, standing.opt_out_source = at or timezone.now(), source
+        standing.save()
+        payload = ContactOptedOut(
+            lead_id=lead.pk, channel=channel, source=source, record_id=record.pk
+        )
+        publish(payload, occurred_at=standing.opted_out_at)
+    return record
+
+
+@transaction.atomic
+def opt_in(
+    lead: Lead,
+    *,
+    channel: str,
+    address: str,
+    basis: str,
+    source: str,
+    proof: Mapping[str, Any] | None = None,
+    actor: User | None = None,
+) -> ConsentRecord:
+    """Record that a person allows to be written to, and why; publishes `contact.opted_in`.
+
+    Raises:
+        ValidationError: under "basis": unknown, or not consent where the person had opted out.
+    """
+    if basis not in LawfulBasis.values:
+        raise ValidationError({"basis": _("Choose a lawful basis.")})
+    standing = _locked_standing(channel, address)
+    if standing.opted_out_at and basis != LawfulBasis.CONSENT:
+        reason = _("They opted out: only their own consent can take that back.")
+        raise ValidationError({"basis": reason})
+    record = _record(lead, channel, address, Decision.GRANTED, source, proof, actor, basis)
+    standing.basis, standing.opted_out_at, standing.opt_out_source = basis, None, ""
+    standing.save()
+    publish(
+        ContactOptedIn(
+            lead_id=lead.pk, channel=channel, source=source, basis=basis, record_id=record.pk
+        )
+    )
+    return record
+
+
+@transaction.atomic
+def mark_bounced(
+    lead: Lead, *, channel: str, address: str, hard: bool, reason: str, message_id: Any = None
+) -> None:
+    """Note that mail to an address came back; a hard bounce, or many soft ones, close it."""
+    standing = _locked_standing(channel, address)
+    standing.bounce_reason = reason
+    standing.soft_bounces = 0 if hard else standing.soft_bounces + 1
+    is_closed = hard or standing.soft_bounces >= MOST_SOFT_BOUNCES
+    is_news = is_closed and standing.bounced_at is None
+    if is_news:
+        standing.bounced_at = timezone.now()
+    standing.save()
+    if is_news or not is_closed:
+        publish(
+            AddressBounced(
+                lead_id=lead.pk,
+                channel=channel,
+                hard=is_closed,
+                reason=reason,
+                message_id=message_id,
+            )
+        )
+
+
+def clear_bounce(*, channel: str, address: str) -> None:
+    """Write to an address again: somebody has mended it, or a mail came from there."""
+    rows = AddressStanding.objects.filter(channel=channel, address=address)
+    rows.update(bounced_at=None, bounce_reason="", soft_bounces=0)
+
+
+def standing_of(channel: str, address: str) -> AddressStanding | None:
+    """What is known of an address; None: nothing."""
+    rows = AddressStanding.objects.filter(channel=channel, address=address)
+    found: AddressStanding | None = rows.first()
+    return found
+
+
+def why_not(
+    channel: str, address: str, purpose: str, conversation: Conversation | None
+) -> str | Promise | None:
+    """Why nothing may be sent to an address now; None: it may.
+
+    Who opted out is still answered when they write by themselves: a personal message may go as long
+    as the lead has written since then.
+    """
+    standing = standing_of(channel, address)
+    if standing is None:
+        return _no_basis(purpose)
+    if standing.bounced_at:
+        return _("This address does not take our messages any more.")
+    if standing.opted_out_at:
+        if purpose == Purpose.PERSONAL and _has_written_since(standing.opted_out_at, conversation):
+            return None
+        return _("They do not want to be written to on this channel.")
+    return None if standing.basis else _no_basis(purpose)
+
+
+def refuse_unwanted(
+    channel: str, address: str, purpose: str, conversation: Conversation | None
+) -> None:
+    """Raise ValidationError under "to_address" where nothing may be sent to the address."""
+    if reason := why_not(channel, address, purpose, conversation):
+        raise ValidationError({"to_address": reason}, code="unwanted")
+
+
+def _no_basis(purpose: str) -> Promise | None:
+    if purpose != Purpose.MARKETING:
+        return None
+    return _("There is no lawful basis for marketing to this address.")
+
+
+def _has_written_since(opted_out_at: datetime, conversation: Conversation | None) -> bool:
+    last = conversation.last_inbound_at if conversation else None
+    return last is not None and last > opted_out_at
+
+
+def _locked_standing(channel: str, address: str) -> AddressStanding:
+    rows = AddressStanding.objects.select_for_update()
+    standing: AddressStanding = rows.get_or_create(channel=channel, address=address)[0]
+    return standing
+
+
+def _record(
+    lead: Lead,
+    channel: str,
+    address: str,
+    decision: str,
+    source: str,
+    proof: Mapping[str, Any] | None,
+    actor: User | None,
+    basis: str = "",
+) -> ConsentRecord:
+    record = ConsentRecord(
+        channel=channel,
+        address=address,
+        lead=lead,
+        decision=decision,
+        basis=basis,
+        source=source,
+        proof=dict(proof or {}),
+        actor=actor,
+    )
+    record.save()
+    return record

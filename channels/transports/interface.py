@@ -1,0 +1,205 @@
+"""What every transport offers, and the one exception that it raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+from uuid import UUID
+
+from django.utils.functional import Promise
+from pydantic import BaseModel, ConfigDict
+
+from channels.models import Account, Purpose
+from channels.transports.facts import Fact
+
+
+class AccountSettings(BaseModel):
+    """What a transport has to know of an account; a subclass names it.
+
+    Fields of the type `SecretStr` are kept encrypted and never shown again. Titles and descriptions
+    are what the form of the settings page says.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message as a transport sees it.
+
+    Attributes:
+        message_id: the same at every try; what a vendor takes as idempotency key or gives back
+            with its status reports.
+        conversation_id: in which it is; answers find their way back by it.
+        message_type: a `MessageType`.
+        address: the recipient's e-mail address in lower case, phone number in E.164, or the
+            vendor's id of them where the number is hidden.
+        details: what the type needs, such as a template's name and variables.
+        answers: the vendor's id of the message that it answers.
+        references: of the thread it is in: Message-IDs, the root first.
+        unsubscribe_url: acts on a POST (RFC 8058); empty for personal messages.
+        attempt: 1 at the first try.
+    """
+
+    message_id: UUID
+    channel: str
+    message_type: str
+    address: str
+    subject: str
+    body: str
+    attempt: int = 1
+    conversation_id: UUID | None = None
+    purpose: str = Purpose.PERSONAL
+    name: str = ""
+    cc: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    answers: str = ""
+    references: str = ""
+    unsubscribe_url: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A vendor's word that it has taken a message over.
+
+    Attributes:
+        vendor_id: what the vendor calls the message.
+        external_id: what it calls the recipient; empty where it does not say.
+        references: of the thread that the message is in now; see `Outgoing.references`.
+    """
+
+    vendor_id: str
+    external_id: str = ""
+    references: str = ""
+
+
+class TransportError(Exception):
+    """A message was not taken over, or nobody knows whether it was.
+
+    Anything else that a transport raises counts as `unknown`: an error that its author did not
+    foresee tells nothing about how far the message came.
+
+    Args:
+        reason: the vendor's reason in words, for the rep; of `gettext_lazy`, if it is a
+            translation, so that the failure is the same one in all languages.
+        permanent: trying again cannot help.
+        retry_after: seconds after which the vendor wants the next try; None leaves it to us.
+        unknown: the message may have arrived (a timeout after it was handed over), so it is
+            never sent again by itself.
+        opted_out: the recipient has told the vendor that we may not write to them.
+        bounced: the recipient's address does not exist.
+        at_fault: whether it speaks against the account's server: enough of these open its circuit.
+    """
+
+    def __init__(
+        self,
+        reason: str | Promise,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        unknown: bool = False,
+        opted_out: bool = False,
+        bounced: bool = False,
+        at_fault: bool | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.unknown = unknown
+        self.opted_out = opted_out
+        self.bounced = bounced
+        self.at_fault = not permanent if at_fault is None else at_fault
+
+
+class AccountRefused(TransportError):
+    """The vendor refuses the account itself: nothing goes out before somebody looked at it."""
+
+    def __init__(self, reason: str | Promise) -> None:
+        super().__init__(reason, at_fault=False)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How fast an account may send.
+
+    Attributes:
+        interval: seconds between two messages of the account.
+        pair_interval: seconds between two messages to one recipient.
+        burst: messages to one recipient that may go at once before that counts.
+    """
+
+    interval: float = 0.0
+    pair_interval: float = 0.0
+    burst: int = 1
+
+
+class Transport(Protocol):
+    """Sends messages through accounts, and reads what they receive.
+
+    Attributes:
+        name: kept with accounts and messages, for ever.
+        label: as people call it.
+        settings: what it has to know of an account.
+        limits: how fast it may be used.
+        is_assisted: a person carries the messages and confirms that; `send` is never called.
+        window_hours: after that long without a word from the lead only templates may go.
+    """
+
+    name: str
+    settings: ClassVar[type[AccountSettings]]
+    limits: Limits
+    is_assisted: bool
+    window_hours: int | None
+
+    @property
+    def label(self) -> str | Promise: ...
+
+    def send(self, account: Account, outgoing: Outgoing) -> Receipt:
+        """Hand one message to the vendor.
+
+        Raises:
+            TransportError: see there.
+        """
+        ...
+
+    def foretell_id(self, account: Account, message_id: UUID, attempt: int) -> str:
+        """The `Receipt.vendor_id` of a call to come; empty where only the vendor knows it."""
+        ...
+
+    def check(self, account: Account) -> None:
+        """See whether the account can be used, without sending anything.
+
+        Raises:
+            TransportError: it cannot, in words.
+        """
+        ...
+
+    def read(self, account: Account, body: bytes) -> Iterable[Fact]:
+        """What something that the vendor handed over says; junk says nothing.
+
+        Raises:
+            Exception: it cannot be read; the delivery waits for a version that can.
+        """
+        ...
+
+
+class BaseTransport:
+    """What most transports have in common."""
+
+    settings: ClassVar[type[AccountSettings]] = AccountSettings
+    limits = Limits()
+    is_assisted = False
+    window_hours: int | None = None
+
+    def foretell_id(self, account: Account, message_id: UUID, attempt: int) -> str:
+        """Only the vendor knows it."""
+        return ""
+
+    def check(self, account: Account) -> None:
+        """Nothing to see."""
+
+    def read(self, account: Account, body: bytes) -> Iterable[Fact]:
+        """Nothing comes in."""
+        return ()
