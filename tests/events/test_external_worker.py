@@ -2,10 +2,7 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 
@@ -15,12 +12,12 @@ from salesflow.accounts.models import Tenant
 from tests import waiting
 from tests.outside.payloads import BriefCallWanted, CallWanted, GentleCallWanted
 from tests.outside.service import Service
+from tests.outside.workers import at_work
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
 # Seconds: two workers start first, perhaps on a busy machine.
 PATIENCE = 90.0
-CELERY = [sys.executable, "-m", "celery", "-A", "salesflow", "worker", "--without-gossip"]
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -36,30 +33,8 @@ def service() -> Iterator[Service]:
 @pytest.fixture(autouse=True)
 def workers(service_environment: dict[str, str]) -> Iterator[None]:
     """Workers as the supervisor starts them, with short leases."""
-    environment = service_environment | {
-        "SALESFLOW_EXTRA_APPS": "tests.thirdparty,tests.outside",
-        "SALESFLOW_EXTERNAL_LEASE_SECONDS": "1",
-        "SALESFLOW_SWEEP_INTERVAL": "0.5",
-    }
-    schedule = f"--schedule={os.environ['SALESFLOW_HOME']}/beat-of-calls"
-    with ExitStack() as stack:
-        for options in (
-            ["--hostname=external@%h", "--queues=external", "--concurrency=4"],
-            ["--hostname=events@%h", "--queues=events,sweeps", "-c1", "--beat", schedule],
-        ):
-            command = [*CELERY, *options]
-            stack.callback(_stop, subprocess.Popen(command, env=environment, process_group=0))
+    with at_work(service_environment):
         yield
-
-
-def _stop(worker: "subprocess.Popen[bytes]") -> None:
-    """Let it end; whoever hangs after a failed test is killed with all of its processes."""
-    worker.terminate()
-    try:
-        worker.wait(PATIENCE / 3)
-    except subprocess.TimeoutExpired:
-        os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
 
 
 def _want(payload: type[Payload], service: Service, path: str) -> Event:
