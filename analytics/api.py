@@ -11,7 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.queries import funnel
-from analytics.serializers import FunnelParameters, FunnelSerializer
+from analytics.serializers import (
+    DaysParameters,
+    FunnelParameters,
+    FunnelSerializer,
+    ServiceLevelsSerializer,
+)
+from analytics.service_levels import service_levels
 from leads.models import Pipeline
 from leads.queries import default_pipeline, pipelines
 from salesflow.accounts.rest.filters import refuse_unknown_parameters
@@ -38,6 +44,24 @@ class FunnelView(IdempotentPostMixin):
         return Response(FunnelSerializer(found).data)
 
 
+class ServiceLevelsView(IdempotentPostMixin):
+    """How fast messages are."""
+
+    @extend_schema(
+        summary=gettext_lazy("Read how fast messages are stored, answered, sent and delivered"),
+        parameters=[DaysParameters],
+        responses=ServiceLevelsSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer with the times by channel and step, of steps that ended within the days."""
+        refuse_unknown_parameters(request, DaysParameters().fields)
+        parameters = DaysParameters(data=request.query_params)
+        parameters.is_valid(raise_exception=True)
+        days = {name: parameters.validated_data.get(name) for name in ("since", "until")}
+        found = {**days, "levels": service_levels(**days)}
+        return Response(ServiceLevelsSerializer(found).data)
+
+
 def _pipeline(pipeline_id: UUID | None) -> Pipeline:
     """The pipeline that was asked for.
 
@@ -54,4 +78,7 @@ def _pipeline(pipeline_id: UUID | None) -> Pipeline:
         ) from None
 
 
-urlpatterns: list[Any] = [api_path("analytics/funnel", FunnelView.as_view(), "api-funnel")]
+urlpatterns: list[Any] = [
+    api_path("analytics/funnel", FunnelView.as_view(), "api-funnel"),
+    api_path("analytics/slo", ServiceLevelsView.as_view(), "api-slo"),
+]

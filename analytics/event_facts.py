@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from analytics.models import AutopilotFact, EventFact, MessageFact, SequenceFact
+from analytics.models import AutopilotFact, EventFact, MessageFact, SequenceFact, ServiceTime
 from channels.autopilot.payloads import AutopilotActionExecuted
-from channels.payloads import MessageFailed, MessageSent
+from channels.payloads import MessageDelivered, MessageFailed, MessageReceived, MessageSent
 from channels.sequences.payloads import SequenceEnrolled, SequenceFinished, SequenceStepExecuted
 from events.models import Event
 from events.rows import upsert_rows
@@ -32,6 +32,33 @@ def message_fact(event: Event) -> MessageFact:
         message_type=told.message_type,
         success=isinstance(told, MessageSent) and told.success,
         latency_ms=told.latency_ms if isinstance(told, MessageSent) else None,
+        occurred_at=event.occurred_at,
+    )
+
+
+def service_time(event: Event) -> ServiceTime | None:
+    """What `message.received`, `.sent` or `.delivered` says about time; None where it says nothing.
+
+    Automatic mail counts for nothing: nobody waits for its answer.
+    """
+    told = event.data
+    assert isinstance(told, MessageReceived | MessageSent | MessageDelivered)
+    answer_ms = None
+    if isinstance(told, MessageReceived):
+        step = ServiceTime.Step.STORED
+        duration_ms = None if told.automatic else told.stored_ms
+    elif isinstance(told, MessageSent):
+        step, duration_ms, answer_ms = ServiceTime.Step.SENT, told.latency_ms, told.answer_ms
+    else:
+        step, duration_ms = ServiceTime.Step.DELIVERED, told.delivery_ms
+    if duration_ms is None:
+        return None
+    return ServiceTime(
+        event_id=event.id,
+        channel=told.channel,
+        step=step,
+        duration_ms=duration_ms,
+        answer_ms=answer_ms,
         occurred_at=event.occurred_at,
     )
 

@@ -1,7 +1,13 @@
 """What analytics does about events: each becomes facts, in whatever order and however often it
 comes. All handlers take batches and write each table in one statement."""
 
-from analytics.event_facts import autopilot_fact, message_fact, sequence_fact, write_event_facts
+from analytics.event_facts import (
+    autopilot_fact,
+    message_fact,
+    sequence_fact,
+    service_time,
+    write_event_facts,
+)
 from analytics.lead_facts import write_lead_facts
 from analytics.rebuilding import wait_for_rebuild
 from analytics.stage_entries import write_stage_datings, write_stage_entries
@@ -47,6 +53,15 @@ def handle_message_sent(events: list[Event]) -> None:
     """Count messages that went out or failed to."""
     wait_for_rebuild()
     write_event_facts(map(message_fact, events))
+
+
+@register_event_handler(
+    EventType.MESSAGE_RECEIVED, EventType.MESSAGE_SENT, EventType.MESSAGE_DELIVERED, batch=True
+)
+def time_messages(events: list[Event]) -> None:
+    """Note how long messages took to be stored, answered, sent and delivered."""
+    wait_for_rebuild()
+    write_event_facts(filter(None, map(service_time, events)))
 
 
 @register_event_handler(EventType.AUTOPILOT_ACTION_EXECUTED, batch=True)

@@ -171,6 +171,34 @@ class MessageFact(EventFact):
         return str(self.message_id)
 
 
+class ServiceTime(EventFact):
+    """How long a step of a message took: until it was stored here, sent, delivered."""
+
+    class Step(models.TextChoices):
+        STORED = "stored", _("received → stored")
+        SENT = "sent", _("queued → sent")
+        DELIVERED = "delivered", _("sent → delivered")
+
+    channel = models.CharField(max_length=20)
+    step = models.CharField(max_length=10, choices=Step.choices)
+    duration_ms = models.BigIntegerField()
+    answer_ms = models.BigIntegerField(
+        null=True, help_text=_("Of a sent answer: since the lead's first unanswered message.")
+    )
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("service time")
+        verbose_name_plural = _("service times")
+        indexes = [
+            # Times by channel and step: WHERE tenant_id = … AND occurred_at >= …
+            models.Index(fields=["tenant", "occurred_at"], name="service_times_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.step}: {self.duration_ms} ms"
+
+
 class AutopilotFact(EventFact):
     """The autopilot did something, which cost money and time."""
 

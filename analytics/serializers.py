@@ -9,28 +9,55 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from analytics.queries import Funnel, Money, Step, Tally
+from analytics.service_levels import ServiceLevel
 from leads.models import Outcome
 
 
-class FunnelParameters(serializers.Serializer[Any]):
-    """The query parameters of the funnel."""
+class DaysParameters(serializers.Serializer[Any]):
+    """A range of days as query parameters."""
 
-    pipeline = serializers.UUIDField(
-        required=False, help_text=gettext_lazy("Its id; by default the default pipeline.")
-    )
     since = serializers.DateField(
-        required=False,
-        help_text=gettext_lazy("First day on which the leads came in, in the tenant's time zone."),
+        required=False, help_text=gettext_lazy("First day, in the tenant's time zone.")
     )
-    until = serializers.DateField(
-        required=False, help_text=gettext_lazy("Last day on which the leads came in.")
-    )
+    until = serializers.DateField(required=False, help_text=gettext_lazy("Last day."))
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a range that ends before it begins."""
         if attrs.get("since") and attrs.get("until") and attrs["until"] < attrs["since"]:
             raise serializers.ValidationError({"until": [_("That is before “since”.")]})
         return attrs
+
+
+class FunnelParameters(DaysParameters):
+    """The query parameters of the funnel: the days are those on which the leads came in."""
+
+    pipeline = serializers.UUIDField(
+        required=False, help_text=gettext_lazy("Its id; by default the default pipeline.")
+    )
+
+
+class ServiceLevelSerializer(serializers.Serializer[ServiceLevel]):
+    """How long one step of messages took on one channel."""
+
+    channel = serializers.CharField()
+    step = serializers.ChoiceField(
+        choices=["stored", "answered", "sent", "delivered"],
+        help_text=gettext_lazy(
+            "stored: received by the vendor until stored here; answered: until our answer went out;"
+            " sent: queued until the vendor took it over; delivered: until it reached the lead."
+        ),
+    )
+    messages = serializers.IntegerField(help_text=gettext_lazy("How many were measured."))
+    p50_ms = serializers.IntegerField(help_text=gettext_lazy("Half of them took no longer."))
+    p95_ms = serializers.IntegerField(help_text=gettext_lazy("95 of 100 took no longer."))
+
+
+class ServiceLevelsSerializer(serializers.Serializer[Any]):
+    """How fast messages are stored, answered, sent and delivered."""
+
+    since = serializers.DateField(allow_null=True)
+    until = serializers.DateField(allow_null=True)
+    levels = ServiceLevelSerializer(many=True)
 
 
 class AmountSerializer(serializers.Serializer[Any]):
