@@ -5,9 +5,10 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from channels.models import Channel, Conversation, Message
+from channels.models import Channel, Conversation, Message, MessageTemplate
 from events.models import Event
 from leads.models import Lead
+from salesflow.accounts.context import current_tenant
 
 
 def addresses_of(lead: Lead, channel: str) -> list[str]:
@@ -61,3 +62,24 @@ def messages_told_of(events: Iterable[Event]) -> dict[UUID, Message]:
 
 def _is_about_message(event: Event) -> bool:
     return event.type.startswith("message.") and "message_id" in event.payload
+
+
+def templates_for(channel: str) -> QuerySet[MessageTemplate]:
+    """The templates in use that may go out on a channel, by name and language."""
+    rows = MessageTemplate.objects.filter(is_active=True, channel__in=[channel, ""])
+    ordered: QuerySet[MessageTemplate] = rows.order_by("name", "language")
+    return ordered
+
+
+def template_called(name: str, *, channel: str, language: str = "") -> MessageTemplate | None:
+    """The template of that name that suits a channel and a language best.
+
+    Args:
+        language: of the reader; else, and where there is none in it, the tenant's language, and
+            then whichever there is. One for the channel comes before one for every channel.
+    """
+    wanted = [language, current_tenant().language]
+    rows = list(templates_for(channel).filter(name=name))
+    rank = {code: number for number, code in reversed(list(enumerate(wanted)))}
+    rows.sort(key=lambda row: (rank.get(row.language, len(wanted)), row.channel == ""))
+    return rows[0] if rows else None
