@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from channels.models import Account, Automatic, Channel, Conversation, Identity, Message
+from channels.queries import addresses_of
 from channels.transports import Incoming, Sender
 from leads.contact_points import normalise, readable
 from leads.models import ContactPoint, Lead
@@ -28,7 +29,7 @@ def identify(account: Account, incoming: Incoming, answered: Message | None) -> 
         if incoming.automatic != Automatic.NO or not incoming.vendor_id or _is_ours(sender):
             return None
         lead = _make_lead(account, sender)
-    _remember(account, sender, lead)
+    remember(account, sender, lead)
     return lead
 
 
@@ -41,20 +42,20 @@ def _of_conversation(incoming: Incoming) -> Lead | None:
 
 
 def _of_identity(account: Account, sender: Sender) -> Lead | None:
-    rows = Identity.objects.select_related("lead").filter(
-        account=account, external_id=sender.external_id
-    )
-    identity = rows.first()
-    return identity.lead if identity else None
+    ids = [sender.external_id, *sender.aliases]
+    rows = Identity.objects.select_related("lead").filter(account=account, external_id__in=ids)
+    found = {identity.external_id: identity.lead for identity in rows}
+    return next((found[external_id] for external_id in ids if external_id in found), None)
 
 
 def _of_address(account: Account, sender: Sender) -> Lead | None:
     if not sender.address:
         return None
     kind = Channel(account.channel).contact_kind
-    points = ContactPoint.objects.select_related("lead").filter(kind=kind, value=sender.address)
-    point = points.first()
-    return point.lead if point else None
+    ways = [sender.address, *sender.alternatives]
+    points = ContactPoint.objects.select_related("lead").filter(kind=kind, value__in=ways)
+    found = {point.value: point.lead for point in points}
+    return next((found[address] for address in ways if address in found), None)
 
 
 def _is_ours(sender: Sender) -> bool:
@@ -76,11 +77,16 @@ def _make_lead(account: Account, sender: Sender) -> Lead:
     name = sender.name.strip() or (readable(points[0]) if points else sender.external_id)
     try:
         with transaction.atomic():
-            return create_lead(name=name[:200], source=account.channel, **{field: points})  # type: ignore[arg-type]
+            lead = create_lead(name=name[:200], source=account.channel, **{field: points})  # type: ignore[arg-type]
+            # Of a stranger without an address, the identity alone tells that somebody else made
+            # them a lead at the same moment.
+            if account.channel != Channel.EMAIL:
+                Identity.objects.create(account=account, external_id=sender.external_id, lead=lead)
+            return lead
     except (ValidationError, IntegrityError):
         # Somebody else made the lead at the same moment.
-        if lead := _of_address(account, sender):
-            return lead
+        if known := _of_identity(account, sender) or _of_address(account, sender):
+            return known
         raise
 
 
@@ -92,12 +98,25 @@ def _readable_points(kind: str, address: str) -> list[str]:
         return []
 
 
-def _remember(account: Account, sender: Sender, lead: Lead) -> None:
+def remember(account: Account, sender: Sender, lead: Lead) -> None:
+    """Keep under which ids an account's vendor knows a lead; the one known first stays."""
     if account.channel == Channel.EMAIL:
         # The address says it all.
         return
-    Identity.objects.get_or_create(
-        account=account,
-        external_id=sender.external_id,
-        defaults={"lead": lead, "name": sender.name[:200]},
-    )
+    defaults = {"lead": lead, "name": sender.name[:200]}
+    for external_id in (sender.external_id, *sender.aliases):
+        Identity.objects.get_or_create(account=account, external_id=external_id, defaults=defaults)
+
+
+def address_of(lead: Lead, account: Account, sender: Sender) -> str:
+    """Under which address we know a sender: a vendor may write a number otherwise, or hide it.
+
+    So what they want for that address, such as to opt out, holds for the one that we write to.
+    """
+    ways = (sender.address, *sender.alternatives)
+    known = addresses_of(lead, account.channel)
+    if sender.address:
+        return next((address for address in ways if address in known), sender.address)
+    rows = Message.objects.filter(lead=lead, channel=account.channel, address__in=known)
+    last = rows.order_by("-created_at", "-id").values_list("address", flat=True).first()
+    return last or sender.external_id

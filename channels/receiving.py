@@ -12,10 +12,11 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError, transaction
 
-from channels.identifying import identify
+from channels.identifying import address_of, identify
 from channels.keywords import is_opt_out
 from channels.models import (
     Account,
+    AddressStanding,
     Attachment,
     AttachmentContent,
     Automatic,
@@ -23,8 +24,9 @@ from channels.models import (
     LawfulBasis,
     Message,
 )
+from channels.noting import take_note
 from channels.services.accounts import note_received
-from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out
+from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out, standing_of
 from channels.services.messages import known_message, receive_message, record_status
 from channels.transports import Fact, Incoming, OptOut, Report, transport_named
 from channels.transports.facts import File
@@ -72,12 +74,15 @@ def take_in(inbound_id: UUID) -> None:
 
 def take_in_fact(account: Account, fact: Fact) -> None:
     """Write down one thing that a vendor tells."""
-    if isinstance(fact, Incoming):
-        take_in_message(account, fact)
-    elif isinstance(fact, Report):
-        take_in_report(account, fact)
-    else:
-        take_in_opt_out(account, fact)
+    match fact:
+        case Incoming():
+            take_in_message(account, fact)
+        case Report():
+            take_in_report(account, fact)
+        case OptOut():
+            take_in_opt_out(account, fact)
+        case _:
+            take_note(account, fact)
 
 
 def take_in_message(account: Account, incoming: Incoming) -> Message | None:
@@ -96,7 +101,7 @@ def take_in_message(account: Account, incoming: Incoming) -> Message | None:
     message = receive_message(
         lead,
         channel=account.channel,
-        address=incoming.sender.address or incoming.sender.external_id,
+        address=address_of(lead, account, incoming.sender),
         body=incoming.text,
         subject=incoming.subject,
         vendor_id=incoming.vendor_id,
@@ -141,11 +146,14 @@ def take_in_opt_out(account: Account, told: OptOut) -> None:
     lead = identify(account, Incoming(vendor_id="", sender=told.sender), None)
     if lead is None:
         return
+    address = address_of(lead, account, told.sender)
+    if told.allowed and _was_said_before(told, standing_of(account.channel, address)):
+        return
     record = partial(
         opt_in if told.allowed else opt_out,
         lead,
         channel=account.channel,
-        address=told.sender.address or told.sender.external_id,
+        address=address,
         source=told.source,
         proof=told.proof,
     )
@@ -153,6 +161,12 @@ def take_in_opt_out(account: Account, told: OptOut) -> None:
         record(basis=LawfulBasis.CONSENT)
     else:
         record(at=told.at)
+
+
+def _was_said_before(told: OptOut, standing: AddressStanding | None) -> bool:
+    """Whether they have opted out since: what vendors tell comes in any order."""
+    opted_out_at = standing.opted_out_at if standing else None
+    return bool(told.at and opted_out_at and told.at < opted_out_at)
 
 
 def _answered(account: Account, incoming: Incoming) -> Message | None:

@@ -8,7 +8,18 @@ Its methods are called outside any transaction. It keeps no state: what it has t
 account it is given, in the form that its class `settings` declares.
 """
 
-from channels.transports.facts import Fact, Incoming, OptOut, Report, Sender
+from channels.transports.facts import (
+    Approval,
+    Fact,
+    File,
+    Incoming,
+    Move,
+    OptOut,
+    Reaction,
+    Report,
+    Sender,
+    Trouble,
+)
 from channels.transports.interface import (
     AccountRefused,
     AccountSettings,
@@ -27,15 +38,20 @@ from channels.transports.registry import (
 __all__ = [
     "AccountRefused",
     "AccountSettings",
+    "Approval",
     "Fact",
+    "File",
     "Incoming",
+    "Move",
     "OptOut",
     "Outgoing",
+    "Reaction",
     "Receipt",
     "Report",
     "Sender",
     "Transport",
     "TransportError",
+    "Trouble",
     "register_transport",
     "transport_named",
     "transports",

@@ -16,11 +16,15 @@ class Sender:
         external_id: as the vendor knows them; an e-mail address in lower case.
         address: an e-mail address, a number in E.164; empty where the vendor hides it.
         name: as they call themselves there.
+        aliases: other ids under which the vendor knows them.
+        alternatives: other ways to write the address, under which we may know them.
     """
 
     external_id: str
     address: str = ""
     name: str = ""
+    aliases: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,4 +119,58 @@ class OptOut:
     proof: dict[str, Any] = field(default_factory=dict)
 
 
-Fact = Incoming | Report | OptOut
+@dataclass(frozen=True)
+class Reaction:
+    """What somebody thinks of a message, said with a sign; it needs no answer.
+
+    Attributes:
+        vendor_id: of the message.
+        emoji: empty where they took it back.
+    """
+
+    sender: Sender
+    vendor_id: str
+    emoji: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Move:
+    """That somebody is known by another id from now on, such as a new number.
+
+    Attributes:
+        previous: the vendor's id of them until then.
+        sender: who they are now.
+    """
+
+    previous: str
+    sender: Sender
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What a vendor has decided about a template.
+
+    Attributes:
+        status: a `MessageTemplate.VendorStatus`.
+    """
+
+    name: str
+    language: str
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What a vendor tells of the account itself.
+
+    Attributes:
+        refuses: it lets nothing go out before somebody looked at it.
+    """
+
+    reason: str
+    refuses: bool = False
+
+
+Fact = Incoming | Report | OptOut | Reaction | Move | Approval | Trouble

@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel, ConfigDict
 
 from channels.models import Account, Purpose
-from channels.transports.facts import Fact
+from channels.transports.facts import Fact, File
 
 
 class AccountSettings(BaseModel):
@@ -184,6 +185,17 @@ class Transport(Protocol):
         """
         ...
 
+    def fetch_file(self, account: Account, vendor_id: str) -> File:
+        """A file that came without its data; see `channels.transports.facts.File`.
+
+        Returns:
+            The file with its data, or without and with the reason for which it is refused.
+
+        Raises:
+            TransportError: it cannot be had now, or, if permanent, never.
+        """
+        ...
+
 
 class BaseTransport:
     """What most transports have in common."""
@@ -203,3 +215,7 @@ class BaseTransport:
     def read(self, account: Account, body: bytes) -> Iterable[Fact]:
         """Nothing comes in."""
         return ()
+
+    def fetch_file(self, account: Account, vendor_id: str) -> File:
+        """Files come with their messages."""
+        raise TransportError(_("The file cannot be fetched."), permanent=True)
