@@ -20,6 +20,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels.admission import LOOK_AGAIN, ask_circuit, tell_circuit, wait_of, why_never
+from channels.identifying import remember
 from channels.models import Message, MessageStatus, Purpose
 from channels.services.accounts import note_error, note_sent, stop_account
 from channels.services.consent import mark_bounced, opt_out
@@ -29,6 +30,7 @@ from channels.transports import (
     AccountRefused,
     Outgoing,
     Receipt,
+    Sender,
     Transport,
     TransportError,
     transport_named,
@@ -158,9 +160,17 @@ def _record_acceptance(message_id: UUID, transport: Transport, receipt: Receipt)
         if message.latency_ms is None:
             note_sent_at(message, message.sent_at or now)
         message.save()
+        _note_identity(message, receipt)
     assert message.account_id
     note_sent(message.account_id)
     log.info("message_sent", message_id=str(message_id), latency_ms=message.latency_ms)
+
+
+def _note_identity(message: Message, receipt: Receipt) -> None:
+    """Remember under which id the vendor knows the lead: their answer comes from there."""
+    if receipt.external_id and message.account:
+        sender = Sender(receipt.external_id, name=message.lead.name)
+        remember(message.account, sender, message.lead)
 
 
 def _record_refusal(called: Message, error: TransportError) -> None:

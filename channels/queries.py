@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from channels.models import Channel, Conversation, Message, MessageTemplate
+from channels.models import Channel, Conversation, Identity, Message, MessageTemplate
 from events.models import Event
 from leads.models import Lead
 from salesflow.accounts.context import current_tenant
@@ -14,6 +14,12 @@ from salesflow.accounts.context import current_tenant
 def addresses_of(lead: Lead, channel: str) -> list[str]:
     """Where the lead can be reached on the channel, the primary address first."""
     return lead.values_of(Channel(channel).contact_kind)
+
+
+def hidden_addresses_of(lead: Lead, channel: str) -> list[str]:
+    """The ids under which vendors know a lead who shows them no address, the newest first."""
+    rows = Identity.objects.filter(lead=lead, account__channel=channel)
+    return list(rows.order_by("-id").values_list("external_id", flat=True))
 
 
 def last_of_thread(conversation: Conversation) -> Message | None:

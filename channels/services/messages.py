@@ -24,7 +24,7 @@ from channels.models import (
     Purpose,
 )
 from channels.payloads import milliseconds_between
-from channels.queries import addresses_of, last_of_thread
+from channels.queries import addresses_of, hidden_addresses_of, last_of_thread
 from channels.services.accounts import default_account
 from channels.services.consent import refuse_unwanted
 from channels.services.conversations import open_conversation
@@ -119,7 +119,8 @@ def send_message(
     transport = transport_named(account.transport)
     purpose = options.get("purpose", Purpose.PERSONAL)
     kind = options.get("message_type", MessageType.TEXT)
-    address = _checked_address(to_address, addresses_of(lead, known), known)
+    addresses = addresses_of(lead, known) or hidden_addresses_of(lead, known)
+    address = _checked_address(to_address, addresses, known)
     refuse_unwanted(known, address, purpose, conversation)
     _refuse_closed_window(conversation, account, kind)
     answered = last_of_thread(conversation) if known == Channel.EMAIL else None
