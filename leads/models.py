@@ -364,3 +364,30 @@ class Note(Publisher):
 
     def __str__(self) -> str:
         return self.body[:80]
+
+
+class Mention(TenantScoped):
+    """That a note is meant for a colleague."""
+
+    id = models.BigAutoField(primary_key=True)
+    note = models.ForeignKey(
+        Note, on_delete=models.CASCADE, db_index=False, related_name="mentions"
+    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="+")
+    seen_at = models.DateTimeField(_("seen"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("mention")
+        verbose_name_plural = _("mentions")
+        constraints = [
+            # Its index finds the mentions that go with their note.
+            models.UniqueConstraint(fields=["note", "user"], name="mention_once"),
+        ]
+        indexes = [
+            # Somebody's mentions, the newest first; and those that they have not seen.
+            models.Index(fields=["tenant", "user", "-id"], name="mention_by_user"),
+            models.Index(fields=["user"], condition=Q(seen_at__isnull=True), name="mention_unseen"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.note_id}"

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from events import publish
 from leads.contact_points import FIELDS, Kind, normalise, set_contact_points
+from leads.mentions import note_mentions
 from leads.models import Lead, Note, Outcome, Pipeline, Stage
 from leads.payloads import FieldChange, LeadDeleted, LeadUpdated
 from leads.queries import default_pipeline
@@ -211,7 +212,7 @@ def assign_lead(lead: Lead, owner: User | None) -> Lead:
 
 @transaction.atomic
 def add_note(lead: Lead, body: str, *, author: User | None = None) -> Note:
-    """Write a note on a lead.
+    """Write a note on a lead; colleagues whom it names with an “@” are told.
 
     Raises:
         ValidationError: the note is empty or longer than 10,000 characters.
@@ -223,6 +224,7 @@ def add_note(lead: Lead, body: str, *, author: User | None = None) -> Note:
     if not note.body:
         raise ValidationError({"body": _("Write something.")})
     note.save()
+    note_mentions(note)
     return note
 
 

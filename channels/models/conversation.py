@@ -94,6 +94,17 @@ class Conversation(TenantScoped):
                 fields=["tenant", "assignee", "state", "-last_message_at", "-id"],
                 name="conversation_by_assignee",
             ),
+            # The same on one channel.
+            models.Index(
+                fields=["tenant", "channel", "state", "-last_message_at", "-id"],
+                name="conversation_by_channel",
+            ),
+            # What nobody has looked at yet: the inbox's filter, and the figure in the navigation.
+            models.Index(
+                fields=["tenant", "-last_message_at", "-id"],
+                condition=Q(unread__gt=0),
+                name="conversation_unread",
+            ),
             # Whether anything in the inbox has changed since an open page last asked.
             models.Index(fields=["tenant", "-changed_at"], name="conversation_by_change"),
             # Whose time has come to be shown again.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Concat, Left
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +26,10 @@ from events import Publisher, publishes
 from leads.models import Lead
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import User
+
+# What the inbox's search looks in. Longer texts are found by their beginning: PostgreSQL takes a
+# megabyte of words at most.
+SEARCHED = SearchVector(Left(Concat("subject", models.Value(" "), "body"), 20_000), config="simple")
 
 
 class Direction(models.TextChoices):
@@ -289,6 +296,8 @@ class Message(Publisher):
             models.Index(fields=["lead", "-created_at", "-id"], name="message_of_lead"),
             # The admin's list of one tenant's messages, the newest first.
             models.Index(fields=["tenant", "-id"], name="message_by_tenant"),
+            # The inbox's search: a word of a text.
+            GinIndex(F("tenant"), SEARCHED, name="message_search"),
             # The admin's list of messages that have not gone out.
             models.Index(
                 fields=["status", "-id"],
