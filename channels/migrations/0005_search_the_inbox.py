@@ -34,7 +34,12 @@ class Migration(migrations.Migration):
             django.contrib.postgres.indexes.GinIndex(
                 F("tenant"),
                 django.contrib.postgres.search.SearchVector(
-                    Left(Concat("subject", Value(" "), "body"), 20_000), config="simple"
+                    Left(
+                        Concat("subject", Value(" "), "body", output_field=models.TextField()),
+                        20_000,
+                        output_field=models.TextField(),
+                    ),
+                    config="simple",
                 ),
                 name="message_search",
             ),

@@ -29,7 +29,14 @@ from salesflow.accounts.models import User
 
 # What the inbox's search looks in. Longer texts are found by their beginning: PostgreSQL takes a
 # megabyte of words at most.
-SEARCHED = SearchVector(Left(Concat("subject", models.Value(" "), "body"), 20_000), config="simple")
+SEARCHED = SearchVector(
+    Left(
+        Concat("subject", models.Value(" "), "body", output_field=models.TextField()),
+        20_000,
+        output_field=models.TextField(),
+    ),
+    config="simple",
+)
 
 
 class Direction(models.TextChoices):
