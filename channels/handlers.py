@@ -1,8 +1,9 @@
 """What happens to messages after they were written, and to what vendors hand over."""
 
 from channels.delivering import MOST_ATTEMPTS, deliver
-from channels.payloads import InboundReceived, MessageQueued
+from channels.payloads import AccountTrialRequested, InboundReceived, MessageQueued
 from channels.receiving import take_in
+from channels.trials import run_trial
 from events import EventType, register_event_handler
 from events.models import Event
 
@@ -36,3 +37,19 @@ def take_in_inbound(event: Event) -> None:
     received = event.data
     assert isinstance(received, InboundReceived)
     take_in(received.inbound_id)
+
+
+@register_event_handler(
+    EventType.ACCOUNT_TRIAL_REQUESTED,
+    effects="external",
+    on_replay="skip",
+    # The second one finds that the first was interrupted, and says so.
+    max_attempts=2,
+    timeout=60.0,
+    breaker=None,
+)
+def try_account(event: Event) -> None:
+    """See whether an account works, for somebody who waits for the answer."""
+    requested = event.data
+    assert isinstance(requested, AccountTrialRequested)
+    run_trial(requested.trial_id)

@@ -10,7 +10,7 @@ from events.payloads import Changes, Payload
 from events.types import EventType
 
 if TYPE_CHECKING:
-    from channels.models import Inbound, Message
+    from channels.models import AccountTrial, Inbound, Message
 
 
 def milliseconds_between(earlier: datetime | None, later: datetime | None) -> int | None:
@@ -155,6 +155,23 @@ class InboundReceived(Payload, type=EventType.INBOUND_RECEIVED, subject="account
     def of(cls, instance: Inbound, changes: Changes) -> Self:
         """Where it lies."""
         return cls(account_id=instance.account_id, inbound_id=instance.id)
+
+
+class AccountTrialRequested(Payload, type=EventType.ACCOUNT_TRIAL_REQUESTED, subject="account"):
+    """Somebody wants to know whether an account works.
+
+    Attributes:
+        kind: "check", "send" or "webhook".
+    """
+
+    account_id: UUID
+    trial_id: UUID
+    kind: str
+
+    @classmethod
+    def of(cls, instance: AccountTrial, changes: Changes) -> Self:
+        """What is to be tried."""
+        return cls(account_id=instance.account_id, trial_id=instance.id, kind=instance.kind)
 
 
 class ContactOptedOut(Payload, type=EventType.CONTACT_OPTED_OUT, subject="lead"):

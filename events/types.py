@@ -27,6 +27,7 @@ class EventType(models.TextChoices):
     CONTACT_OPTED_IN = "contact.opted_in", _("Contact allowed to be written to")
     ADDRESS_BOUNCED = "address.bounced", _("Address bounced")
     ACCOUNT_STOPPED = "account.stopped", _("Channel account stopped")
+    ACCOUNT_TRIAL_REQUESTED = "account.trial_requested", _("Trial of a channel account requested")
     SEQUENCE_ENROLLED = "sequence.enrolled", _("Enrolled in a sequence")
     SEQUENCE_STEP_EXECUTED = "sequence.step_executed", _("Sequence step executed")
     SEQUENCE_FINISHED = "sequence.finished", _("Sequence finished")

@@ -15,10 +15,12 @@ from channels.models.message import (
     Purpose,
 )
 from channels.models.template import MessageTemplate
+from channels.models.trial import AccountTrial
 
 __all__ = [
     "TROUBLED",
     "Account",
+    "AccountTrial",
     "AddressStanding",
     "Attachment",
     "AttachmentContent",

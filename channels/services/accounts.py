@@ -27,8 +27,10 @@ from channels.transports import (
     transports_for,
 )
 from events import publish
+from events.audit import record
 from salesflow.accounts.context import tenant_context
-from salesflow.accounts.models import Tenant
+from salesflow.accounts.encryption import Undecipherable
+from salesflow.accounts.models import Tenant, User
 
 log = structlog.get_logger(__name__)
 
@@ -47,19 +49,20 @@ def connect_account(
     address: str = "",
     settings: AccountSettings | None = None,
     is_default: bool = True,
+    actor: User | None = None,
 ) -> Account:
     """Add an account; the sandbox gives way to it.
 
     Args:
         settings: of the transport's own class; those of the type `SecretStr` are encrypted.
         is_default: let new conversations on the channel begin here.
+        actor: who did it, for the audit.
 
     Raises:
-        ValidationError: by `channel`, `transport` or `name`.
+        ValidationError: by `channel`, `transport`, `name` or `address`.
     """
     carrier = _carrier_of(channel, transport)
-    if not name.strip():
-        raise ValidationError({"name": _("Give the account a name.")})
+    _refuse_wrong_names(channel, name, address)
     plain, secret = split_settings(settings or carrier.settings())
     account = Account(
         channel=channel,
@@ -75,16 +78,93 @@ def connect_account(
         sandboxes.update(is_active=False, is_default=False)
     if is_default or default_account(channel) is None:
         make_default(account)
+    _note_deed("account.connected", account, actor, _told(account, plain, secret))
     return account
 
 
 @transaction.atomic
-def make_default(account: Account) -> None:
-    """Let new conversations on its channel begin with this account."""
+def edit_account(
+    account: Account,
+    *,
+    name: str,
+    address: str,
+    settings: AccountSettings,
+    actor: User | None = None,
+) -> Account:
+    """Change what is known of an account; one that was stopped is used again.
+
+    Args:
+        settings: all of them, secrets included; see `settings_of`.
+        actor: who did it, for the audit.
+
+    Raises:
+        ValidationError: by `name` or `address`.
+    """
+    _refuse_wrong_names(account.channel, name, address, but=account)
+    row = _locked(account)
+    plain, secret = split_settings(settings)
+    known = readable_secrets(row)
+    changed = [key for key in plain if row.settings.get(key) != plain[key]]
+    secrets = [key for key in secret if known.get(key) != secret[key]]
+    secrets += [key for key in known if key not in secret]
+    row.name, row.address, row.settings, row.secrets = name.strip(), address, plain, secret
+    row.stopped_at, row.stopped_reason = None, ""
+    row.save(
+        update_fields=["name", "address", "settings", "secrets", "stopped_at", "stopped_reason"]
+    )
+    _note_deed("account.edited", row, actor, {"settings": changed, "secrets": secrets})
+    return row
+
+
+@transaction.atomic
+def make_default(account: Account, *, actor: User | None = None) -> None:
+    """Let new conversations on its channel begin with this account.
+
+    Raises:
+        ValidationError: it is not active.
+    """
+    if not account.is_active:
+        raise ValidationError(_("Activate the account first."))
     others = Account.objects.filter(channel=account.channel, is_default=True)
     others.exclude(pk=account.pk).update(is_default=False)
     account.is_default = True
     account.save(update_fields=["is_default"])
+    _note_deed("account.made_default", account, actor)
+
+
+@transaction.atomic
+def deactivate_account(account: Account, *, actor: User | None = None) -> Account | None:
+    """Send and receive nothing more through an account; what it carried stays.
+
+    Returns:
+        With which account new conversations on the channel begin now; None: there is none.
+    """
+    row = _locked(account)
+    row.is_active, row.is_default = False, False
+    row.save(update_fields=["is_active", "is_default"])
+    _note_deed("account.deactivated", row, actor)
+    known = default_account(row.channel)
+    others = Account.objects.filter(channel=row.channel, is_active=True)
+    heir: Account | None = known or others.order_by("created_at", "id").first()
+    if heir and not heir.is_default:
+        make_default(heir)
+    return heir
+
+
+@transaction.atomic
+def activate_account(account: Account, *, actor: User | None = None) -> None:
+    """Use an account again; the only one of its channel is where conversations begin.
+
+    Raises:
+        ValidationError: under "address": another active account has it by now.
+    """
+    row = _locked(account)
+    _refuse_wrong_names(row.channel, row.name, row.address, but=row)
+    row.is_active = True
+    row.save(update_fields=["is_active"])
+    if default_account(row.channel) is None:
+        make_default(row)
+    _note_deed("account.activated", row, actor)
 
 
 def default_account(channel: str) -> Account | None:
@@ -115,9 +195,18 @@ def stop_account(account_id: UUID, reason: str | Promise) -> None:
     log.warning("account_stopped", account=str(account_id), reason=str(reason))
 
 
-def resume_account(account: Account) -> None:
+@transaction.atomic
+def resume_account(account: Account, *, actor: User | None = None) -> None:
     """Send again through an account that was stopped."""
     Account.objects.filter(pk=account.pk).update(stopped_at=None, stopped_reason="")
+    _note_deed("account.resumed", account, actor)
+
+
+def note_well(account_id: UUID) -> None:
+    """Note that somebody has seen the account work: what went wrong is over."""
+    Account.objects.filter(pk=account_id).update(
+        stopped_at=None, stopped_reason="", last_error="", last_error_at=None
+    )
 
 
 def note_sent(account_id: UUID) -> None:
@@ -146,6 +235,10 @@ def settings_of(account: Account) -> AccountSettings:
     kind = transport_named(account.transport).settings
     try:
         return kind.model_validate({**account.settings, **account.secrets})
+    except Undecipherable:
+        raise AccountRefused(
+            gettext_lazy("The account's secrets cannot be read with the present key: enter them.")
+        ) from None
     except pydantic.ValidationError as error:
         names = ", ".join(str(problem["loc"][0]) for problem in error.errors() if problem["loc"])
         reason = gettext_lazy("The account's settings have to be looked at: {names}.")
@@ -170,6 +263,48 @@ def _values_of(settings: AccountSettings) -> Mapping[str, Any]:
     return {
         name: value.get_secret_value() if isinstance(value, SecretStr) else told[name]
         for name, value in given.items()
+    }
+
+
+def _locked(account: Account) -> Account:
+    """The account as it is in the database, locked until the transaction ends."""
+    row: Account = Account.objects.select_for_update().get(pk=account.pk)
+    return row
+
+
+def readable_secrets(account: Account) -> dict[str, Any]:
+    """The secrets of an account; none where they are under a lost key."""
+    try:
+        return dict(account.secrets)
+    except Undecipherable:
+        return {}
+
+
+def _refuse_wrong_names(
+    channel: str, name: str, address: str, *, but: Account | None = None
+) -> None:
+    if not name.strip():
+        raise ValidationError({"name": _("Give the account a name.")})
+    others = Account.objects.filter(channel=channel, address__iexact=address, is_active=True)
+    if address and others.exclude(pk=but.pk if but else None).exists():
+        raise ValidationError({"address": _("Another account has this address.")})
+
+
+def _note_deed(
+    action: str, account: Account, actor: User | None, details: Mapping[str, Any] | None = None
+) -> None:
+    """Write into the audit what a person did; never what a secret is."""
+    if actor:
+        told = {"channel": account.channel, "name": account.name, **(details or {})}
+        record(action, account, actor=actor, tenant=account.tenant, details=told)
+
+
+def _told(account: Account, plain: Mapping[str, Any], secret: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "transport": account.transport,
+        "address": account.address,
+        "settings": list(plain),
+        "secrets": list(secret),
     }
 
 

@@ -146,6 +146,9 @@ class Transport(Protocol):
         limits: how fast it may be used.
         is_assisted: a person carries the messages and confirms that; `send` is never called.
         window_hours: after that long without a word from the lead only templates may go.
+        description: for whom it is, in a sentence.
+        webhook_route: name of the address that the vendor calls, which takes the account's id;
+            empty where it calls none.
     """
 
     name: str
@@ -153,9 +156,13 @@ class Transport(Protocol):
     limits: Limits
     is_assisted: bool
     window_hours: int | None
+    webhook_route: str
 
     @property
     def label(self) -> str | Promise: ...
+
+    @property
+    def description(self) -> str | Promise: ...
 
     def send(self, account: Account, outgoing: Outgoing) -> Receipt:
         """Hand one message to the vendor.
@@ -174,6 +181,14 @@ class Transport(Protocol):
 
         Raises:
             TransportError: it cannot, in words.
+        """
+        ...
+
+    def check_webhook(self, account: Account, url: str) -> None:
+        """See whether `url`, which the vendor calls, answers as the vendor expects.
+
+        Raises:
+            TransportError: it does not, in words.
         """
         ...
 
@@ -204,6 +219,8 @@ class BaseTransport:
     limits = Limits()
     is_assisted = False
     window_hours: int | None = None
+    description: str | Promise = ""
+    webhook_route = ""
 
     def foretell_id(self, account: Account, message_id: UUID, attempt: int) -> str:
         """Only the vendor knows it."""
@@ -211,6 +228,9 @@ class BaseTransport:
 
     def check(self, account: Account) -> None:
         """Nothing to see."""
+
+    def check_webhook(self, account: Account, url: str) -> None:
+        """Nobody calls."""
 
     def read(self, account: Account, body: bytes) -> Iterable[Fact]:
         """Nothing comes in."""

@@ -15,6 +15,9 @@ class AssistedTransport(BaseTransport):
 
     name = "linkedin"
     label = _("LinkedIn, by hand")
+    description = _(
+        "A colleague sends the prepared text: LinkedIn lets no program write in their name."
+    )
     is_assisted = True
 
     def send(self, account: Account, outgoing: Outgoing) -> Receipt:

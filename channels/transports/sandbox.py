@@ -29,6 +29,7 @@ class SandboxTransport(BaseTransport):
 
     name = "sandbox"
     label = _("Sandbox")
+    description = _("To try things out: it takes messages over and delivers them to nobody.")
 
     def send(self, account: Account, outgoing: Outgoing) -> Receipt:
         """Take the message over, unless the rule says otherwise."""
