@@ -1,7 +1,8 @@
 """What happens to messages after they were written, and to what vendors hand over."""
 
 from channels.delivering import MOST_ATTEMPTS, deliver
-from channels.payloads import AccountTrialRequested, InboundReceived, MessageQueued
+from channels.fetching import fetch
+from channels.payloads import AccountTrialRequested, InboundReceived, MessageQueued, MessageReceived
 from channels.receiving import take_in
 from channels.trials import run_trial
 from events import EventType, register_event_handler
@@ -29,6 +30,14 @@ def deliver_message(event: Event) -> None:
     queued = event.data
     assert isinstance(queued, MessageQueued)
     deliver(queued.message_id)
+
+
+@register_event_handler(EventType.MESSAGE_RECEIVED, effects="external", breaker=None)
+def fetch_files(event: Event) -> None:
+    """Fetch the files of a message that its vendor only named."""
+    received = event.data
+    assert isinstance(received, MessageReceived)
+    fetch(received.message_id)
 
 
 @register_event_handler(EventType.INBOUND_RECEIVED)

@@ -3,8 +3,14 @@
 from django.urls import path
 
 from channels.views.public import UnsubscribeView
+from channels.views.webhooks import WhatsAppWebhook
 
 app_name = "channels-public"
 urlpatterns = [
     path("u/<str:token>", UnsubscribeView.as_view(), name="unsubscribe"),
+    path(
+        "webhooks/whatsapp/<uuid:account_id>",
+        WhatsAppWebhook.as_view(),
+        name="whatsapp-webhook",
+    ),
 ]

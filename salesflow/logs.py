@@ -96,6 +96,8 @@ def _logging_config(level: str, renderer: Any) -> dict[str, Any]:
             # A sweep that waited behind a backlog until the next one came is dropped, as it should.
             "celery.worker.request": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
+            # It tells addresses, and those of files are as good as a key to them.
+            "httpx": {"level": "WARNING"},
             "psycopg.pool": {"level": "ERROR"},
         },
     }

@@ -294,6 +294,10 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = mail_server.uses_starttls, mail_server.uses_tls
 # Whether webhooks may go to addresses that only this network reaches, and without encryption.
 ALERT_PRIVATE_ADDRESSES = env.bool("ALERT_PRIVATE_ADDRESSES", default=False)
 
+# --- Channels -----------------------------------------------------------------------------------
+# Where WhatsApp's Cloud API is, with its version.
+WHATSAPP_API_URL = env.str("WHATSAPP_API_URL", default="https://graph.facebook.com/v26.0")
+
 # --- Admin --------------------------------------------------------------------------------------
 UNFOLD = {
     "SITE_TITLE": "SalesFlow",

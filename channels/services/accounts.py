@@ -9,7 +9,7 @@ import pydantic
 import structlog
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 SANDBOX = "sandbox"
 # Seconds between two notes of "sent just now": the row is everybody's who sends through it.
 NOTED_EVERY = 10.0
+# Seconds between two notes of what anybody may cause.
+STRANGERS_EVERY = 60.0
 
 
 @transaction.atomic
@@ -211,19 +213,24 @@ def note_well(account_id: UUID) -> None:
 
 def note_sent(account_id: UUID) -> None:
     """Remember that the account works."""
-    due = Q(last_sent_at=None) | Q(last_sent_at__lt=Now() - timedelta(seconds=NOTED_EVERY))
-    Account.objects.filter(due, pk=account_id).update(last_sent_at=Now())
+    _note_moment("last_sent_at", account_id)
 
 
 def note_received(account_id: UUID) -> None:
     """Remember that the account receives."""
-    due = Q(last_received_at=None) | Q(last_received_at__lt=Now() - timedelta(seconds=NOTED_EVERY))
-    Account.objects.filter(due, pk=account_id).update(last_received_at=Now())
+    _note_moment("last_received_at", account_id)
 
 
 def note_error(account_id: UUID, reason: str | Promise) -> None:
     """Remember what went wrong last, in words."""
     Account.objects.filter(pk=account_id).update(last_error=str(reason), last_error_at=Now())
+
+
+def note_error_now_and_then(account_id: UUID, reason: str | Promise) -> None:
+    """As `note_error`, but not once for each of a flood of calls by strangers."""
+    due = Q(last_error_at=None) | Q(last_error_at__lt=Now() - timedelta(seconds=STRANGERS_EVERY))
+    rows = Account.objects.filter(due, pk=account_id)
+    rows.update(last_error=str(reason), last_error_at=Now())
 
 
 def settings_of(account: Account) -> AccountSettings:
@@ -264,6 +271,13 @@ def _values_of(settings: AccountSettings) -> Mapping[str, Any]:
         name: value.get_secret_value() if isinstance(value, SecretStr) else told[name]
         for name, value in given.items()
     }
+
+
+def _note_moment(field: str, account_id: UUID) -> None:
+    """Note it now and then, and at once where an error was noted since."""
+    old = Q(**{f"{field}__lt": Now() - timedelta(seconds=NOTED_EVERY)})
+    due = Q(**{field: None}) | old | Q(last_error_at__gt=F(field))
+    Account.objects.filter(due, pk=account_id).update(**{field: Now()})
 
 
 def _locked(account: Account) -> Account:
