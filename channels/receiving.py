@@ -6,11 +6,13 @@ says nothing, what cannot be read fails the event, and a replay reads it again.
 """
 
 import hashlib
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from channels.identifying import address_of, identify
 from channels.keywords import is_opt_out
@@ -33,6 +35,8 @@ from channels.transports.facts import File
 
 log = structlog.get_logger(__name__)
 
+# A replay reads what was handed over anew, and a mailbox that is read again is known, for so long.
+KEPT = timedelta(days=30)
 # Newest first, so many of a mail's references are looked for among what we know.
 MOST_ANSWERS = 50
 
@@ -70,6 +74,12 @@ def take_in(inbound_id: UUID) -> None:
     for fact in transport_named(account.transport).read(account, bytes(inbound.body)):
         take_in_fact(account, fact)
     note_received(account.pk)
+
+
+def prune_inbounds() -> int:
+    """Delete the deliveries of all tenants that are older than `KEPT`; returns how many."""
+    old = Inbound.unscoped.filter(received_at__lt=timezone.now() - KEPT)
+    return int(old._raw_delete(old.db))
 
 
 def take_in_fact(account: Account, fact: Fact) -> None:

@@ -144,6 +144,8 @@ CELERY_TASK_ROUTES = {
     "events.tasks.run_external": {"queue": "external"},
     "events.tasks.sweep": {"queue": "sweeps"},
     "events.tasks.advance_replays": {"queue": "sweeps"},
+    # It waits for other people's servers.
+    "channels.tasks.poll_mailbox": {"queue": "external"},
 }
 CELERY_TASK_SEND_SENT_EVENT = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "beat-schedule")
@@ -157,6 +159,26 @@ CELERY_BEAT_SCHEDULE = {
         "task": "accounts.tasks.forget_old_responses",
         "schedule": 3600.0,
         "options": {"expires": 3600},
+    },
+    "poll-mailboxes": {
+        "task": "channels.tasks.poll_mailboxes",
+        "schedule": env.float("MAIL_POLL_INTERVAL", default=30.0),
+        "options": {"expires": 60},
+    },
+    "wake-conversations": {
+        "task": "channels.tasks.wake_conversations",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "forget-places": {
+        "task": "channels.tasks.forget_places",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "prune-inbounds": {
+        "task": "channels.tasks.prune_inbounds",
+        "schedule": crontab(hour=3, minute=45),
+        "options": {"expires": 12 * 3600},
     },
 }
 

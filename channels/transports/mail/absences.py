@@ -1,0 +1,135 @@
+"""That somebody is away, and until when, as their mail program says it in four languages."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+# These words only programs put in front of a subject.
+BY_PROGRAM = re.compile(
+    r"^\s*(?:automatic reply|auto(?:matic)?[- ]?(?:re(?:ply|sponse|sponder))|autoreply|"
+    r"out of (?:the )?office(?: auto ?reply| reply| message| notification)?|"
+    r"automatische antwort|abwesenheitsnotiz|abwesenheitsassistent|abwesenheitsmeldung|"
+    r"réponse automatique|message d'absence|absence du bureau|notification d'absence|"
+    r"respuesta automática|fuera de (?:la )?oficina|mensaje de ausencia|aviso de ausencia|"
+    r"risposta automatica|automatisch antwoord|resposta automática)\s*(?::|-|–|$|\()",
+    re.IGNORECASE,
+)
+# These words say that somebody is away, once it is known that a program wrote.
+AWAY = re.compile(
+    r"out of (?:the )?office|on (?:annual |parental |sick |maternity |paternity )?leave\b|"
+    r"on (?:vacation|holiday)|\baway from|currently away|\baway until|not in the office|"
+    r"limited access to (?:my )?e-?mail|back (?:in the office )?on\b|will be back|i will return|"
+    r"nicht im (?:büro|hause?)|außer haus|abwesen|im urlaub|in elternzeit|wieder erreichbar|"
+    r"nicht erreichbar|bin ich wieder|"
+    r"\babsente?\b|en congés?|absence du bureau|de retour le|hors du bureau|en déplacement|"
+    r"fuera de (?:la )?oficina|de vacaciones|\bausente\b|ausencia|estaré de vuelta|regreso el|"
+    r"abwesenheit",
+    re.IGNORECASE,
+)
+# What stands before the day of the return …
+BACK = re.compile(
+    r"(?:back (?:in the office )?(?:on|from)|return(?:ing)?(?: to (?:the office|work))? (?:on|by)|"
+    r"available again (?:on|from)|wieder (?:ab|am|ab dem|erreichbar ab)|ab dem|zurück (?:am|ab)|"
+    r"de retour (?:le|à partir du)|(?:à|a) partir du|a partir del|regreso (?:el|al trabajo el)|"
+    r"de vuelta (?:el|a partir del)|vuelvo el)\s*:?\s*",
+    re.IGNORECASE,
+)
+# … and before the last day of the absence.
+UNTIL = re.compile(
+    r"(?:until|till|through|bis(?: zum| einschließlich(?: zum)?)?|jusqu['’](?:au|à)|hasta el)"
+    r"\s*:?\s*",
+    re.IGNORECASE,
+)
+WEEKDAY = re.compile(
+    r"(?:(?:the|den|dem|le|el)\s+)?(?:[^\W\d_]{2,12}\.?,?\s+(?:(?:den|dem|le|el)\s+)?)?"
+)
+MONTHS = {
+    name: number
+    for number, names in enumerate(
+        [
+            "january jan januar jänner janvier enero ene",
+            "february feb februar février fevrier febrero",
+            "march mar märz maerz mrz mars marzo",
+            "april apr avril abril abr",
+            "may mai mayo",
+            "june jun juni juin junio",
+            "july jul juli juillet julio",
+            "august aug août aout agosto ago",
+            "september sep sept septembre septiembre",
+            "october oct oktober okt octobre octubre",
+            "november nov novembre noviembre",
+            "december dec dezember dez décembre decembre diciembre dic",
+        ],
+        start=1,
+    )
+    for name in names.split()
+}
+ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})")
+NUMERIC = re.compile(
+    r"(?P<day>\d{1,2})(?P<mark>[./])\s?(?P<month>\d{1,2})(?:[./]\s?(?P<year>\d{4}|\d{2})?)?"
+)
+DAY_FIRST = re.compile(
+    r"(?P<day>\d{1,2})(?:st|nd|rd|th|er)?\.?\s+(?:of\s+|de\s+)?(?P<name>[^\W\d_]{3,12})\.?"
+    r"(?:,?\s+(?:de\s+)?(?P<year>\d{4}))?"
+)
+MONTH_FIRST = re.compile(
+    r"(?P<name>[^\W\d_]{3,12})\.?\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(?P<year>\d{4}))?"
+)
+LONGEST_ABSENCE = timedelta(days=400)
+LONGEST_TEXT = 5_000
+
+
+def is_by_program(subject: str) -> bool:
+    """Whether a subject is one that programs write before an automatic answer."""
+    return BY_PROGRAM.match(subject) is not None
+
+
+def tells_absence(subject: str, text: str) -> bool:
+    """Whether an automatic answer says that somebody is away."""
+    return AWAY.search(subject) is not None or AWAY.search(text[:LONGEST_TEXT]) is not None
+
+
+def return_of(text: str, received: datetime) -> datetime | None:
+    """When somebody is back, at the start of that day in UTC; None: the text does not say.
+
+    Args:
+        received: a date without a year is the next one after it.
+    """
+    for words, later in ((BACK, 0), (UNTIL, 1)):
+        for match in words.finditer(text[:LONGEST_TEXT]):
+            day = _day(text[match.end() : match.end() + 60], received)
+            if day:
+                return day + timedelta(days=later)
+    return None
+
+
+def _day(text: str, received: datetime) -> datetime | None:
+    start = WEEKDAY.match(text)
+    for place in {0, start.end() if start else 0}:
+        for pattern in (ISO, NUMERIC, DAY_FIRST, MONTH_FIRST):
+            match = pattern.match(text, place)
+            day = _date(match, received) if match else None
+            if day:
+                return day
+    return None
+
+
+def _date(match: re.Match[str], received: datetime) -> datetime | None:
+    found = match.groupdict()
+    month = int(found["month"]) if "month" in found else MONTHS.get(found["name"].lower(), 0)
+    day, year = int(found["day"]), found.get("year")
+    if found.get("mark") == "/" and month > 12 >= day:
+        # Only Americans write the month first, and here nothing else can be meant.
+        day, month = month, day
+    years = [_full(year)] if year else [received.year, received.year + 1]
+    for full in years:
+        try:
+            date = datetime(full, month, day, tzinfo=UTC)
+        except ValueError:
+            continue
+        if received - timedelta(days=1) < date < received + LONGEST_ABSENCE:
+            return date
+    return None
+
+
+def _full(year: str) -> int:
+    return int(year) + (2000 if len(year) == 2 else 0)

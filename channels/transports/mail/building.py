@@ -1,0 +1,135 @@
+"""Writing mails."""
+
+import re
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, EmailPolicy
+from email.utils import format_datetime, parseaddr
+from typing import Any
+
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from email_validator import EmailNotValidError, validate_email
+
+from channels.models import Account, Purpose
+from channels.transports.interface import Outgoing
+from channels.transports.mail.identifiers import (
+    MESSAGE_ID,
+    OWN_HEADER,
+    message_id_of,
+    reply_address,
+)
+from channels.transports.mail.settings import MailSettings
+
+# Of a long thread the root and the last ones are named.
+MOST_REFERENCES = 20
+CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+class MailPolicy(EmailPolicy):
+    """Identifiers and addresses of pages stay whole, on one line: Python's own policy encodes any
+    long word, and what is encoded there neither threads nor opts out. People's words are folded
+    as RFC 2047 wants it."""
+
+    WORDS = frozenset({"subject", "from", "to", "cc"})
+
+    def fold(self, name: str, value: Any) -> str:
+        """A header as text."""
+        if name.lower() in self.WORDS:
+            return str(SMTP.fold(name, value))
+        return super().fold(name, value)
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """A header as bytes."""
+        if name.lower() in self.WORDS:
+            return bytes(SMTP.fold_binary(name, value))
+        return super().fold_binary(name, value)
+
+
+POLICY: Any = MailPolicy(linesep="\r\n", max_line_length=990, cte_type="7bit")
+
+
+def build_mail(account: Account, settings: MailSettings, outgoing: Outgoing) -> EmailMessage:
+    """The mail that a message becomes."""
+    mail = EmailMessage(policy=POLICY)
+    mail["From"] = _mailbox(settings.from_name or account.name, account.address)
+    mail["To"] = _mailbox(outgoing.name, outgoing.address)
+    if outgoing.cc:
+        mail["Cc"] = [_mailbox("", address) for address in outgoing.cc]
+    mail["Subject"] = CONTROL.sub(" ", outgoing.subject)
+    mail["Date"] = format_datetime(timezone.now())
+    mail["Message-ID"] = message_id_of(outgoing.message_id, outgoing.attempt, account.address)
+    mail[OWN_HEADER] = f"{outgoing.message_id}.{outgoing.attempt}"
+    _add_thread(mail, outgoing)
+    _add_reply_to(mail, account, settings, outgoing)
+    _add_way_out(mail, outgoing)
+    mail.set_content(_text(account, settings, outgoing))
+    return mail
+
+
+def references_of(mail: EmailMessage) -> str:
+    """The thread that the mail is in, itself included: what an answer to it refers to."""
+    own = str(mail["Message-ID"])
+    return " ".join(filter(None, [str(mail["References"] or ""), own]))
+
+
+def ascii_address(address: str) -> str:
+    """The address as every server takes it; as it is where there is no such form."""
+    try:
+        checked = validate_email(address, check_deliverability=False)
+    except EmailNotValidError:
+        return address
+    return checked.ascii_email or address
+
+
+def shortened(references: list[str]) -> list[str]:
+    """The root of a thread and its last ones; each once."""
+    once = list(dict.fromkeys(references))
+    return once if len(once) <= MOST_REFERENCES else [once[0], *once[1 - MOST_REFERENCES :]]
+
+
+def _add_thread(mail: EmailMessage, outgoing: Outgoing) -> None:
+    thread = shortened(MESSAGE_ID.findall(outgoing.references))
+    if thread:
+        mail["In-Reply-To"] = thread[-1]
+        mail["References"] = " ".join(thread)
+
+
+def _add_reply_to(
+    mail: EmailMessage, account: Account, settings: MailSettings, outgoing: Outgoing
+) -> None:
+    if not settings.plus_addressing or outgoing.conversation_id is None:
+        return
+    address = reply_address(account.address, outgoing.conversation_id)
+    if address:
+        mail["Reply-To"] = _mailbox(settings.from_name or account.name, address)
+
+
+def _add_way_out(mail: EmailMessage, outgoing: Outgoing) -> None:
+    """RFC 8058: one address, and that it acts on one click; that asks for HTTPS."""
+    if not outgoing.unsubscribe_url:
+        return
+    mail["List-Unsubscribe"] = f"<{outgoing.unsubscribe_url}>"
+    if outgoing.unsubscribe_url.startswith("https://"):
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+
+
+def _text(account: Account, settings: MailSettings, outgoing: Outgoing) -> str:
+    text = outgoing.body.rstrip() + "\n"
+    if signature := settings.signature.strip():
+        # Source: RFC 3676, 4.3: dash, dash, space.
+        text += f"\n-- \n{signature}\n"
+    if outgoing.purpose == Purpose.MARKETING and outgoing.unsubscribe_url:
+        with translation.override(account.tenant.language):
+            says = _("You do not want such mails any more?")
+        text += f"\n{says}\n{outgoing.unsubscribe_url}\n"
+    return text
+
+
+def _mailbox(name: str, address: str) -> Address:
+    """Name and address; whatever a lead is called, it stays one mailbox."""
+    plain = " ".join(CONTROL.sub(" ", name).split())
+    # Quotes around a name are lost where it is encoded, and then a comma would part it.
+    if not plain.isascii():
+        plain = " ".join(re.sub(r"[,;:<>@\"\\()\[\]]", " ", plain).split())
+    return Address(display_name=plain, addr_spec=parseaddr(ascii_address(address))[1])

@@ -1,0 +1,215 @@
+"""Handing a mail to a server, step by step: what fails before the mail's end was written was not
+sent, what breaks after it may have been, and only the steps apart tell one from the other.
+
+Source: RFC 5321, 4.2.5: a server owns a mail once it has said 250 to the dot that ends it.
+"""
+
+import contextlib
+import re
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from email.message import EmailMessage
+
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from channels.transports.interface import AccountRefused, TransportError
+from channels.transports.mail.building import ascii_address
+from channels.transports.mail.settings import MailSettings
+
+# Seconds for each step, and for the server's last word, which may take long: it scans the mail.
+STEP, LAST_WORD = 15.0, 45.0
+ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+# "no such mailbox" and "not here", where the server tells no more; RFC 5321, 4.2.3.
+NO_MAILBOX = (550, 551, 553)
+TOO_LARGE = 552
+CRLF = b"\r\n"
+DOT_AT_START = re.compile(rb"(?m)^\.")
+
+
+def send_mail(
+    settings: MailSettings, mail: EmailMessage, sender: str, recipients: Sequence[str]
+) -> None:
+    """Hand a mail to the account's server.
+
+    Args:
+        recipients: the first one is the lead; what is told of the others says nothing about them.
+
+    Raises:
+        TransportError: it was not taken over, or nobody knows.
+    """
+    content = mail.as_bytes()
+    with connected(settings) as server:
+        _name_people(server, sender, recipients)
+        _write(server, content)
+
+
+@contextmanager
+def connected(settings: MailSettings) -> Iterator[smtplib.SMTP]:
+    """A server that knows who we are, ready for a mail.
+
+    Raises:
+        TransportError: there is none, or it refuses the account.
+    """
+    with _before_the_mail():
+        server = _open(settings)
+    try:
+        with _before_the_mail():
+            _introduce(server, settings)
+        yield server
+    finally:
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            server.quit()
+        server.close()
+
+
+def _open(settings: MailSettings) -> smtplib.SMTP:
+    host, port = settings.smtp_host, settings.smtp_port
+    if settings.smtp_security == "tls":
+        return smtplib.SMTP_SSL(host, port, timeout=STEP, context=ssl.create_default_context())
+    return smtplib.SMTP(host, port, timeout=STEP)
+
+
+def _introduce(server: smtplib.SMTP, settings: MailSettings) -> None:
+    server.ehlo_or_helo_if_needed()
+    if settings.smtp_security == "starttls":
+        server.starttls(context=ssl.create_default_context())
+        server.ehlo()
+    if settings.smtp_user:
+        server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+
+
+@contextmanager
+def _before_the_mail() -> Iterator[None]:
+    """Whatever happens in here, nothing was sent."""
+    try:
+        yield
+    except TransportError:
+        raise
+    except smtplib.SMTPNotSupportedError as error:
+        reason = _("The mail server does not offer what the account asks for: {said}")
+        raise AccountRefused(format_lazy(reason, said=str(error))) from error
+    except smtplib.SMTPAuthenticationError as error:
+        raise _of_login(error) from error
+    except smtplib.SMTPResponseException as error:
+        reason = _("The mail server does not let us in: {said}")
+        said = _said(error.smtp_code, error.smtp_error)
+        raise TransportError(format_lazy(reason, said=said)) from error
+    except ssl.SSLCertVerificationError as error:
+        reason = _("The mail server's certificate is not valid: {said}")
+        raise AccountRefused(format_lazy(reason, said=error.verify_message)) from error
+    except socket.gaierror as error:
+        raise TransportError(_("The mail server's name leads to no server.")) from error
+    except (OSError, smtplib.SMTPException) as error:
+        reason = _("The mail server cannot be reached: {said}")
+        raise TransportError(format_lazy(reason, said=str(error) or "timeout")) from error
+
+
+def _of_login(error: smtplib.SMTPAuthenticationError) -> TransportError:
+    said = _said(error.smtp_code, error.smtp_error)
+    if error.smtp_code < 500:
+        reason = _("The mail server cannot check the password just now: {said}")
+        return TransportError(format_lazy(reason, said=said))
+    return AccountRefused(
+        format_lazy(_("The mail server refuses user or password: {said}"), said=said)
+    )
+
+
+def _name_people(server: smtplib.SMTP, sender: str, recipients: Sequence[str]) -> None:
+    """Tell who writes, and to whom: nothing is sent unless the server takes all of them."""
+    plain = [_in_ascii(address) for address in (sender, *recipients)]
+    with _before_the_mail():
+        code, answer = server.mail(plain[0])
+    if code != 250:
+        raise _of_sender(code, answer)
+    for given, address in zip(recipients, plain[1:], strict=True):
+        with _before_the_mail():
+            code, answer = server.rcpt(address)
+        if code not in (250, 251):
+            raise _of_recipient(code, answer, given, is_copy=given != recipients[0])
+
+
+def _in_ascii(address: str) -> str:
+    plain = ascii_address(address)
+    if not plain.isascii():
+        reason = _("No mail can go to {address}: few servers know the letters before its “@”.")
+        raise TransportError(format_lazy(reason, address=address), permanent=True, at_fault=False)
+    return plain
+
+
+def _of_sender(code: int, answer: bytes) -> TransportError:
+    said = _said(code, answer)
+    if code < 500:
+        reason = _("The mail server takes no mail just now: {said}")
+        return TransportError(format_lazy(reason, said=said))
+    if code == TOO_LARGE:
+        return TransportError(
+            format_lazy(_("The mail is refused: {said}"), said=said), permanent=True
+        )
+    return AccountRefused(
+        format_lazy(_("The mail server does not let us send from this address: {said}"), said=said)
+    )
+
+
+def _of_recipient(code: int, answer: bytes, address: str, *, is_copy: bool) -> TransportError:
+    said = _said(code, answer)
+    reason: str | Promise = format_lazy(
+        _("{address} is refused: {said}"), address=address, said=said
+    )
+    if code < 500:
+        # Greylisting and full mailboxes: the server is well.
+        return TransportError(reason, at_fault=code == 421)
+    gone = not is_copy and means_no_mailbox(code, said)
+    return TransportError(reason, permanent=True, bounced=gone)
+
+
+def means_no_mailbox(code: int, said: str) -> bool:
+    """Whether a refusal says that the address does not exist; RFC 3463, 3.2."""
+    if match := ENHANCED.search(said):
+        return match[1] == "5" and (match[2] == "1" or (match[2], match[3]) == ("2", "1"))
+    return code in NO_MAILBOX
+
+
+def _write(server: smtplib.SMTP, content: bytes) -> None:
+    with _before_the_mail():
+        code, answer = server.docmd("DATA")
+        if code == 354:
+            server.send(_stuffed(content))
+    if code != 354:
+        raise _of_content(code, answer)
+    try:
+        if server.sock:
+            server.sock.settimeout(LAST_WORD)
+        server.send(b"." + CRLF)
+        code, answer = server.getreply()
+    except (OSError, smtplib.SMTPException) as error:
+        reason = _("The mail was handed over, and the server did not say whether it took it.")
+        raise TransportError(reason, unknown=True, at_fault=True) from error
+    if code != 250:
+        raise _of_content(code, answer)
+
+
+def _of_content(code: int, answer: bytes) -> TransportError:
+    said = _said(code, answer)
+    if code < 500:
+        reason = _("The mail server does not take the mail just now: {said}")
+        return TransportError(format_lazy(reason, said=said))
+    reason = _("The mail is refused: {said}")
+    match = ENHANCED.search(said)
+    is_address = bool(match) and means_no_mailbox(code, said)
+    return TransportError(format_lazy(reason, said=said), permanent=True, bounced=is_address)
+
+
+def _stuffed(content: bytes) -> bytes:
+    """As RFC 5321, 4.5.2, wants it: a dot more where a line begins with one."""
+    ended = content if content.endswith(CRLF) else content + CRLF
+    return DOT_AT_START.sub(b"..", ended)
+
+
+def _said(code: int, answer: bytes | str) -> str:
+    text = answer if isinstance(answer, str) else answer.decode("utf-8", "replace")
+    return f"{code} {' '.join(text.split())}"[:500]

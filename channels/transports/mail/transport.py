@@ -1,0 +1,80 @@
+"""The transport of mailboxes."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import Account, MessageType
+from channels.services.accounts import settings_of
+from channels.transports.facts import Fact
+from channels.transports.interface import (
+    AccountRefused,
+    AccountSettings,
+    BaseTransport,
+    Limits,
+    Outgoing,
+    Receipt,
+    TransportError,
+)
+from channels.transports.mail.building import build_mail, references_of
+from channels.transports.mail.identifiers import message_id_of, vendor_id_of
+from channels.transports.mail.mailbox import open_mailbox
+from channels.transports.mail.matching import matched
+from channels.transports.mail.reading import read_mail
+from channels.transports.mail.sending import connected, send_mail
+from channels.transports.mail.settings import MailSettings
+
+SENDABLE = (MessageType.TEXT, MessageType.TEMPLATE)
+
+
+class MailTransport(BaseTransport):
+    """See the package."""
+
+    name = "mail"
+    label = _("E-mail")
+    settings: ClassVar[type[AccountSettings]] = MailSettings
+    # What most providers' mailboxes allow; a mail a second.
+    limits = Limits(interval=1.0)
+
+    def send(self, account: Account, outgoing: Outgoing) -> Receipt:
+        """Hand one mail to the account's server."""
+        if outgoing.message_type not in SENDABLE:
+            raise TransportError(_("By e-mail only texts can be sent."), permanent=True)
+        settings = mail_settings_of(account)
+        mail = build_mail(account, settings, outgoing)
+        send_mail(settings, mail, account.address, [outgoing.address, *outgoing.cc])
+        return Receipt(
+            vendor_id=self.foretell_id(account, outgoing.message_id, outgoing.attempt),
+            references=references_of(mail),
+        )
+
+    def foretell_id(self, account: Account, message_id: UUID, attempt: int) -> str:
+        """The digest of the Message-ID, which is ours to choose."""
+        return vendor_id_of(message_id_of(message_id, attempt, account.address))
+
+    def check(self, account: Account) -> None:
+        """Log in at both servers."""
+        settings = mail_settings_of(account)
+        with connected(settings):
+            pass
+        if settings.imap_host:
+            with open_mailbox(settings):
+                pass
+
+    def read(self, account: Account, body: bytes) -> Iterable[Fact]:
+        """What a mail says."""
+        return matched(account, read_mail(body, account.address))
+
+
+def mail_settings_of(account: Account) -> MailSettings:
+    """Both servers of an account.
+
+    Raises:
+        AccountRefused: it lacks something.
+    """
+    settings = settings_of(account)
+    if not account.address or not isinstance(settings, MailSettings):
+        raise AccountRefused(_("The account has no e-mail address."))
+    return settings
