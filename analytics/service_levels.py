@@ -6,8 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Aggregate, Count, F, FloatField, Q, QuerySet
-from django.db.models.functions import Round
+from django.db.models import Aggregate, BigIntegerField, Count, F, Q, QuerySet
 
 from analytics.models import ServiceTime
 from salesflow.accounts.context import current_tenant
@@ -35,11 +34,11 @@ class ServiceLevel:
 
 
 class Percentile(Aggregate):
-    """The value below which a share of an expression's values lies."""
+    """The least value that a share of an expression's values does not exceed."""
 
-    function = "PERCENTILE_CONT"
+    function = "PERCENTILE_DISC"
     template = "%(function)s(%(share)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = FloatField()
+    output_field = BigIntegerField()
 
 
 def service_levels(since: date | None = None, until: date | None = None) -> list[ServiceLevel]:
@@ -67,14 +66,14 @@ def _between(since: date | None, until: date | None) -> QuerySet[ServiceTime]:
 
 
 def _levels(groups: QuerySet[ServiceTime, dict[str, Any]], column: str) -> list[ServiceLevel]:
-    p50, p95 = (Round(Percentile(F(column), share=share)) for share in SHARES)
+    p50, p95 = (Percentile(F(column), share=share) for share in SHARES)
     return [
         ServiceLevel(
             channel=group["channel"],
             step=group.get("step", ANSWERED),
             messages=group["messages"],
-            p50_ms=int(group["p50"]),
-            p95_ms=int(group["p95"]),
+            p50_ms=group["p50"],
+            p95_ms=group["p95"],
         )
         for group in groups.annotate(messages=Count("*"), p50=p50, p95=p95)
     ]

@@ -85,16 +85,16 @@ def test_delivery_is_timed_from_the_moment_it_was_sent(tenant: Tenant) -> None:
 
 def test_days_are_those_of_the_tenant(api: ApiClient, tenant: Tenant) -> None:
     publish_times()
-    assert len(api.get(URL, {"since": "2026-03-01", "until": "2026-03-01"}).json()["levels"]) == 4
-    assert api.get(URL, {"since": "2026-03-02"}).json()["levels"] == []
-    assert api.get(URL, {"until": "2026-02-28"}).json()["levels"] == []
+    assert len(api.get(f"{URL}?since=2026-03-01&until=2026-03-01").json()["levels"]) == 4
+    assert api.get(f"{URL}?since=2026-03-02").json()["levels"] == []
+    assert api.get(f"{URL}?until=2026-02-28").json()["levels"] == []
 
 
-@pytest.mark.parametrize("query", [{"sine": "2026-03-01"}, {"since": "yesterday"}])
-def test_unknown_parameters_are_refused(api: ApiClient, query: dict[str, str]) -> None:
-    answer = api.get(URL, query)
+@pytest.mark.parametrize("query", ["sine=2026-03-01", "since=yesterday"])
+def test_unknown_parameters_are_refused(api: ApiClient, query: str) -> None:
+    answer = api.get(f"{URL}?{query}")
     assert answer.status_code == 400
-    assert next(iter(query)) in str(answer.json())
+    assert query.partition("=")[0] in str(answer.json())
 
 
 def test_other_tenants_times_are_nobodys_business(api: ApiClient) -> None:
