@@ -163,7 +163,7 @@ def _begin(progress: Progress, settings: MailSettings, mailbox: Mailbox, place: 
 
 
 def _take_one(account: Account, progress: Progress, mailbox: Mailbox, uid: int) -> int:
-    """Store a mail and move on, in one transaction; one that can never be fetched is passed over."""
+    """Store a mail and move on, in one transaction; pass one over that can never be fetched."""
     tries = progress.stuck[1] if progress.stuck[0] == uid else 0
     if tries >= MOST_TRIES:
         progress.passed_over = [*progress.passed_over, [uid, account.last_error]][-20:]

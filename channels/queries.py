@@ -5,7 +5,15 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from channels.models import Channel, Conversation, Identity, Message, MessageTemplate
+from channels.models import (
+    TROUBLED,
+    Automatic,
+    Channel,
+    Conversation,
+    Identity,
+    Message,
+    MessageTemplate,
+)
 from events.models import Event
 from leads.models import Lead
 from salesflow.accounts.context import current_tenant
@@ -23,9 +31,13 @@ def hidden_addresses_of(lead: Lead, channel: str) -> list[str]:
 
 
 def last_of_thread(conversation: Conversation) -> Message | None:
-    """The last message of a conversation that the other side knows by an id."""
-    rows = Message.objects.filter(conversation=conversation).exclude(vendor_id="")
-    last: Message | None = rows.order_by("-created_at", "-id").first()
+    """The last message of a conversation that the other side knows by an id.
+
+    Nobody knows one that did not arrive, and nobody answers what a program wrote.
+    """
+    rows = Message.objects.filter(conversation=conversation, automatic=Automatic.NO)
+    known = rows.exclude(vendor_id="").exclude(status__in=TROUBLED)
+    last: Message | None = known.order_by("-created_at", "-id").first()
     return last
 
 

@@ -37,13 +37,13 @@ class MailPolicy(EmailPolicy):
         """A header as text."""
         if name.lower() in self.WORDS:
             return str(SMTP.fold(name, value))
-        return super().fold(name, value)
+        return str(super().fold(name, value))
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         """A header as bytes."""
         if name.lower() in self.WORDS:
             return bytes(SMTP.fold_binary(name, value))
-        return super().fold_binary(name, value)
+        return bytes(super().fold_binary(name, value))
 
 
 POLICY: Any = MailPolicy(linesep="\r\n", max_line_length=990, cte_type="7bit")

@@ -32,12 +32,18 @@ DOT_AT_START = re.compile(rb"(?m)^\.")
 
 
 def send_mail(
-    settings: MailSettings, mail: EmailMessage, sender: str, recipients: Sequence[str]
+    settings: MailSettings,
+    mail: EmailMessage,
+    sender: str,
+    recipients: Sequence[str],
+    *,
+    last_word: float = LAST_WORD,
 ) -> None:
     """Hand a mail to the account's server.
 
     Args:
-        recipients: the first one is the lead; what is told of the others says nothing about them.
+        recipients: the first one is the lead; what a server says of the others says nothing of them.
+        last_word: seconds within which the server has to say that it took the mail.
 
     Raises:
         TransportError: it was not taken over, or nobody knows.
@@ -45,7 +51,7 @@ def send_mail(
     content = mail.as_bytes()
     with connected(settings) as server:
         _name_people(server, sender, recipients)
-        _write(server, content)
+        _write(server, content, last_word)
 
 
 @contextmanager
@@ -174,7 +180,7 @@ def means_no_mailbox(code: int, said: str) -> bool:
     return code in NO_MAILBOX
 
 
-def _write(server: smtplib.SMTP, content: bytes) -> None:
+def _write(server: smtplib.SMTP, content: bytes, last_word: float) -> None:
     with _before_the_mail():
         code, answer = server.docmd("DATA")
         if code == 354:
@@ -183,7 +189,7 @@ def _write(server: smtplib.SMTP, content: bytes) -> None:
         raise _of_content(code, answer)
     try:
         if server.sock:
-            server.sock.settimeout(LAST_WORD)
+            server.sock.settimeout(last_word)
         server.send(b"." + CRLF)
         code, answer = server.getreply()
     except (OSError, smtplib.SMTPException) as error:
