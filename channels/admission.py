@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from channels.health import circuit_key
 from channels.models import Account, Message, MessageStatus, MessageType
 from channels.pacing import draw_place
 from channels.services.consent import why_not
@@ -95,7 +96,7 @@ def _wait_for_place(message: Message, account: Account) -> Postpone | None:
 
 
 def _circuit_of(message: Message) -> str:
-    return f"account:{message.account_id}"
+    return circuit_key(message.account_id)
 
 
 def _call_id(message: Message) -> int:

@@ -6,11 +6,15 @@ from typing import Any
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from channels.models import Channel, Message, MessageStatus
+from channels.consents import source_in_words
+from channels.models import Channel, LawfulBasis, Message, MessageStatus
 from channels.queries import messages_told_of
 from events.models import Event, EventStatus
 from events.types import EventType
 from leads.timeline import Quote, Words, describes
+
+# What a colleague has recorded; anything else the person did by themselves.
+BY_US = ("manual", "import", "api")
 
 
 def attach_messages(events: Sequence[Event]) -> None:
@@ -66,6 +70,46 @@ def describe_delivered(event: Event) -> Words:
 @describes(EventType.MESSAGE_READ)
 def describe_read(event: Event) -> Words:
     return Words(_titled(_("Message read"), event), icon="check", is_done_by_us=False)
+
+
+@describes(EventType.CONTACT_OPTED_OUT)
+def describe_opt_out(event: Event) -> Words:
+    return Words(
+        _with_source(_("Opted out"), event),
+        icon="no-symbol",
+        tone="lost",
+        is_done_by_us=event.payload["source"] in BY_US,
+    )
+
+
+@describes(EventType.CONTACT_OPTED_IN)
+def describe_opt_in(event: Event) -> Words:
+    basis = event.payload["basis"]
+    return Words(
+        _with_source(_("May be written to"), event),
+        icon="hand-thumb-up",
+        tone="won",
+        mark=str(LawfulBasis(basis).label) if basis in LawfulBasis.values else basis,
+        is_done_by_us=event.payload["source"] in BY_US,
+    )
+
+
+@describes(EventType.ADDRESS_BOUNCED)
+def describe_bounce(event: Event) -> Words:
+    is_closed = event.payload["hard"]
+    text = _("The address takes no messages any more") if is_closed else _("A message came back")
+    return Words(
+        _titled(text, event),
+        icon="arrow-uturn-left",
+        tone="lost" if is_closed else "warn",
+        problem=event.payload["reason"],
+        is_done_by_us=False,
+    )
+
+
+def _with_source(text: str, event: Event) -> str:
+    source = source_in_words(event.payload["source"])
+    return format_html("{}, {}", _titled(text, event), source)
 
 
 def _titled(text: str, event: Event) -> str:

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 import analytics.api
 import channels.api
+import channels.consent_api
 import events.api
 import events.corrections.api
 import events.failures.api
@@ -28,6 +29,7 @@ ROUTES: list[Any] = [
     *events.replays.api.urlpatterns,
     *leads.api.urlpatterns,
     *channels.api.urlpatterns,
+    *channels.consent_api.urlpatterns,
     *analytics.api.urlpatterns,
 ]
 

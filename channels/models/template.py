@@ -75,3 +75,9 @@ class MessageTemplate(TenantScoped):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def approval_tone(self) -> str:
+        """How good the vendor's decision is: good, warn or bad."""
+        tones = {self.VendorStatus.APPROVED: "good", self.VendorStatus.PENDING: "warn"}
+        return tones.get(self.VendorStatus(self.vendor_status), "bad")

@@ -9,10 +9,19 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from channels.models import AddressStanding, ConsentRecord, Conversation, LawfulBasis, Purpose
+from channels.models import (
+    AddressStanding,
+    Channel,
+    ConsentRecord,
+    Conversation,
+    LawfulBasis,
+    Purpose,
+)
 from channels.payloads import AddressBounced, ContactOptedIn, ContactOptedOut
+from channels.queries import addresses_of, hidden_addresses_of
 from events import publish
 from leads.models import Lead
 from salesflow.accounts.models import User
@@ -87,6 +96,51 @@ def opt_in(
     return record
 
 
+def record_consent(
+    lead: Lead,
+    *,
+    channel: str,
+    address: str,
+    decision: str,
+    basis: str = "",
+    words: str = "",
+    source: str = "manual",
+    actor: User | None = None,
+) -> ConsentRecord:
+    """Record what somebody has learned of whether a lead may be written to.
+
+    Args:
+        decision: a `ConsentRecord.Decision`.
+        basis: a `LawfulBasis`, for what is allowed.
+        words: what shows it; needed for what is allowed.
+        actor: who learned it.
+
+    Raises:
+        ValidationError: by `channel`, `address`, `decision`, `basis` or `words`.
+    """
+    words = words.strip()
+    _refuse_foreign(lead, channel, address)
+    given: dict[str, Any] = {"channel": channel, "address": address, "source": source}
+    given |= {"proof": {"words": words} if words else {}, "actor": actor}
+    if decision == Decision.WITHDRAWN:
+        return opt_out(lead, **given)
+    if decision != Decision.GRANTED:
+        raise ValidationError({"decision": _("Say whether it is allowed or forbidden.")})
+    if not words:
+        raise ValidationError({"words": _("Say what shows it.")})
+    return opt_in(lead, basis=basis, **given)
+
+
+def use_again(lead: Lead, *, channel: str, address: str) -> None:
+    """Write to a lead's address again from which messages came back: somebody has mended it.
+
+    Raises:
+        ValidationError: under "address": it is none of the lead's.
+    """
+    _refuse_foreign(lead, channel, address)
+    clear_bounce(channel=channel, address=address)
+
+
 @transaction.atomic
 def mark_bounced(
     lead: Lead, *, channel: str, address: str, hard: bool, reason: str, message_id: Any = None
@@ -151,6 +205,14 @@ def refuse_unwanted(
     """Raise ValidationError under "to_address" where nothing may be sent to the address."""
     if reason := why_not(channel, address, purpose, conversation):
         raise ValidationError({"to_address": reason}, code="unwanted")
+
+
+def _refuse_foreign(lead: Lead, channel: str, address: str) -> None:
+    if channel not in Channel.values:
+        raise ValidationError({"channel": _("There is no such channel.")})
+    if address not in (*addresses_of(lead, channel), *hidden_addresses_of(lead, channel)):
+        reason = gettext("“%(address)s” is none of the lead's addresses.")
+        raise ValidationError({"address": reason % {"address": address}})
 
 
 def _no_basis(purpose: str) -> Promise | None:

@@ -17,8 +17,10 @@ from django.views.generic import UpdateView
 from rest_framework import exceptions
 
 from salesflow.accounts.forms import LoginForm, ProfileForm
-from salesflow.accounts.models import User
+from salesflow.accounts.models import Membership, User
 from salesflow.accounts.rest.errors import error_body
+
+LEADING = (Membership.Role.MANAGER, Membership.Role.ADMIN)
 
 
 class TenantRequiredMixin(LoginRequiredMixin):
@@ -30,6 +32,17 @@ class TenantRequiredMixin(LoginRequiredMixin):
             return self.handle_no_permission()
         if request.tenant is None:  # type: ignore[attr-defined]
             raise PermissionDenied(_("You are a member of no tenant. Ask an admin to add you."))
+        return super().dispatch(request, *args, **kwargs)
+
+
+class LeadingRoleMixin(TenantRequiredMixin):
+    """Lets in those who lead a team: its managers and admins."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Check before any handler runs."""
+        membership = getattr(request, "membership", None)
+        if membership and membership.role not in LEADING:
+            raise PermissionDenied(_("Only managers and admins of your team may do this."))
         return super().dispatch(request, *args, **kwargs)
 
 
