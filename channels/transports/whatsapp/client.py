@@ -63,8 +63,11 @@ class GraphClient:
     a message is written to it, and then nobody knows whether the message went out.
     """
 
-    def __init__(self, token: str) -> None:
+    def __init__(
+        self, token: str, timeout: httpx.Timeout = TIMEOUT, deadline: float = DEADLINE
+    ) -> None:
         self._headers = {"Authorization": f"Bearer {token}"}
+        self._timeout, self._deadline = timeout, deadline
 
     def post_message(self, number_id: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Hand a message over; returns what Meta answers when it has taken it.
@@ -113,9 +116,9 @@ class GraphClient:
     def _exchange(
         self, method: str, url: str, longest: int = LONGEST_ANSWER, **content: Any
     ) -> Answer:
-        ends_at = time.monotonic() + DEADLINE
+        ends_at = time.monotonic() + self._deadline
         with (
-            httpx.Client(timeout=TIMEOUT, verify=_tls(), headers=self._headers) as client,
+            httpx.Client(timeout=self._timeout, verify=_tls(), headers=self._headers) as client,
             client.stream(method, url, **content) as response,
         ):
             body = _read(response, longest, ends_at)
