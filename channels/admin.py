@@ -1,4 +1,5 @@
-"""Admin page of messages: what became of each, and why; they are read here, never edited."""
+"""Admin pages of messages, of the accounts that carry them, and of who may be written to: they are
+read here, never edited."""
 
 from contextlib import suppress
 from typing import Any
@@ -12,7 +13,17 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from channels.models import TROUBLED, Message, MessageStatus
+from channels.consents import proof_in_words, source_in_words
+from channels.models import (
+    TROUBLED,
+    Account,
+    AddressStanding,
+    Channel,
+    ConsentRecord,
+    Message,
+    MessageStatus,
+)
+from events.console.audit import PAGES
 from salesflow.accounts.admin_scope import ChosenFilter, ReadOnly, TenantFilter, TenantScopedAdmin
 
 STATUS_COLOURS = {
@@ -23,6 +34,9 @@ STATUS_COLOURS = {
     MessageStatus.READ: "success",
     MessageStatus.FAILED: "danger",
 }
+
+# What people did with accounts is in the audit, which leads here.
+PAGES["account"] = "admin:channels_account_change"
 
 
 class TroubleFilter(ChosenFilter):
@@ -106,3 +120,115 @@ class MessageAdmin(ReadOnly, TenantScopedAdmin):
         return format_html(
             '<a href="{}?subject={}">{}</a>', url, message.lead_id, _("What happened to its lead")
         )
+
+
+class ChannelFilter(ChosenFilter):
+    """By channel."""
+
+    title = _("channel")
+    parameter_name = "channel"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """All channels."""
+        return list(Channel.choices)
+
+
+class AddressSearch:
+    """Lists that are searched by a whole address, for which there is an index."""
+
+    search_fields = ["=address"]
+    search_help_text = _("A whole address")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """The rows of exactly this address."""
+        term = search_term.strip()
+        wanted = {"channel__in": Channel.values, "address": term}
+        return (queryset.filter(**wanted) if term else queryset), False
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnly, TenantScopedAdmin):
+    """Accounts without their secrets: those are in the database alone, and encrypted there."""
+
+    list_display = ["name", "tenant", "channel", "transport", "address", "state", "last_error"]
+    list_filter = [ChannelFilter, TenantFilter]
+    list_select_related = ["tenant"]
+    search_fields = ["name", "address"]
+    sortable_by = ()
+    ordering = ["tenant_id", "channel", "name", "id"]
+    fieldsets = [
+        (None, {"fields": ["tenant", "channel", "transport", "name", "address", "settings"]}),
+        (_("Use"), {"fields": ["is_active", "is_default", "stopped_at", "stopped_reason"]}),
+        (
+            _("Dates"),
+            {
+                "fields": [
+                    "created_at",
+                    "last_sent_at",
+                    "last_received_at",
+                    "last_error_at",
+                    "last_error",
+                ]
+            },
+        ),
+    ]
+
+    @display(
+        description=_("state"),
+        label={"in use": "success", "stopped": "danger", "not in use": "info"},
+    )
+    def state(self, account: Account) -> tuple[str, Any]:
+        """Whether it is used."""
+        if not account.is_active:
+            return "not in use", _("Not in use")
+        return ("stopped", _("Stopped")) if account.stopped_at else ("in use", _("In use"))
+
+
+@admin.register(ConsentRecord)
+class ConsentRecordAdmin(AddressSearch, ReadOnly, TenantScopedAdmin):
+    """What people allowed and forbade, with its proof, the last first."""
+
+    list_display = ["address", "tenant", "channel", "decision", "why", "how", "actor", "created_at"]
+    list_filter = [ChannelFilter, TenantFilter]
+    list_select_related = ["tenant", "actor"]
+    sortable_by = ()
+    ordering = ["-id"]
+    fields = ["tenant", "channel", "address", "lead", "decision", "basis", "how", "shown_by"]
+    fields += ["actor", "created_at"]
+    readonly_fields = ["how", "shown_by"]
+
+    @display(description=_("lawful basis"), empty_value="–")
+    def why(self, record: ConsentRecord) -> str | None:
+        """Why they may be written to."""
+        return record.get_basis_display() or None
+
+    @display(description=_("how it became known"))
+    def how(self, record: ConsentRecord) -> Any:
+        """Its source in words."""
+        return source_in_words(record.source)
+
+    @display(description=_("proof"), empty_value="–")
+    def shown_by(self, record: ConsentRecord) -> str | None:
+        """What shows it."""
+        return "; ".join(f"{name}: {value}" for name, value in proof_in_words(record)) or None
+
+
+@admin.register(AddressStanding)
+class AddressStandingAdmin(AddressSearch, ReadOnly, TenantScopedAdmin):
+    """What is known of addresses: who opted out, and what does not arrive."""
+
+    list_display = ["address", "tenant", "channel", "basis", "opted_out_at", "bounced_at"]
+    list_filter = [ChannelFilter, TenantFilter]
+    list_select_related = ["tenant"]
+    sortable_by = ()
+    ordering = ["-id"]
+    fields = ["tenant", "channel", "address", "basis", "opted_out_at", "how", "bounced_at"]
+    fields += ["bounce_reason", "soft_bounces"]
+    readonly_fields = ["how"]
+
+    @display(description=_("opted out by"), empty_value="–")
+    def how(self, standing: AddressStanding) -> Any:
+        """The source of the opt-out in words."""
+        return source_in_words(standing.opt_out_source) or None

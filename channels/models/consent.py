@@ -68,6 +68,8 @@ class ConsentRecord(TenantScoped):
         indexes = [
             # What was recorded of an address, the last first.
             models.Index(fields=["tenant", "channel", "address", "-id"], name="consent_by_address"),
+            # The admin's list of one tenant's records, the last first.
+            models.Index(fields=["tenant", "-id"], name="consent_by_tenant"),
         ]
 
     def __str__(self) -> str:
@@ -97,6 +99,10 @@ class AddressStanding(TenantScoped):
             models.UniqueConstraint(
                 fields=["tenant", "channel", "address"], name="address_standing_once"
             ),
+        ]
+        indexes = [
+            # The admin's list of one tenant's addresses, the newest first.
+            models.Index(fields=["tenant", "-id"], name="standing_by_tenant"),
         ]
 
     def __str__(self) -> str:
