@@ -1,10 +1,11 @@
 """Writing mails."""
 
 import re
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
-from email.utils import format_datetime, parseaddr
+from email.policy import EmailPolicy
+from email.utils import format_datetime, formataddr, parseaddr
 from typing import Any
 
 from django.utils import timezone, translation
@@ -24,29 +25,46 @@ from channels.transports.mail.settings import MailSettings
 # Of a long thread the root and the last ones are named.
 MOST_REFERENCES = 20
 CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+CRLF = "\r\n"
+PEOPLE = frozenset({"from", "to", "cc", "reply-to"})
 
 
 class MailPolicy(EmailPolicy):
-    """Identifiers and addresses of pages stay whole, on one line: Python's own policy encodes any
-    long word, and what is encoded there neither threads nor opts out. People's words are folded
-    as RFC 2047 wants it."""
+    """Writes headers so that they come back as they were.
 
-    WORDS = frozenset({"subject", "from", "to", "cc"})
+    Python's own policy encodes any long word: identifiers and addresses of pages that are encoded
+    neither thread nor opt out, so they stay whole, on one line. And it loses spaces between the
+    words that it encodes: what people read is encoded by the older `Header`.
+    """
 
     def fold(self, name: str, value: Any) -> str:
         """A header as text."""
-        if name.lower() in self.WORDS:
-            return str(SMTP.fold(name, value))
+        if name.lower() == "subject":
+            return f"{name}: {_encoded(name, str(value))}{CRLF}"
+        if name.lower() in PEOPLE:
+            people = (_person(name, each) for each in value.addresses)
+            return f"{name}: {f',{CRLF} '.join(people)}{CRLF}"
         return str(super().fold(name, value))
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         """A header as bytes."""
-        if name.lower() in self.WORDS:
-            return bytes(SMTP.fold_binary(name, value))
-        return bytes(super().fold_binary(name, value))
+        return self.fold(name, value).encode()
 
 
-POLICY: Any = MailPolicy(linesep="\r\n", max_line_length=990, cte_type="7bit")
+def _encoded(name: str, text: str) -> str:
+    if text.isascii() and "=?" not in text:
+        return text
+    # RFC 2047, 2: an encoded word has at most 75 characters.
+    return Header(text, "utf-8", maxlinelen=76, header_name=name).encode(linesep=CRLF)
+
+
+def _person(name: str, person: Address) -> str:
+    if person.display_name.isascii():
+        return formataddr((person.display_name, person.addr_spec))
+    return f"{_encoded(name, person.display_name)} <{person.addr_spec}>"
+
+
+POLICY: Any = MailPolicy(linesep=CRLF, max_line_length=990, cte_type="7bit")
 
 
 def build_mail(account: Account, settings: MailSettings, outgoing: Outgoing) -> EmailMessage:
@@ -127,9 +145,5 @@ def _text(account: Account, settings: MailSettings, outgoing: Outgoing) -> str:
 
 
 def _mailbox(name: str, address: str) -> Address:
-    """Name and address; whatever a lead is called, it stays one mailbox."""
     plain = " ".join(CONTROL.sub(" ", name).split())
-    # Quotes around a name are lost where it is encoded, and then a comma would part it.
-    if not plain.isascii():
-        plain = " ".join(re.sub(r"[,;:<>@\"\\()\[\]]", " ", plain).split())
     return Address(display_name=plain, addr_spec=parseaddr(ascii_address(address))[1])

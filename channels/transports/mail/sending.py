@@ -42,7 +42,7 @@ def send_mail(
     """Hand a mail to the account's server.
 
     Args:
-        recipients: the first one is the lead; what a server says of the others says nothing of them.
+        recipients: the lead first; what is said of the others says nothing of the lead.
         last_word: seconds within which the server has to say that it took the mail.
 
     Raises:
