@@ -77,9 +77,9 @@ class EncryptedJSONField(models.BinaryField[Mapping[str, Any], Mapping[str, Any]
             return value.stored
         return encrypt(json.dumps(value or {}).encode())
 
-    def from_db_value(self, value: Any, *_: Any) -> Sealed:
-        """The dictionary as it was given."""
-        return Sealed(bytes(value))
+    def from_db_value(self, value: Any, *_: Any) -> Sealed | None:
+        """The dictionary as it was given; None of a row that a join has not found."""
+        return None if value is None else Sealed(bytes(value))
 
     def value_to_string(self, obj: models.Model) -> str:
         """What a fixture may hold: nothing that could be read."""
