@@ -305,11 +305,10 @@ def test_what_no_database_keeps_is_left_out() -> None:
     assert incoming_of(place).details == {"name": "Here"}
 
 
-NAMES = (
-    "id from type text body context errors code timestamp image interactive nfm_reply "
-    "response_json contacts location status system wa_id user_id reaction value name phones "
-    "referral error_data button_reply latitude metadata profile emoji"
-).split()
+NAMES = ["id", "from", "type", "text", "body", "context", "errors", "code", "timestamp", "image"]
+NAMES += ["interactive", "nfm_reply", "response_json", "contacts", "location", "status", "system"]
+NAMES += ["wa_id", "user_id", "reaction", "value", "name", "phones", "referral", "error_data"]
+NAMES += ["button_reply", "latitude", "metadata", "profile", "emoji"]
 scraps = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: (
