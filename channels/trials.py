@@ -57,8 +57,9 @@ def request_trial(
         address = _checked_address(account, address or account.address)
     trial = AccountTrial(account=account, kind=kind, address=address, actor=actor)
     trial.save()
-    kept = AccountTrial.objects.filter(account=account).order_by("-id")[:MOST_KEPT]
-    AccountTrial.objects.filter(account=account).exclude(pk__in=list(kept.values("pk"))).delete()
+    rows = AccountTrial.objects.filter(account=account)
+    kept = list(rows.order_by("-id").values_list("pk", flat=True)[:MOST_KEPT])
+    rows.exclude(pk__in=kept).delete()
     return trial
 
 

@@ -257,10 +257,10 @@ def split_settings(settings: AccountSettings) -> tuple[dict[str, Any], dict[str,
     plain: dict[str, Any] = {}
     secret: dict[str, str] = {}
     for name, value in _values_of(settings).items():
-        if isinstance(getattr(settings, name), SecretStr):
-            secret[name] = value
-        else:
+        if not isinstance(getattr(settings, name), SecretStr):
             plain[name] = value
+        elif value:
+            secret[name] = value
     return plain, secret
 
 
