@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext_lazy
@@ -15,11 +17,18 @@ from channels import queries
 from channels.filters import ConversationFilter
 from channels.models import Conversation, Message
 from channels.serializers import (
+    ConversationInputSerializer,
     ConversationSerializer,
     MessageInputSerializer,
     MessageSerializer,
 )
-from channels.services import send_message
+from channels.services import mark_conversation_read, send_message
+from channels.services.conversations import (
+    assign_conversation,
+    close_conversation,
+    reopen_conversation,
+    snooze_conversation,
+)
 from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
@@ -73,7 +82,6 @@ class ConversationList(IdempotentPostMixin, generics.ListAPIView[Conversation]):
         return queries.conversations()
 
 
-@extend_schema_view(get=extend_schema(summary=gettext_lazy("Read a conversation")))
 class ConversationDetail(IdempotentPostMixin, generics.RetrieveAPIView[Conversation]):
     """One conversation."""
 
@@ -83,6 +91,47 @@ class ConversationDetail(IdempotentPostMixin, generics.RetrieveAPIView[Conversat
     def get_queryset(self) -> QuerySet[Conversation]:
         """All of the tenant."""
         return queries.conversations()
+
+    @extend_schema(summary=gettext_lazy("Read a conversation"))
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Answer with the conversation."""
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        summary=gettext_lazy("Assign, snooze, close or reopen a conversation"),
+        request=ConversationInputSerializer,
+        responses={200: ConversationSerializer},
+    )
+    def patch(self, request: Request, conversation_id: UUID) -> Response:
+        """Change what the body names, all of it or nothing."""
+        conversation = self.get_object()
+        serializer = ConversationInputSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        with transaction.atomic():
+            change_conversation(conversation, serializer.validated_data)
+        return Response(ConversationSerializer(self.get_object()).data)
+
+
+class ConversationRead(IdempotentPostMixin, generics.GenericAPIView[Conversation]):
+    """Notes that somebody has looked."""
+
+    serializer_class = ConversationSerializer
+    lookup_url_kwarg = "conversation_id"
+
+    def get_queryset(self) -> QuerySet[Conversation]:
+        """All of the tenant."""
+        return queries.conversations()
+
+    @extend_schema(
+        summary=gettext_lazy("Mark a conversation as read"),
+        request=None,
+        responses={200: ConversationSerializer},
+    )
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        """It counts no unread message any more, for the whole team."""
+        conversation = self.get_object()
+        mark_conversation_read(conversation)
+        return Response(ConversationSerializer(conversation).data)
 
 
 class ConversationMessages(IdempotentPostMixin, generics.ListAPIView[Message]):
@@ -105,6 +154,26 @@ class ConversationMessages(IdempotentPostMixin, generics.ListAPIView[Message]):
         return super().get(request, *args, **kwargs)
 
 
+def change_conversation(conversation: Conversation, given: dict[str, Any]) -> None:
+    """Do what a checked body asks for.
+
+    Raises:
+        ValidationError: by the body's field.
+    """
+    if "assignee" in given:
+        assign_conversation(conversation, given["assignee"])
+    match given.get("state"):
+        case Conversation.State.OPEN:
+            reopen_conversation(conversation)
+        case Conversation.State.CLOSED:
+            close_conversation(conversation)
+        case Conversation.State.SNOOZED:
+            try:
+                snooze_conversation(conversation, given["snoozed_until"])
+            except ValidationError as error:
+                raise ValidationError({"snoozed_until": error.messages}) from None
+
+
 def refuse_unknown_conversation(conversation_id: UUID) -> None:
     """Raise Http404 unless the tenant has the conversation."""
     if not Conversation.objects.filter(pk=conversation_id).exists():
@@ -117,6 +186,11 @@ urlpatterns: list[Any] = [
     api_path("conversations", ConversationList.as_view(), "api-conversations"),
     api_path(
         "conversations/<uuid:conversation_id>", ConversationDetail.as_view(), "api-conversation"
+    ),
+    api_path(
+        "conversations/<uuid:conversation_id>/read",
+        ConversationRead.as_view(),
+        "api-conversation-read",
     ),
     api_path(
         "conversations/<uuid:conversation_id>/messages",

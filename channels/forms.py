@@ -1,38 +1,122 @@
-"""The web's form for a message."""
+"""The web's forms for messages, notes and the inbox."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from channels.queries import addresses_of, channels_of
-from leads.forms import ServiceForm
+from channels.inbox import ANY, VIEWS, Wanted
+from channels.models import Account, Channel, Conversation
+from channels.queries import addresses_of
+from channels.templating import Malformed, variables_of
+from channels.variables import is_known
+from leads.forms import ServiceForm, TagsField
 from leads.models import Lead
+from salesflow.accounts.models import User
+from salesflow.accounts.queries import team_members
 
 
-class MessageForm(ServiceForm):
-    """A message to a lead, on one of the channels that reach them."""
+class ComposerForm(ServiceForm):
+    """A message to a lead on one channel; what the channel does not know is not asked for."""
 
-    channel = forms.ChoiceField(label=_("Channel"), widget=forms.RadioSelect)
+    account = forms.ModelChoiceField[Account](None, label=_("From"), required=False)
     to_address = forms.ChoiceField(label=_("To"), required=False)
     subject = forms.CharField(label=_("Subject"), max_length=200, required=False)
-    body = forms.CharField(label=_("Message"), widget=forms.Textarea)
+    cc = TagsField(label=_("Copy to"), required=False)
+    body = forms.CharField(label=_("Message"), widget=forms.Textarea, required=False)
 
-    def __init__(self, *args: Any, lead: Lead, **kwargs: Any) -> None:
-        self.channels = channels_of(lead)
-        initial = {"channel": self.channels[0]} if self.channels else {}
-        super().__init__(*args, **kwargs | {"initial": initial})
+    def __init__(self, *args: Any, lead: Lead, channel: Channel, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         fields: dict[str, Any] = self.fields
-        fields["channel"].choices = [(channel.value, channel.label) for channel in self.channels]
-        addresses = {a: a for channel in self.channels for a in addresses_of(lead, channel)}
-        fields["to_address"].choices = [("", _("The primary address")), *addresses.items()]
-        if len(addresses) == len(self.channels):
-            # One address a channel: nothing to choose.
+        accounts = Account.objects.filter(channel=channel, is_active=True)
+        addresses = addresses_of(lead, channel)
+        fields["account"].queryset = accounts
+        fields["account"].empty_label = None
+        fields["to_address"].choices = [(address, address) for address in addresses]
+        if len(accounts) < 2:
+            del fields["account"]
+        if len(addresses) < 2:
+            # One address: nothing to choose.
             del fields["to_address"]
+        if channel != Channel.EMAIL:
+            del fields["subject"], fields["cc"]
 
-    def clean(self) -> dict[str, Any]:
-        """Leave out a subject that was typed before another channel was chosen."""
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if cleaned.get("channel") != "email":
-            cleaned["subject"] = ""
-        return cleaned
+    def clean_body(self) -> str:
+        """Refuse what was to be filled in and was not."""
+        body: str = self.cleaned_data["body"]
+        if names := unfilled(body):
+            reason = _("Fill in %(names)s first.")
+            told = ", ".join(f"“{name}”" for name in names)
+            raise forms.ValidationError(reason, params={"names": told})
+        return body
+
+
+class TeamNoteForm(ServiceForm):
+    """A note for the team; the service says how long it may be."""
+
+    body = forms.CharField(label=_("Note"), widget=forms.Textarea, required=False)
+
+
+class SnoozeForm(ServiceForm):
+    """Until when a conversation is hidden, in the time of whoever asks."""
+
+    until = forms.DateTimeField(label=_("Until"))
+
+
+class AssigneeForm(ServiceForm):
+    """Who takes care of a conversation."""
+
+    assignee = forms.ModelChoiceField[User](None, label=_("Assignee"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["assignee"].queryset = team_members()  # type: ignore[attr-defined]
+
+
+class InboxForm(forms.Form):
+    """What the inbox lists. What cannot be read is no filter."""
+
+    q = forms.CharField(label=_("Search"), max_length=200, required=False)
+    view = forms.ChoiceField(choices=list(VIEWS.items()), required=False)
+    state = forms.ChoiceField(
+        label=_("State"),
+        required=False,
+        choices=[*Conversation.State.choices, (ANY, _("All states"))],
+    )
+    channel = forms.ChoiceField(
+        label=_("Channel"), required=False, choices=[("", _("All channels")), *Channel.choices]
+    )
+    assignee = forms.TypedChoiceField(
+        label=_("Assignee"), required=False, coerce=int, empty_value=None
+    )
+    unread = forms.BooleanField(label=_("Unread"), required=False)
+
+    def __init__(self, *args: Any, team: Iterable[User], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people = [(str(person.pk), str(person)) for person in team]
+        self.fields["assignee"].choices = [("", _("Everybody")), *people]  # type: ignore[attr-defined]
+
+    @property
+    def wanted(self) -> Wanted:
+        """What `channels.inbox` takes. A search looks everywhere, unless it is told where."""
+        self.is_valid()
+        given = self.cleaned_data
+        words = given.get("q", "")
+        everywhere = ANY if words else Conversation.State.OPEN
+        return Wanted(
+            view=given.get("view") or "all",
+            state=given.get("state") or everywhere,
+            channel=given.get("channel", ""),
+            assignee=given.get("assignee"),
+            unread=given.get("unread", False),
+            words=words,
+        )
+
+
+def unfilled(text: str) -> list[str]:
+    """The variables that stand in a text as such; a text that only looks like it has none."""
+    try:
+        return [each.name for each in variables_of(text) if is_known(each.name)]
+    except Malformed:
+        return []

@@ -48,7 +48,7 @@ def channels_of(lead: Lead) -> list[Channel]:
 
 def conversations() -> QuerySet[Conversation]:
     """The conversations with their leads, the last active first."""
-    rows: QuerySet[Conversation] = Conversation.objects.select_related("lead__owner")
+    rows: QuerySet[Conversation] = Conversation.objects.select_related("lead", "assignee")
     return rows.order_by("-last_message_at", "-id")
 
 

@@ -92,6 +92,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "channels.context.inbox",
             ],
         },
     }
@@ -163,12 +164,12 @@ CELERY_BEAT_SCHEDULE = {
     "poll-mailboxes": {
         "task": "channels.tasks.poll_mailboxes",
         "schedule": env.float("MAIL_POLL_INTERVAL", default=30.0),
-        "options": {"expires": 60},
+        "options": {"expires": 600},
     },
     "wake-conversations": {
         "task": "channels.tasks.wake_conversations",
         "schedule": 60.0,
-        "options": {"expires": 60},
+        "options": {"expires": 600},
     },
     "forget-places": {
         "task": "channels.tasks.forget_places",

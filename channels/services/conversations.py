@@ -94,6 +94,12 @@ def mark_conversation_read(conversation: Conversation) -> None:
         conversation.save(update_fields=["unread", "changed_at"])
 
 
+def mark_conversation_unread(conversation: Conversation) -> None:
+    """Let somebody look at the conversation once more."""
+    rows = Conversation.objects.filter(pk=conversation.pk, unread=0)
+    rows.update(unread=1, changed_at=timezone.now())
+
+
 def note_replying(conversation: Conversation, user: User) -> None:
     """Note that somebody is writing an answer just now."""
     Replying.objects.update_or_create(

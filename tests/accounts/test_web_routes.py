@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
+from channels.models import Message
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from tests.channels.factories import make_message, make_reachable_lead
@@ -15,9 +16,23 @@ from tests.factories import make_tenant, make_user
 from tests.web import HTMX, browser_of, page_of
 
 # Not pages for people: probes, the API and the admin have tests of their own.
-ELSEWHERE = ("healthz", "readyz", "metrics", "api", "admin", "webhooks", "static")
+ELSEWHERE = ("healthz", "readyz", "metrics", "api", "admin", "webhooks", "u/", "static")
 FOR_EVERYBODY = {"login", "logout", "set_language"}
-POST_ONLY = {"leads:move", "leads:note", "logout", "set_language"}
+POST_ONLY = {
+    "leads:move",
+    "leads:note",
+    "channels:replying",
+    "channels:message-verb",
+    "inbox:assign",
+    "inbox:snooze",
+    "inbox:close",
+    "inbox:reopen",
+    "inbox:unread",
+    "logout",
+    "set_language",
+}
+# Parts of pages, which only scripts ask for.
+PARTS = {"inbox:pulse", "channels:suggestions"}
 
 
 def routes(resolver: Any = None, prefix: str = "", space: str = "") -> Iterator[tuple[str, str]]:
@@ -35,7 +50,8 @@ def routes(resolver: Any = None, prefix: str = "", space: str = "") -> Iterator[
 
 ROUTES = dict(routes())
 ABOUT_A_LEAD = sorted(name for name, address in ROUTES.items() if "lead_id" in address)
-PAGES = sorted(ROUTES.keys() - POST_ONLY - {"home", "login"})
+ABOUT_A_CONVERSATION = {name for name, a in ROUTES.items() if "conversation_id" in a}
+PAGES = sorted(ROUTES.keys() - POST_ONLY - PARTS - {"home", "login"})
 
 
 def address_of(name: str, **ids: Any) -> str:
@@ -46,12 +62,23 @@ def address_of(name: str, **ids: Any) -> str:
 
 def test_the_walk_finds_the_pages() -> None:
     assert {"leads:list", "leads:detail", "channels:composer", "accounts:profile"} <= set(PAGES)
-    assert not [name for name, a in ROUTES.items() if "<" in a and name not in ABOUT_A_LEAD]
+    known = {*ABOUT_A_LEAD, *ABOUT_A_CONVERSATION}
+    assert not [name for name, a in ROUTES.items() if "<" in a and name not in known]
+
+
+def ids_of(message: Message) -> dict[str, Any]:
+    """What the addresses of pages about a message, its conversation and its lead take."""
+    return {
+        "lead_id": message.lead_id,
+        "conversation_id": message.conversation_id,
+        "message_id": message.pk,
+        "verb": "discard",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(ROUTES.keys() - FOR_EVERYBODY - {"home"}))
 def test_strangers_are_sent_to_log_in(tenant: Tenant, name: str) -> None:
-    address = address_of(name, lead_id=make_reachable_lead().pk)
+    address = address_of(name, **ids_of(make_message()))
     for response in (Client().get(address), Client().post(address)):
         assert response.status_code == 302
         assert response.headers["Location"] == f"{reverse('login')}?next={address}"
@@ -59,19 +86,19 @@ def test_strangers_are_sent_to_log_in(tenant: Tenant, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(ROUTES.keys() - FOR_EVERYBODY - {"home"}))
 def test_who_works_for_no_tenant_gets_no_page(tenant: Tenant, name: str) -> None:
-    address = address_of(name, lead_id=make_reachable_lead().pk)
+    address = address_of(name, **ids_of(make_message()))
     response = browser_of(make_user()).get(address)
     assert response.status_code == 403
     assert "member of no tenant" in page_of(response).text
 
 
-@pytest.mark.parametrize("name", ABOUT_A_LEAD)
+@pytest.mark.parametrize("name", sorted({*ABOUT_A_LEAD, *ABOUT_A_CONVERSATION} - PARTS))
 def test_another_tenants_lead_is_not_found(tenant: Tenant, name: str) -> None:
     with tenant_context(make_tenant()):
         theirs = make_reachable_lead(name="Secret")
-        make_message(theirs)
+        message = make_message(theirs)
     browser = browser_of(make_user(tenant))
-    address = address_of(name, lead_id=theirs.pk)
+    address = address_of(name, **ids_of(message))
     given = {"body": "x", "lost_reason": "x", "stage": theirs.stage_id, "channel": "email"}
     answers = [browser.get(address), browser.post(address, given)]
     answers.append(browser.post(address, given, headers=HTMX))
@@ -84,7 +111,7 @@ def test_another_tenants_lead_is_not_found(tenant: Tenant, name: str) -> None:
         assert theirs.messages.count() == 1
 
 
-@pytest.mark.parametrize("name", sorted(set(PAGES) - set(ABOUT_A_LEAD)))
+@pytest.mark.parametrize("name", sorted(set(PAGES) - set(ABOUT_A_LEAD) - ABOUT_A_CONVERSATION))
 def test_no_list_shows_another_tenants_rows(tenant: Tenant, name: str) -> None:
     other = make_tenant()
     with tenant_context(other):
@@ -99,11 +126,11 @@ def test_no_list_shows_another_tenants_rows(tenant: Tenant, name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_is_strict_and_accessible(tenant: Tenant, name: str, language: str) -> None:
     lead = make_reachable_lead(phone="+49 30 18301800", tags=["vip"], owner=make_user(tenant))
-    make_message(lead)
+    message = make_message(lead)
     user = make_user(tenant, "admin", is_staff=True)
     user.language = language
     user.save()
-    response = browser_of(user).get(address_of(name, lead_id=lead.pk))
+    response = browser_of(user).get(address_of(name, **ids_of(message)))
     page = page_of(response)
     assert response.status_code == 200
     assert "unsafe-inline" not in response.headers["Content-Security-Policy"]

@@ -1,0 +1,333 @@
+// The inbox and the thread on a lead's page, on top of forms and links that work without it:
+//   #thread, #inbox-list       are asked for news every other second; what has changed is put in its
+//                              place by id and version, so that focus, open menus and drafts stay
+//   data-merge                 "append": children stay where they are; "order": they move
+//   form[data-composer]        Ctrl+Enter sends, Ctrl+Shift+Enter sends and closes; others see that
+//                              somebody writes; a draft lasts until it is sent
+//   textarea[data-signs]       "/" or "@" opens suggestions
+//   data-copy                  puts its text in the clipboard
+//   data-focuses="id"          a pressed button that only takes the focus there
+
+const EVERY = 1500, AT_MOST = 30000, TELL_EVERY = 8000;
+const byId = (id) => document.getElementById(id);
+const thread = () => document.querySelector("#thread[data-lead]");
+const list = () => byId("inbox-list");
+const writer = () => document.querySelector("form[data-composer]");
+const words = () => byId("message-body");
+
+// --- News ----------------------------------------------------------------------------------------
+
+let waiting = EVERY, timer = null, asking = false, askAgain = false;
+
+function question() {
+  const open = thread(), rows = list();
+  const asked = new URLSearchParams(rows?.dataset.query ?? "");
+  if (rows && !rows.dataset.page) {
+    asked.set("list_version", rows.dataset.version);
+    asked.set("since", rows.dataset.since);
+    asked.set("selected", open?.dataset.conversation ?? "");
+  }
+  if (open) {
+    asked.set("lead", open.dataset.lead);
+    asked.set("on", open.dataset.channel);
+    asked.set("place", open.dataset.place);
+    asked.set("pulse", open.dataset.pulse);
+    asked.set("version", byId("thread-entries").dataset.version);
+    if (document.visibilityState === "visible") asked.set("visible", "1");
+  }
+  return asked;
+}
+
+async function ask() {
+  if (asking) { askAgain = true; return; }
+  const open = thread(), address = open?.dataset.pulseUrl ?? list()?.dataset.pulseUrl;
+  if (!address || (!open && !list())) return;
+  asking = true;
+  try {
+    const response = await fetch(`${address}?${question()}`, { headers: { "X-Requested-With": "fetch" } });
+    if (!response.ok || response.redirected) throw new Error(String(response.status));
+    const since = response.headers.get("X-Inbox-Since");
+    if (since && list()) list().dataset.since = since;
+    if (response.status === 200) show(await response.text());
+    waiting = EVERY;
+    document.documentElement.classList.remove("out-of-touch");
+  } catch {
+    waiting = Math.min(waiting * 2, AT_MOST);
+    document.documentElement.classList.add("out-of-touch");
+  } finally {
+    asking = false;
+    plan(askAgain ? 0 : waiting);
+    askAgain = false;
+  }
+}
+
+function plan(delay) {
+  clearTimeout(timer);
+  timer = setTimeout(ask, document.visibilityState === "visible" ? delay : Math.max(delay, 15000));
+}
+
+function show(html) {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  // Of a thread that was left meanwhile nothing is shown.
+  const told = page.querySelector('[data-part="thread"]');
+  const atEnd = isAtEnd();
+  for (const part of page.querySelectorAll("[data-part]")) {
+    const target = byId(part.dataset.part);
+    if (!target) continue;
+    if (part === told) noteThread(part.dataset);
+    else if (target.dataset.merge) merge(target, part);
+    else replace(target, part);
+  }
+  if (atEnd) scrollToEnd();
+  document.dispatchEvent(new CustomEvent("inbox:news"));
+}
+
+function noteThread(news) {
+  const open = thread();
+  open.dataset.pulse = news.pulse;
+  open.dataset.conversation = news.conversation;
+  const form = writer();
+  if (!form || words()?.value) return;
+  // What is on the screen before the first word is written has been seen.
+  form.elements.seen.value = news.seen;
+  const box = byId("composer-box");
+  if (box.dataset.window !== news.window && box.dataset.mode === open.dataset.channel) renewWriter(open);
+}
+
+function renewWriter(open) {
+  const values = { channel: open.dataset.channel, place: open.dataset.place };
+  htmx.ajax("GET", writer().getAttribute("action"), { target: "#composer-box", swap: "outerHTML", values });
+}
+
+function replace(target, part) {
+  if (part.dataset.version && part.dataset.version === target.dataset.version) return;
+  // A menu that somebody has open stays: the next question brings the news again.
+  if (target.querySelector("details[open]")) { if (thread()) thread().dataset.pulse = ""; return; }
+  const focused = target.contains(document.activeElement) ? document.activeElement.title : "";
+  target.innerHTML = part.innerHTML;
+  if (part.dataset.version) target.dataset.version = part.dataset.version;
+  if (focused) [...target.querySelectorAll("[title]")].find((each) => each.title === focused)?.focus();
+  htmx.process(target);
+}
+
+function merge(target, part) {
+  const moves = target.dataset.merge === "order";
+  let before = null, first = null;
+  for (const fresh of [...part.children]) {
+    const known = byId(fresh.id);
+    let here = known;
+    if (!known || (known.dataset.version ?? "") !== (fresh.dataset.version ?? "")) here = put(target, known, fresh, before);
+    else if (moves && known.previousElementSibling !== before) put(target, null, known, before);
+    first ??= here;
+    before = here;
+  }
+  const shown = new Set([...part.children].map((each) => each.id));
+  const from = moves ? 0 : [...target.children].indexOf(first);
+  for (const old of [...target.children].slice(Math.max(from, 0))) {
+    if (old.id && !shown.has(old.id)) old.remove();
+  }
+  target.dataset.version = part.dataset.version;
+}
+
+function put(target, known, fresh, before) {
+  const focused = known?.contains(document.activeElement) ? document.activeElement.id : fresh.contains(document.activeElement) ? document.activeElement.id : "";
+  if (known && before === known.previousElementSibling) known.replaceWith(fresh);
+  else {
+    known?.remove();
+    if (before) before.after(fresh);
+    else target.querySelector(":scope > .more") ? target.querySelector(":scope > .more").after(fresh) : target.prepend(fresh);
+  }
+  if (!known) fresh.classList.add("is-new");
+  htmx.process(fresh);
+  if (focused) byId(focused)?.focus({ preventScroll: true });
+  return fresh;
+}
+
+// --- The thread ----------------------------------------------------------------------------------
+
+const scroller = () => document.querySelector(".thread-scroll");
+
+function isAtEnd() {
+  const box = scroller();
+  return !box || box.scrollHeight - box.scrollTop - box.clientHeight < 80;
+}
+
+function scrollToEnd() {
+  const box = scroller();
+  if (box) box.scrollTop = box.scrollHeight;
+}
+
+function markChosen() {
+  const chosen = thread()?.dataset.conversation;
+  for (const link of document.querySelectorAll(".inbox-link[data-conversation]")) {
+    if (link.dataset.conversation === chosen) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+// --- The composer --------------------------------------------------------------------------------
+
+let toldAt = 0;
+
+const draftName = () => {
+  const open = thread();
+  return open && `draft:${open.dataset.lead}:${byId("composer-box").dataset.mode}`;
+};
+
+function stored(action) {
+  try {
+    return action(sessionStorage);
+  } catch {
+    // Forbidden storage: the draft lasts as long as the page.
+    return null;
+  }
+}
+
+function restoreDraft() {
+  const area = words(), name = draftName();
+  if (!area || !name || area.value || area.closest(".writer").querySelector("[role=alert]")) return;
+  area.value = stored((store) => store.getItem(name)) ?? "";
+}
+
+function keepDraft(area) {
+  const name = draftName();
+  if (name) stored((store) => area.value ? store.setItem(name, area.value) : store.removeItem(name));
+}
+
+function tellReplying(form) {
+  if (Date.now() - toldAt < TELL_EVERY || form.elements.mode.value === "note") return;
+  toldAt = Date.now();
+  const body = new URLSearchParams({ channel: form.elements.mode.value, csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value });
+  fetch(form.dataset.replyingUrl, { method: "POST", body }).catch(() => {});
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target !== words()) return;
+  keepDraft(event.target);
+  const form = writer();
+  if (event.target.value) tellReplying(form);
+  suggest(event.target, form);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.target === words() && walkSuggestions(event)) return;
+  const form = event.target.closest?.("form[data-composer]");
+  if (!form || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  const button = (event.shiftKey && form.querySelector("[data-send-and-close]")) || form.querySelector("[data-send]");
+  if (button && !button.disabled) form.requestSubmit(button);
+}, true);
+
+document.addEventListener("click", async (event) => {
+  const holder = event.target.closest("[data-focuses][aria-pressed=true]");
+  if (holder) {
+    event.preventDefault();
+    event.stopPropagation();
+    byId(holder.dataset.focuses)?.focus();
+  }
+  const copy = event.target.closest("[data-copy]");
+  if (copy) await copyText(copy);
+}, true);
+
+async function copyText(button) {
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.classList.add("good");
+}
+
+// --- Suggestions ---------------------------------------------------------------------------------
+
+let typed = null;
+
+function signBefore(area) {
+  const before = area.value.slice(0, area.selectionStart);
+  const found = before.match(/(?:^|\s)([/@])([^\s/@]{0,30})$/u);
+  if (!found || !area.dataset.signs.includes(found[1])) return null;
+  return { sign: found[1], words: found[2], start: area.selectionStart - found[2].length - 1 };
+}
+
+async function suggest(area, form) {
+  const box = byId("suggestions");
+  typed = signBefore(area);
+  if (!typed) return closeSuggestions();
+  const asked = new URLSearchParams({ sign: typed.sign, q: typed.words, channel: form.elements.mode.value });
+  const wanted = typed;
+  const response = await fetch(`${form.dataset.suggestionsUrl}?${asked}`, { headers: { "HX-Request": "true" } }).catch(() => null);
+  if (!response?.ok || typed !== wanted) return;
+  box.innerHTML = await response.text();
+  box.hidden = !box.querySelector(".suggestion");
+  choose(box.querySelector(".suggestion"));
+}
+
+function choose(option) {
+  for (const other of byId("suggestions").querySelectorAll(".suggestion")) other.setAttribute("aria-selected", String(other === option));
+  if (option) words().setAttribute("aria-activedescendant", option.id);
+  option?.scrollIntoView({ block: "nearest" });
+}
+
+function closeSuggestions() {
+  const box = byId("suggestions");
+  if (box) box.hidden = true;
+  words()?.removeAttribute("aria-activedescendant");
+  typed = null;
+}
+
+function walkSuggestions(event) {
+  const box = byId("suggestions");
+  if (!box || box.hidden || event.ctrlKey || event.metaKey) return false;
+  const options = [...box.querySelectorAll(".suggestion")];
+  const here = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") choose(options.at((here + (event.key === "ArrowDown" ? 1 : -1)) % options.length));
+  else if (event.key === "Enter" || event.key === "Tab") insert(options[here]);
+  else if (event.key === "Escape") closeSuggestions();
+  else return false;
+  event.preventDefault();
+  event.stopPropagation();
+  return true;
+}
+
+function insert(option) {
+  const area = words();
+  area.setRangeText(option.dataset.insert, typed.start, area.selectionStart, "end");
+  const subject = byId("message-subject");
+  if (option.dataset.subject && subject && !subject.value) subject.value = option.dataset.subject;
+  closeSuggestions();
+  keepDraft(area);
+  area.focus();
+}
+
+document.addEventListener("mousedown", (event) => {
+  const option = event.target.closest("#suggestions .suggestion");
+  if (!option) return;
+  event.preventDefault();
+  insert(option);
+});
+
+// --- htmx ----------------------------------------------------------------------------------------
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  const form = event.target.closest?.("form[data-composer]") ?? event.detail.elt;
+  const sent = event.detail.successful && form?.matches?.("form[data-composer]") && !event.detail.requestConfig?.parameters?.switch;
+  if (sent) stored((store) => store.removeItem(`draft:${thread()?.dataset.lead}:${event.detail.requestConfig.parameters.mode}`));
+});
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  const target = event.detail.target ?? event.target;
+  if (event.target.id === "thread" || target.querySelector?.("#thread")) {
+    markChosen();
+    scrollToEnd();
+    restoreDraft();
+    plan(0);
+  }
+  if (event.target.id === "inbox-body") markChosen();
+  if (event.target.id === "composer-box") {
+    restoreDraft();
+    if (!event.target.querySelector("[data-focus]")) words()?.focus();
+  }
+});
+
+document.body.addEventListener("thread-changed", () => ask());
+document.addEventListener("visibilitychange", () => plan(document.visibilityState === "visible" ? 0 : 15000));
+
+scrollToEnd();
+restoreDraft();
+plan(EVERY);
