@@ -15,13 +15,18 @@ ifdef PORT
 export SALESFLOW_PORT := $(PORT)
 endif
 
-.PHONY: run test check chaos screenshots messages psql lock clean venv install install-dev bench bench-quick bench-console install-bench
+.PHONY: run test mail-servers check chaos screenshots messages psql lock clean venv install install-dev bench bench-quick bench-console install-bench
 
 run: install
 	@exec $(VENV) -m salesflow
 
 test: install-dev
 	@$(VENV) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+
+# E-mail against Debian's own servers (apt-get install postfix dovecot-imapd dovecot-lmtpd), which
+# only root may start; without them it says so.
+mail-servers: install-dev
+	@$(VENV) -m pytest tests/channels/mail/test_debian_servers.py
 
 check: install-dev
 	@echo "ruff: format and lint" && $(VENV) -m ruff format --check --quiet . && $(VENV) -m ruff check --quiet .

@@ -29,6 +29,8 @@ def identify(account: Account, incoming: Incoming, answered: Message | None) -> 
         if incoming.automatic != Automatic.NO or not incoming.vendor_id or _is_ours(sender):
             return None
         lead = _make_lead(account, sender)
+    elif _is_colleague(account, sender, lead):
+        return None
     remember(account, sender, lead)
     return lead
 
@@ -68,6 +70,13 @@ def _is_ours(sender: Sender) -> bool:
     members = Membership.objects.filter(user__email=address)
     found: bool = members.exists()
     return found
+
+
+def _is_colleague(account: Account, sender: Sender, lead: Lead) -> bool:
+    """Whether one of us has answered to all: that is no word of the lead's."""
+    if account.channel != Channel.EMAIL or sender.address in addresses_of(lead, account.channel):
+        return False
+    return _is_ours(sender)
 
 
 def _make_lead(account: Account, sender: Sender) -> Lead:

@@ -7,12 +7,15 @@ from celery import shared_task
 from channels import mailboxes, pacing, receiving
 from channels.services.conversations import wake_conversations as wake
 
+# Seconds: where no worker ran for long, not all polls of that time are made up for.
+EXPIRES = 600
+
 
 @shared_task(name="channels.tasks.poll_mailboxes")
 def poll_mailboxes() -> None:
     """Have all mailboxes looked at that are due; a slow server delays its own mails alone."""
     for account_id in mailboxes.due_mailboxes():
-        poll_mailbox.delay(str(account_id))
+        poll_mailbox.apply_async((str(account_id),), expires=EXPIRES)
 
 
 @shared_task(name="channels.tasks.poll_mailbox")

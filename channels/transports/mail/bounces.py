@@ -4,6 +4,7 @@ The standard ones are read by their parts (RFC 3464, RFC 8098, RFC 5965); for th
 servers spoke before, and still do, flufl.bounce finds the addresses.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from channels.transports.mail.charsets import decode
 from channels.transports.mail.headers import Headers, Person, addresses_in, normal_address
 from channels.transports.mail.identifiers import MESSAGE_ID, OWN_HEADER, own_message
 from channels.transports.mail.parts import Mail, enclosed, text_of_part
+
+# It tells of each dialect that it tries, and what it stumbles over is none of our errors.
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 CODE = re.compile(r"(?<![\d.])(5\d\d|4[25]\d)(?=[ -])")

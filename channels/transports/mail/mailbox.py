@@ -18,7 +18,7 @@ from imap_tools import AND, BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencr
 from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, MailboxLoginError
 
 from channels.transports.interface import AccountRefused, TransportError
-from channels.transports.mail.settings import MailSettings
+from channels.transports.mail.settings import MailSettings, Security
 
 # Seconds for each answer of the server.
 PATIENCE = 30.0
@@ -107,10 +107,10 @@ def open_mailbox(settings: MailSettings) -> Iterator[Mailbox]:
 
 def _connect(settings: MailSettings) -> BaseMailBox:
     host, port = settings.imap_host, settings.imap_port
-    if settings.imap_security == "none":
+    if settings.imap_security == Security.NONE:
         return MailBoxUnencrypted(host, port, timeout=PATIENCE)
     context = ssl.create_default_context()
-    if settings.imap_security == "starttls":
+    if settings.imap_security == Security.STARTTLS:
         return MailBoxStartTls(host, port, timeout=PATIENCE, ssl_context=context)
     return MailBox(host, port, timeout=PATIENCE, ssl_context=context)
 

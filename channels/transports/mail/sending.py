@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.transports.interface import AccountRefused, TransportError
 from channels.transports.mail.building import ascii_address
-from channels.transports.mail.settings import MailSettings
+from channels.transports.mail.settings import MailSettings, Security
 
 # Seconds for each step, and for the server's last word, which may take long: it scans the mail.
 STEP, LAST_WORD = 15.0, 45.0
@@ -75,14 +75,14 @@ def connected(settings: MailSettings) -> Iterator[smtplib.SMTP]:
 
 def _open(settings: MailSettings) -> smtplib.SMTP:
     host, port = settings.smtp_host, settings.smtp_port
-    if settings.smtp_security == "tls":
+    if settings.smtp_security == Security.TLS:
         return smtplib.SMTP_SSL(host, port, timeout=STEP, context=ssl.create_default_context())
     return smtplib.SMTP(host, port, timeout=STEP)
 
 
 def _introduce(server: smtplib.SMTP, settings: MailSettings) -> None:
     server.ehlo_or_helo_if_needed()
-    if settings.smtp_security == "starttls":
+    if settings.smtp_security == Security.STARTTLS:
         server.starttls(context=ssl.create_default_context())
         server.ehlo()
     if settings.smtp_user:

@@ -1,14 +1,21 @@
 """What has to be known of a mailbox."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
+from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field, SecretStr
 
 from channels.transports.interface import AccountSettings
 
-Security = Literal["tls", "starttls", "none"]
+
+class Security(TextChoices):
+    """How a connection is kept from being read."""
+
+    TLS = "tls", _("TLS from the start")
+    STARTTLS = "starttls", _("STARTTLS")
+    NONE = "none", _("None")
 
 
 def _field(default: Any, title: Any, description: Any = None, **limits: Any) -> Any:
@@ -21,14 +28,14 @@ class MailSettings(AccountSettings):
 
     smtp_host: str = _field(..., _("Outgoing server"), _("Such as smtp.example.com."), min_length=1)
     smtp_port: int = _field(587, _("Port"), ge=1, le=65535)
-    smtp_security: Security = _field("starttls", _("Encryption"))
+    smtp_security: Security = _field(Security.STARTTLS, _("Encryption"))
     smtp_user: str = _field("", _("User"), _("Empty: the server asks for none."))
     smtp_password: SecretStr = _field(SecretStr(""), _("Password"))
     imap_host: str = _field(
         "", _("Incoming server"), _("Such as imap.example.com; empty: nothing is received.")
     )
     imap_port: int = _field(993, _("Port"), ge=1, le=65535)
-    imap_security: Security = _field("tls", _("Encryption"))
+    imap_security: Security = _field(Security.TLS, _("Encryption"))
     imap_user: str = _field("", _("User"), _("Empty: as for sending."))
     imap_password: SecretStr = _field(SecretStr(""), _("Password"), _("Empty: as for sending."))
     imap_folder: str = _field("INBOX", _("Folder"), min_length=1)

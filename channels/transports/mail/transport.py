@@ -33,7 +33,8 @@ class MailTransport(BaseTransport):
     """See the package."""
 
     name = "mail"
-    label = _("E-mail")
+    label = _("Mailbox")
+    description = _("For a mailbox of your own, at whatever provider: SMTP out, IMAP in.")
     settings: ClassVar[type[AccountSettings]] = MailSettings
     # What most providers' mailboxes allow; a mail a second.
     limits = Limits(interval=1.0)
