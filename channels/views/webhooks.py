@@ -66,12 +66,16 @@ def _account_with_settings(account_id: UUID) -> tuple[Account, WhatsAppSettings]
     rows = Account.unscoped.select_related("tenant").filter(
         pk=account_id, transport=WhatsAppTransport.name, is_active=True
     )
-    try:
-        account = rows.first()
-        known = settings_of(account) if account else None
-    except AccountRefused:
+    account = rows.first()
+    if account is None:
         return None
-    return (account, known) if account and isinstance(known, WhatsAppSettings) else None
+    try:
+        known = settings_of(account)
+    except AccountRefused as error:
+        with tenant_context(account.tenant):
+            note_error_now_and_then(account.pk, error.reason)
+        return None
+    return (account, known) if isinstance(known, WhatsAppSettings) else None
 
 
 def _plain(text: str, status: int = 200) -> HttpResponse:

@@ -14,29 +14,40 @@ Content = tuple[str, str, dict[str, Any]]
 MEDIA = ("image", "video", "audio", "document", "sticker")
 # Of an answered form, an order, or the advertisement that somebody came from, so much is kept.
 LONGEST_JSON = 20_000
+LONGEST_ID = 255
 DEGREES = 180
 
 
 def incoming_of(item: Item, sender: Sender) -> Incoming:
-    """The message; what we cannot show is kept as one that has to be looked at on a phone."""
-    kind = text_of(item, "type")
-    type_, text, details = READERS.get(kind, _unsupported)(item)
-    context, referral = part_of(item, "context"), part_of(item, "referral")
-    if context.get("forwarded") or context.get("frequently_forwarded"):
-        details["forwarded"] = True
-    if referral:
-        details["referral"] = _kept(referral)
-    answered = text_of(context, "id", 255)
+    """The message; what we cannot show is kept as one that has to be looked at on a phone.
+
+    One that was edited comes in anew, as an answer to what it was: what people read stays.
+    """
+    edit = part_of(item, "edit") if text_of(item, "type") == "edit" else {}
+    content = part_of(edit, "message") or item
+    type_, text, details = READERS.get(text_of(content, "type"), _unsupported)(content)
+    answered = text_of(part_of(content, "context"), "id", LONGEST_ID)
+    if edited := text_of(edit, "original_message_id", LONGEST_ID):
+        details["edits"] = answered = edited
     return Incoming(
-        vendor_id=text_of(item, "id", 255),
+        vendor_id=text_of(item, "id", LONGEST_ID),
         sender=sender,
         received_at=at_of(item),
         type=type_,
         text=text,
         answers=(answered,) if answered else (),
-        files=tuple(_files(item, kind)),
-        details=details,
+        files=tuple(_files(content)),
+        details={**details, **_origin(content)},
     )
+
+
+def _origin(item: Item) -> dict[str, Any]:
+    """That a message was passed on, or from which advertisement its sender came."""
+    context, referral = part_of(item, "context"), part_of(item, "referral")
+    details: dict[str, Any] = {"referral": _kept(referral)} if referral else {}
+    if context.get("forwarded") or context.get("frequently_forwarded"):
+        details["forwarded"] = True
+    return details
 
 
 def _text(item: Item) -> Content:
@@ -108,9 +119,10 @@ def _unsupported(item: Item) -> Content:
     return MessageType.UNSUPPORTED, "", details
 
 
-def _files(item: Item, kind: str) -> list[File]:
+def _files(item: Item) -> list[File]:
+    kind = text_of(item, "type")
     medium = part_of(item, kind) if kind in MEDIA else {}
-    vendor_id = text_of(medium, "id", 255)
+    vendor_id = text_of(medium, "id", LONGEST_ID)
     if not vendor_id:
         return []
     content_type = text_of(medium, "mime_type", 127).partition(";")[0].strip()

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from channels.transports import (
@@ -158,6 +158,21 @@ def test_what_we_do_not_know_is_kept_as_that(kind: str) -> None:
     incoming = incoming_of(item)
     assert (incoming.vendor_id, incoming.type, incoming.text) == (item["id"], "unsupported", "")
     assert incoming.details == {"kind": kind, "said": "(#131051) Something"}
+
+
+def test_edited_message_comes_in_as_an_answer_to_what_it_was() -> None:
+    inner = {"type": "text", "text": {"body": "At ten"}}
+    edit = {"original_message_id": "wamid.first", "message": inner}
+    incoming = incoming_of(message("edit", edit))
+    assert (incoming.type, incoming.text) == ("text", "At ten")
+    assert (incoming.answers, incoming.details) == (("wamid.first",), {"edits": "wamid.first"})
+
+
+def test_advertisement_that_somebody_came_from_is_kept() -> None:
+    referral = {"source_type": "ad", "source_id": "4711", "headline": "Half price"}
+    assert incoming_of(calls.text("Hi", referral=referral)).details == {"referral": referral}
+    flood = {"headline": "x" * 30_000}
+    assert incoming_of(calls.text("Hi", referral=flood)).details == {"referral": {}}
 
 
 def test_reaction_is_no_message() -> None:
@@ -314,10 +329,12 @@ scraps = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6)
     ),
-    max_leaves=20,
+    max_leaves=12,
 )
 
 
+# Other tests may leave this one little of the machine.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(["messages", "statuses", "errors", "user_preferences", "contacts"]),
     st.lists(scraps, max_size=3),

@@ -103,6 +103,8 @@ def test_secrets_under_a_lost_key_let_nothing_in(account: Account, settings: Set
     settings.SECRET_KEY = "another key " * 6
     assert post_call(account, BODY).status_code == 403
     assert Client().get(webhook_of(account), HANDSHAKE).status_code == 403
+    account.refresh_from_db()
+    assert "cannot be read" in account.last_error
 
 
 def test_nobody_learns_whether_there_is_an_account(account: Account) -> None:
