@@ -74,9 +74,10 @@ class Progress:
 
     def save(self, account: Account) -> None:
         """Keep it; the rest of the account's state is left alone."""
-        row = Account.objects.select_for_update().get(pk=account.pk)
-        row.state = {**row.state, KEY: asdict(self)}
-        row.save(update_fields=["state"])
+        with transaction.atomic():
+            row = Account.objects.select_for_update().get(pk=account.pk)
+            row.state = {**row.state, KEY: asdict(self)}
+            row.save(update_fields=["state"])
         account.state = row.state
 
 

@@ -17,7 +17,7 @@ from tests.journeys.processes import free_port
 # It loads modules that Python is about to drop.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
-    from mail_devel.service import Service
+    from mail_devel.service import Service  # type: ignore[import-untyped]
 
 PASSWORD = "right-password"
 ANN = "ann@example.com"

@@ -31,7 +31,7 @@ def bytes_of(settings: dict[str, Any] | None = None, **fields: Any) -> bytes:
 
 def read(data: bytes) -> EmailMessage:
     """A mail as Python's strict parser reads it."""
-    mail: EmailMessage = email.message_from_bytes(data, policy=policy.default)  # type: ignore[assignment]
+    mail: EmailMessage = email.message_from_bytes(data, policy=policy.default)
     assert not mail.defects
     return mail
 

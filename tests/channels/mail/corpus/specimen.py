@@ -91,4 +91,5 @@ def multipart(*parts: bytes, kind: str = "mixed", boundary: str = "b1") -> tuple
 def mail_of(*parts: bytes, kind: str = "mixed", **headers: str | list[str]) -> bytes:
     """A mail in parts."""
     text, content_type = multipart(*parts, kind=kind)
-    return mail(text, **{"Content_Type": content_type, "Content_Transfer_Encoding": ""} | headers)
+    given = {"Content_Type": content_type, "Content_Transfer_Encoding": "", **headers}
+    return mail(text, "utf-8", **given)

@@ -1,0 +1,201 @@
+"""What comes into a mailbox is stored once, whatever happens to the server or to us."""
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from django.utils import timezone
+
+from channels.mailboxes import KEY, LOCK, MOST_REFUSALS, MOST_TRIES, due_mailboxes, poll_mailbox
+from channels.models import Account, Inbound
+from channels.receiving import KEPT, prune_inbounds
+from channels.services.accounts import resume_account
+from channels.transports.mail.mailbox import LEFT_OUT
+from salesflow.accounts.models import Tenant
+from tests.channels.mail.corpus.specimen import mail
+from tests.channels.mail.devel import NOISE, PASSWORD, MailDevel, refusing_proxy
+from tests.channels.mail.factories import OURS, make_mail_account
+from tests.cluster import database_url_of_tests
+from tests.journeys.processes import free_port
+
+pytestmark = [pytest.mark.usefixtures("tenant"), pytest.mark.filterwarnings(NOISE)]
+
+
+def mailbox(server: MailDevel, **fields: Any) -> Account:
+    """An account that reads our mailbox on a server."""
+    given: dict[str, Any] = {"imap_host": "127.0.0.1", "imap_port": server.imap}
+    return make_mail_account(**given | {"imap_user": OURS, "imap_password": PASSWORD} | fields)
+
+
+def known_mailbox(server: MailDevel, **fields: Any) -> Account:
+    """An account whose mailbox was read before."""
+    account = mailbox(server, **fields)
+    assert poll_mailbox(account.pk) == 0
+    return account
+
+
+def bodies() -> list[bytes]:
+    """What was stored, the oldest first."""
+    return [bytes(each.body) for each in Inbound.objects.order_by("id")]
+
+
+def state_of(account: Account) -> dict[str, Any]:
+    """How far the mailbox was read."""
+    account.refresh_from_db()
+    found: dict[str, Any] = account.state[KEY]
+    return found
+
+
+def poll_now(account: Account) -> int:
+    """Poll without waiting for the time that it is put off to."""
+    account.refresh_from_db()
+    account.state = {KEY: {**account.state.get(KEY, {}), "next_at": ""}}
+    account.save(update_fields=["state"])
+    assert account.pk in due_mailboxes()
+    return poll_mailbox(account.pk)
+
+
+def test_new_mails_are_stored_byte_for_byte_and_old_ones_stay_where_they_are(
+    server: MailDevel,
+) -> None:
+    server.put(mail("from before"))
+    account = known_mailbox(server)
+    # Bytes that a decoder would lose, and a line that begins with a dot.
+    new = mail(b".\n..Gr\xfc\xdfe \x80", Content_Type="text/plain; charset=x-unknown")
+    server.put(new)
+    assert poll_mailbox(account.pk) == 1
+    assert bodies() == [new]
+    assert poll_mailbox(account.pk) == 0
+
+
+def test_mails_since_a_day_are_read_where_that_is_asked_for(server: MailDevel) -> None:
+    server.put(mail("from before"))
+    yesterday = (timezone.now() - timedelta(days=1)).date()
+    account = mailbox(server, read_since=yesterday)
+    assert poll_mailbox(account.pk) == 1
+
+
+def test_nothing_in_the_mailbox_is_marked(server: MailDevel) -> None:
+    account = known_mailbox(server)
+    server.put(mail("Hi"))
+    assert poll_mailbox(account.pk) == 1
+    with server.login() as box:
+        assert box.search(None, "UNSEEN")[1] != [b""]
+
+
+def test_mailbox_that_is_numbered_anew_is_read_again_and_nothing_comes_twice(
+    server: MailDevel,
+) -> None:
+    account = known_mailbox(server)
+    server.put(mail("first"))
+    assert poll_mailbox(account.pk) == 1
+    server.put(mail("second"))
+    account.refresh_from_db()
+    # What we remember is of another numbering, in which the second one would be passed over.
+    account.state = {KEY: {**account.state[KEY], "validity": 1, "last_uid": 10_000}}
+    account.save(update_fields=["state"])
+    assert poll_mailbox(account.pk) == 1
+    assert [body.endswith(b"second") for body in bodies()] == [False, True]
+
+
+def test_server_that_is_away_is_asked_ever_more_seldom_and_the_error_goes_with_it(
+    server: MailDevel,
+) -> None:
+    account = known_mailbox(server)
+    server.put(mail("Hi"))
+    settings = account.settings
+    Account.objects.filter(pk=account.pk).update(settings=settings | {"imap_port": free_port()})
+    waits = []
+    for _failure in range(3):
+        assert poll_now(account) == 0
+        waits.append(state_of(account)["next_at"])
+        assert account.pk not in due_mailboxes()
+    now = timezone.now()
+    assert waits == sorted(waits)
+    assert waits[-1] > (now + timedelta(seconds=100)).isoformat()
+    assert "does not answer" in account.last_error
+    assert account.stopped_at is None
+    Account.objects.filter(pk=account.pk).update(settings=settings)
+    assert poll_now(account) == 1
+    account.refresh_from_db()
+    assert (account.last_error, account.last_error_at) == ("", None)
+
+
+def test_wrong_password_stops_the_account_until_somebody_looks(server: MailDevel) -> None:
+    account = mailbox(server, imap_password="wrong-password")
+    for _refusal in range(MOST_REFUSALS):
+        account.refresh_from_db()
+        assert account.stopped_at is None
+        assert poll_now(account) == 0
+    account.refresh_from_db()
+    assert account.stopped_at
+    assert "refuses user or password" in account.stopped_reason
+    assert "wrong-password" not in account.stopped_reason + account.last_error
+    assert account.pk not in due_mailboxes()
+    resume_account(account)
+    account.secrets = {**account.secrets, "imap_password": PASSWORD}
+    account.save(update_fields=["secrets"])
+    assert poll_now(account) == 0
+    assert state_of(account)["refusals"] == 0
+
+
+def test_mail_that_can_never_be_fetched_does_not_keep_back_those_behind_it(
+    server: MailDevel,
+) -> None:
+    account = known_mailbox(server)
+    server.put(mail("poison"))
+    server.put(mail("behind"))
+    poison = state_of(account)["last_uid"] + 1
+    with refusing_proxy(server.imap, b"FETCH %d (BODY" % poison) as port:
+        settings = account.settings | {"imap_port": port}
+        Account.objects.filter(pk=account.pk).update(settings=settings)
+        assert [poll_now(account) for _try in range(MOST_TRIES)] == [0] * MOST_TRIES
+        assert bodies() == []
+        assert poll_now(account) == 1
+    assert bodies()[0].endswith(b"behind")
+    [[uid, reason]] = state_of(account)["passed_over"]
+    assert uid == poison
+    assert "cannot read it" in reason
+
+
+def test_two_polls_of_a_mailbox_do_not_run_at_once(server: MailDevel) -> None:
+    account = known_mailbox(server)
+    server.put(mail("Hi"))
+    lock = (LOCK, str(account.pk))
+    with psycopg.connect(database_url_of_tests()) as other:
+        other.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", lock)
+        assert poll_mailbox(account.pk) == 0
+        other.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", lock)
+    assert poll_mailbox(account.pk) == 1
+
+
+def test_of_a_mail_that_is_too_large_the_head_is_stored(server: MailDevel) -> None:
+    account = known_mailbox(server)
+    large = mail("x" * 100 + "\n", Subject="Film") * 1
+    server.put(large + b"0123456789abcdef\r\n" * 1_500_000)
+    assert poll_mailbox(account.pk) == 1
+    [body] = bodies()
+    assert body.startswith(LEFT_OUT.encode())
+    assert b"Subject: Film" in body
+    assert len(body) < 2000
+
+
+def test_accounts_that_receive_nothing_are_not_due(tenant: Tenant, server: MailDevel) -> None:
+    account = mailbox(server, imap_host="")
+    idle = mailbox(server, address="other@acme.example.com")
+    assert due_mailboxes() == [idle.pk]
+    Account.objects.filter(pk=idle.pk).update(is_active=False, is_default=False)
+    assert account.pk not in due_mailboxes()
+    assert due_mailboxes() == []
+
+
+def test_deliveries_of_long_ago_are_deleted(server: MailDevel) -> None:
+    account = known_mailbox(server)
+    server.put(mail("old"))
+    server.put(mail("new"))
+    assert poll_mailbox(account.pk) == 2
+    old = Inbound.objects.order_by("id")[0]
+    Inbound.objects.filter(pk=old.pk).update(received_at=timezone.now() - KEPT - timedelta(days=1))
+    assert prune_inbounds() == 1
+    assert [body.endswith(b"new") for body in bodies()] == [True]
