@@ -57,7 +57,7 @@ def take_in_move(account: Account, move: Move) -> Lead | None:
     if identity is None:
         log.info("move_of_nobody", account=str(account.pk))
         return None
-    lead = identity.lead
+    lead: Lead = identity.lead
     remember(account, move.sender, lead)
     if address := move.sender.address:
         _add_number(account, lead, address)

@@ -179,7 +179,7 @@ class Emulator:
         _require(kind in NEEDED, f"type {kind}")
         content = message.get(kind) or {}
         _require(NEEDED[kind] <= set(content), f"{kind}: {sorted(NEEDED[kind] - set(content))}")
-        CHECKS.get(kind, lambda _emulator, _content: None)(self, content)
+        CHECKS[kind](self, content)
 
     def check_template(self, template: dict[str, Any]) -> None:
         """Raise what Meta says to a template."""
@@ -213,6 +213,7 @@ def _check_buttons(_emulator: Emulator, content: dict[str, Any]) -> None:
 
 
 CHECKS: dict[str, Callable[[Emulator, dict[str, Any]], None]] = {
+    "audio": _check_link,
     "text": _check_text,
     "template": Emulator.check_template,
     "image": _check_link,

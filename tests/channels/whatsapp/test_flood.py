@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -27,7 +28,7 @@ from tests.journeys.processes import free_port
 from tests.waiting import promised, wait_until
 
 pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("transactional_db")]
-CALLS, CALLERS = 1000, 16
+CALLS, CALLERS = 1000, 8
 PEOPLE, ANSWERED = 40, 60
 # Seconds in which 95 of 100 calls have their answer.
 P95 = 0.1
@@ -117,7 +118,9 @@ def status_calls(account: Account, sent: Sequence[Message]) -> Iterator[Call]:
     for number, message in enumerate(sent):
         ends = ["failed"] if number % 3 == 0 else ["delivered", "read"]
         for name in ("sent", *ends, ends[-1]):
-            errors = {"errors": [calls.failure(131026)]} if name == "failed" else {}
+            errors: dict[str, Any] = {}
+            if name == "failed":
+                errors = {"errors": [calls.failure(131026)]}
             item = calls.status(
                 message.vendor_id,
                 name,

@@ -6,12 +6,13 @@ call a webhook call pywa reads as we do.
 
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
-from pywa import WhatsApp, types
+from pywa.client import WhatsApp
 from pywa.errors import WhatsAppError
+from pywa.types.callback import Button
 from pywa.types.templates import BodyText, TemplateLanguage
 
 from channels.models import Account
@@ -44,7 +45,7 @@ def pywa(emulator: Emulator) -> Iterator[WhatsApp]:
 
 
 @pytest.fixture
-def heard(pywa: WhatsApp, caplog: pytest.LogCaptureFixture) -> Iterator[list[Any]]:
+def heard(pywa: Any, caplog: pytest.LogCaptureFixture) -> Iterator[list[Any]]:
     """What pywa's handlers are given; whatever it cannot read fails the test."""
     found: list[Any] = []
 
@@ -123,7 +124,7 @@ def test_buttons_are_what_pywa_sends(emulator: Emulator, pywa: WhatsApp, account
         "Shall we?",
         header="Head",
         footer="Foot",
-        buttons=[types.Button("Yes", callback_data="y"), types.Button("No", callback_data="n")],
+        buttons=[Button("Yes", callback_data="y"), Button("No", callback_data="n")],
         tracker=f"{outgoing.message_id}.1",
     )
     transport.send(account, outgoing)
@@ -151,7 +152,7 @@ def test_template_is_what_pywa_sends(emulator: Emulator, pywa: WhatsApp, account
         ANNA,
         "order",
         TemplateLanguage.GERMAN,
-        [BodyText.params("Anna")],
+        [cast(Any, BodyText).params("Anna")],
         tracker=f"{outgoing.message_id}.1",
     )
     transport.send(account, outgoing)
@@ -185,7 +186,7 @@ def test_emulator_refuses_what_meta_refuses(emulator: Emulator, pywa: WhatsApp) 
     assert caught.value.code == 131009
     with pytest.raises(WhatsAppError) as caught:
         pywa.send_message(
-            ANNA, "Which?", buttons=[types.Button(str(each), str(each)) for each in range(4)]
+            ANNA, "Which?", buttons=[Button(str(each), str(each)) for each in range(4)]
         )
     assert caught.value.code == 131009
     assert emulator.sent == {}
@@ -287,7 +288,9 @@ def test_pywa_reads_choices_as_we_do(
 @pytest.mark.parametrize("name", ["sent", "delivered", "read", "failed"])
 def test_pywa_reads_statuses_as_we_do(pywa: WhatsApp, heard: list[Any], name: str) -> None:
     tracker = "0197a2f0-0000-7000-8000-000000000001.2"
-    errors = {"errors": [calls.failure(131026, "Undeliverable.")]} if name == "failed" else {}
+    errors: dict[str, Any] = {}
+    if name == "failed":
+        errors = {"errors": [calls.failure(131026, "Undeliverable.")]}
     item = calls.status("wamid.1", name, biz_opaque_callback_data=tracker, **errors)
     body = calls.statuses_call(item)
     told_to(pywa, body)
