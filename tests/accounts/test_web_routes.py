@@ -8,15 +8,17 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from channels.models import Message
+from channels.models import Account, Message
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from tests.channels.factories import make_message, make_reachable_lead
+from tests.channels.template_factories import make_template
 from tests.factories import make_tenant, make_user
 from tests.web import HTMX, browser_of, page_of
 
-# Not pages for people: probes, the API and the admin have tests of their own.
+# Not pages for people: probes, the API and the admin have tests of their own, and what mails hold.
 ELSEWHERE = ("healthz", "readyz", "metrics", "api", "admin", "webhooks", "u/", "static")
+ELSEWHERE += ("mails/", "files/")
 FOR_EVERYBODY = {"login", "logout", "set_language"}
 POST_ONLY = {
     "leads:move",
@@ -28,11 +30,21 @@ POST_ONLY = {
     "inbox:close",
     "inbox:reopen",
     "inbox:unread",
+    "channels-consent:grant",
+    "channels-consent:withdraw",
+    "channels-consent:use-again",
+    "channels-settings:try",
+    "channels-settings:default",
+    "channels-settings:deactivate",
+    "channels-settings:activate",
+    "channels-settings:resume",
+    "channels-settings:preview",
+    "channels-settings:delete-template",
     "logout",
     "set_language",
 }
 # Parts of pages, which only scripts ask for.
-PARTS = {"inbox:pulse", "channels:suggestions"}
+PARTS = {"inbox:pulse", "channels:suggestions", "channels-settings:state"}
 
 
 def routes(resolver: Any = None, prefix: str = "", space: str = "") -> Iterator[tuple[str, str]]:
@@ -51,6 +63,7 @@ def routes(resolver: Any = None, prefix: str = "", space: str = "") -> Iterator[
 ROUTES = dict(routes())
 ABOUT_A_LEAD = sorted(name for name, address in ROUTES.items() if "lead_id" in address)
 ABOUT_A_CONVERSATION = {name for name, a in ROUTES.items() if "conversation_id" in a}
+ABOUT_A_SETTING = {n for n, a in ROUTES.items() if "account_id" in a or "template_id" in a}
 PAGES = sorted(ROUTES.keys() - POST_ONLY - PARTS - {"home", "login"})
 
 
@@ -62,17 +75,20 @@ def address_of(name: str, **ids: Any) -> str:
 
 def test_the_walk_finds_the_pages() -> None:
     assert {"leads:list", "leads:detail", "channels:composer", "accounts:profile"} <= set(PAGES)
-    known = {*ABOUT_A_LEAD, *ABOUT_A_CONVERSATION}
+    known = {*ABOUT_A_LEAD, *ABOUT_A_CONVERSATION, *ABOUT_A_SETTING}
     assert not [name for name, a in ROUTES.items() if "<" in a and name not in known]
 
 
 def ids_of(message: Message) -> dict[str, Any]:
-    """What the addresses of pages about a message, its conversation and its lead take."""
+    """What the addresses of pages about a message take, about its conversation, its lead and its
+    account, and about a template."""
     return {
         "lead_id": message.lead_id,
         "conversation_id": message.conversation_id,
         "message_id": message.pk,
         "verb": "discard",
+        "account_id": message.account_id,
+        "template_id": make_template().pk,
     }
 
 
@@ -111,13 +127,18 @@ def test_another_tenants_lead_is_not_found(tenant: Tenant, name: str) -> None:
         assert theirs.messages.count() == 1
 
 
-@pytest.mark.parametrize("name", sorted(set(PAGES) - set(ABOUT_A_LEAD) - ABOUT_A_CONVERSATION))
+@pytest.mark.parametrize(
+    "name", sorted(set(PAGES) - set(ABOUT_A_LEAD) - ABOUT_A_CONVERSATION - ABOUT_A_SETTING)
+)
 def test_no_list_shows_another_tenants_rows(tenant: Tenant, name: str) -> None:
     other = make_tenant()
     with tenant_context(other):
         make_message(make_reachable_lead(name="Secret lead", source="secret source"))
         make_user(other, name="Secret Agent")
-    response = browser_of(make_user(tenant)).get(address_of(name))
+        make_template(name="Secret words")
+        Account.objects.update(name="Secret account")
+    role = "manager" if name.startswith("channels-settings:") else "rep"
+    response = browser_of(make_user(tenant, role)).get(address_of(name))
     assert response.status_code == 200
     assert "ecret " not in response.content.decode()
 

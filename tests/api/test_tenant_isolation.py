@@ -46,6 +46,11 @@ BODIES = {
     ("POST", "api-event-replay"): {"reason": "mended"},
     ("POST", "api-failure-triage"): {"state": "muted"},
     ("POST", "api-lead-notes"): {"body": "Call back"},
+    ("POST", "api-lead-consents"): {
+        "channel": "email",
+        "address": "zanzibar@example.com",
+        "decision": "withdrawn",
+    },
     ("POST", "api-conversation-read"): {},
     ("PATCH", "api-lead"): {"company": "Analytical"},
     ("PATCH", "api-conversation"): {"state": "closed"},

@@ -12,7 +12,7 @@ from channels.models import Account, MessageTemplate
 from salesflow.accounts.models import User
 from tests.browser.conftest import log_in
 from tests.channels.factories import make_reachable_lead
-from tests.channels.test_templates import make_approved, make_template
+from tests.channels.template_factories import make_approved, make_template
 
 pytestmark = pytest.mark.browser
 

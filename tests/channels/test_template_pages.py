@@ -10,7 +10,7 @@ from channels.models import MessageTemplate
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Membership, Tenant, User
 from tests.channels.factories import make_reachable_lead
-from tests.channels.test_templates import make_approved, make_template
+from tests.channels.template_factories import make_approved, make_template
 from tests.factories import make_tenant, make_user
 from tests.web import HTMX, Browser, Page, browser_of, page_of
 

@@ -14,21 +14,10 @@ from events.models import Event
 from leads.models import Lead
 from salesflow.accounts.context import tenant_context
 from tests.channels.factories import ScriptedTransport, make_reachable_lead
+from tests.channels.template_factories import make_approved, make_template
 from tests.factories import make_tenant, make_user
 
 pytestmark = pytest.mark.usefixtures("tenant")
-
-
-def make_template(**fields: Any) -> MessageTemplate:
-    """A template for every channel, in English."""
-    given = {"name": "Hello", "language": "en", "body": "Hello {{ first_name }}", **fields}
-    return save_template(MessageTemplate(), **given)
-
-
-def make_approved(**fields: Any) -> MessageTemplate:
-    """A template that WhatsApp has approved."""
-    vendor = {"vendor_name": "hello", "vendor_language": "en_US", "vendor_status": "approved"}
-    return make_template(**{"channel": "whatsapp", **vendor, **fields})
 
 
 def refused(template: MessageTemplate, lead: Lead, **given: Any) -> dict[str, list[str]]:
