@@ -27,6 +27,8 @@ ICONS = {
     Channel.WHATSAPP: "chat-bubble-left-right",
     Channel.LINKEDIN: "briefcase",
 }
+# An address of another server within HTML.
+REMOTE = r"(=|url\()\s*[\"']?\s*(https?:)?//"
 # What is said of types that the text alone does not tell.
 PLAIN = (MessageType.TEXT, MessageType.TEMPLATE, MessageType.REPLY)
 
@@ -220,11 +222,12 @@ def news_since(conversation: Conversation, seen: str, *, but: User) -> list[Entr
 
 
 def _messages(conversation: Conversation) -> QuerySet[Any]:
-    """A conversation's messages; of a mail's HTML only whether there is one."""
+    """A conversation's messages; of a mail's HTML only whether there is one, and images in it."""
     rows = Message.objects.filter(conversation=conversation).defer("html", "references")
     has_html = ExpressionWrapper(~Q(html=""), output_field=BooleanField())
+    has_images = ExpressionWrapper(Q(html__regex=REMOTE), output_field=BooleanField())
     return (
-        rows.annotate(has_html=has_html)
+        rows.annotate(has_html=has_html, has_images=has_images)
         .select_related("author", "account", "template")
         .prefetch_related("attachments")
     )
