@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 # The transport that every tenant begins with: it shows how things work and delivers to nobody.
 SANDBOX = "sandbox"
+# What `edit_account` writes.
+EDITED = ("name", "address", "settings", "secrets", "state")
 # Seconds between two notes of "sent just now": the row is everybody's who sends through it.
 NOTED_EVERY = 10.0
 # Seconds between two notes of what anybody may cause.
@@ -110,10 +112,9 @@ def edit_account(
     secrets = [key for key in secret if known.get(key) != secret[key]]
     secrets += [key for key in known if key not in secret]
     row.name, row.address, row.settings, row.secrets = name.strip(), address, plain, secret
+    row.state = transport_named(row.transport).remembered(row.state, {*changed, *secrets})
     row.stopped_at, row.stopped_reason = None, ""
-    row.save(
-        update_fields=["name", "address", "settings", "secrets", "stopped_at", "stopped_reason"]
-    )
+    row.save(update_fields=[*EDITED, "stopped_at", "stopped_reason"])
     _note_deed("account.edited", row, actor, {"settings": changed, "secrets": secrets})
     return row
 

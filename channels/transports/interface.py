@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
@@ -200,6 +200,10 @@ class Transport(Protocol):
         """
         ...
 
+    def remembered(self, state: Mapping[str, Any], changed: Set[str]) -> dict[str, Any]:
+        """What of `Account.state` still holds after somebody has changed these settings."""
+        ...
+
     def fetch_file(self, account: Account, vendor_id: str) -> File:
         """A file that came without its data; see `channels.transports.facts.File`.
 
@@ -235,6 +239,10 @@ class BaseTransport:
     def read(self, account: Account, body: bytes) -> Iterable[Fact]:
         """Nothing comes in."""
         return ()
+
+    def remembered(self, state: Mapping[str, Any], changed: Set[str]) -> dict[str, Any]:
+        """All of it."""
+        return dict(state)
 
     def fetch_file(self, account: Account, vendor_id: str) -> File:
         """Files come with their messages."""

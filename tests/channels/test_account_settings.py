@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from channels.account_forms import AccountForm
 from channels.health import circuit_key, health_of
+from channels.mailboxes import Progress
 from channels.models import Account, Channel
 from channels.services.accounts import (
     activate_account,
@@ -24,6 +25,7 @@ from channels.services.accounts import (
     stop_account,
 )
 from channels.transports import transport_named
+from channels.transports.mail import MailSettings
 from events.breakers import begin_call, end_call
 from events.circuit import BreakerPolicy
 from events.models import AuditLine
@@ -207,6 +209,32 @@ def test_edited_account_is_used_again() -> None:
     edit_account(account, **form.given)
     account.refresh_from_db()
     assert (account.stopped_at, account.stopped_reason) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        ({"from_name": "Ada"}, {"validity": 7, "last_uid": 40}),
+        ({"smtp_password": "new"}, {"validity": 7, "last_uid": 40}),
+        ({"imap_folder": "Sales"}, {}),
+        ({"imap_user": "other"}, {}),
+    ],
+)
+def test_another_mailbox_is_not_read_from_the_place_of_the_one_before(
+    changed: dict[str, str], place: dict[str, int]
+) -> None:
+    known = MailSettings(smtp_host="mail.example.com", imap_host="mail.example.com")
+    account = connect_account(
+        channel="email", transport="mail", name="Sales", address="s@example.com", settings=known
+    )
+    trouble = {"failures": 3, "refusals": 3, "next_at": "2026-01-01T00:00:00+00:00"}
+    state = {"mailbox": {"validity": 7, "last_uid": 40, **trouble}}
+    Account.objects.filter(pk=account.pk).update(state=state)
+    edited = MailSettings.model_validate({**known.model_dump(exclude_unset=True), **changed})
+    edit_account(account, name="Sales", address="s@example.com", settings=edited)
+    account.refresh_from_db()
+    assert account.state.get("mailbox", {}) == place
+    assert Progress.of(account).next_at == ""
 
 
 # --- The audit ----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The transport of mailboxes."""
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Set
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +26,10 @@ from channels.transports.mail.reading import read_mail
 from channels.transports.mail.sending import connected, send_mail
 from channels.transports.mail.settings import MailSettings
 
+# The settings that say which mailbox it is, and what is counted while it cannot be read; see
+# `channels.mailboxes.Progress`.
+MAILBOX = frozenset({"imap_host", "imap_user", "imap_folder", "smtp_user"})
+TROUBLES = ("failures", "refusals", "next_at")
 SENDABLE = (MessageType.TEXT, MessageType.TEMPLATE)
 
 
@@ -63,6 +67,15 @@ class MailTransport(BaseTransport):
         if settings.imap_host:
             with open_mailbox(settings):
                 pass
+
+    def remembered(self, state: Mapping[str, Any], changed: Set[str]) -> dict[str, Any]:
+        """Another mailbox is a new one to us; one that refused us is tried at once."""
+        if changed & MAILBOX:
+            return {name: kept for name, kept in state.items() if name != "mailbox"}
+        place = dict(state.get("mailbox", {}))
+        for name in TROUBLES:
+            place.pop(name, None)
+        return {**state, "mailbox": place} if place else dict(state)
 
     def read(self, account: Account, body: bytes) -> Iterable[Fact]:
         """What a mail says."""
