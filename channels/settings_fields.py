@@ -86,7 +86,10 @@ def _form_field(info: FieldInfo, *, is_stored: bool) -> forms.Field:
     if kind is bool:
         return forms.BooleanField(**told | {"required": False})
     if kind is int:
-        limits = {"min_value": _limit(info, Ge, "ge"), "max_value": _limit(info, Le, "le")}
+        limits: dict[str, Any] = {
+            "min_value": _limit(info, Ge, "ge"),
+            "max_value": _limit(info, Le, "le"),
+        }
         return forms.IntegerField(**told, **limits)
     if kind is date:
         return forms.DateField(**told, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))

@@ -141,7 +141,8 @@ class AccountMixin(LeadingRoleMixin):
     @cached_property
     def account(self) -> Account:
         """The account that the address names."""
-        return get_object_or_404(Account.objects.all(), pk=self.kwargs["account_id"])
+        found: Account = get_object_or_404(Account.objects.all(), pk=self.kwargs["account_id"])
+        return found
 
     @property
     def user(self) -> User:

@@ -92,12 +92,12 @@ class TemplateFormView(LeadingRoleMixin, FormView[TemplateForm]):
         offered = list(leads().order_by("-updated_at", "-id")[:MOST_LEADS])
         lead = next((lead for lead in offered if str(lead.pk) == chosen), None)
         lead = lead or next(iter(offered), None)
-        texts = [form[name].value() or "" for name in ("subject", "body")]
+        subject, body = (form[name].value() or "" for name in ("subject", "body"))
         return context | {
             "template": self.begins_with,
             "variables": VARIABLES,
             "leads": offered,
-            **preview_of(*texts, lead, self.request.user),
+            **preview_of(subject, body, lead, self.request.user),
         }
 
     def form_valid(self, form: TemplateForm) -> HttpResponse:
@@ -148,7 +148,8 @@ class TemplateMixin(LeadingRoleMixin):
     def template(self) -> MessageTemplate:
         """The template that the address names."""
         rows = MessageTemplate.objects.all()
-        return get_object_or_404(rows, pk=self.kwargs["template_id"])
+        found: MessageTemplate = get_object_or_404(rows, pk=self.kwargs["template_id"])
+        return found
 
 
 class EditTemplateView(TemplateMixin, TemplateFormView):

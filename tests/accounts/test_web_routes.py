@@ -17,8 +17,8 @@ from tests.factories import make_tenant, make_user
 from tests.web import HTMX, browser_of, page_of
 
 # Not pages for people: probes, the API and the admin have tests of their own, and what mails hold.
-ELSEWHERE = ("healthz", "readyz", "metrics", "api", "admin", "webhooks", "u/", "static")
-ELSEWHERE += ("mails/", "files/")
+PROBES = ("healthz", "readyz", "metrics")
+ELSEWHERE = (*PROBES, "api", "admin", "webhooks", "u/", "static", "mails/", "files/")
 FOR_EVERYBODY = {"login", "logout", "set_language"}
 POST_ONLY = {
     "leads:move",

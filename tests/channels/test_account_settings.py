@@ -38,7 +38,7 @@ from tests.factories import make_user
 
 pytestmark = pytest.mark.usefixtures("tenant", "service")
 
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "name": "Support",
     "address": "Help@Example.com ",
     "host": "mail.example.com",
@@ -59,7 +59,7 @@ def _service() -> Any:
         yield service
 
 
-def form_for(account: Account | None = None, **data: str) -> AccountForm:
+def form_for(account: Account | None = None, **data: Any) -> AccountForm:
     """The form as somebody has filled it in."""
     return AccountForm(
         data, channel=Channel.EMAIL, transport=transport_named("scripted"), account=account

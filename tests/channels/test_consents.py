@@ -122,8 +122,9 @@ def test_what_cannot_be_recorded_is_said(
     assert "needs your attention" in page.text
     assert not ConsentRecord.objects.exists()
     assert not AddressStanding.objects.exists()
+    given: dict[str, Any] = {**ALLOWED, **change}
     with pytest.raises(ValidationError) as refusal:
-        record_consent(lead, decision="granted", **{**ALLOWED, **change})
+        record_consent(lead, decision="granted", **given)
     assert list(refusal.value.message_dict) == [field]
 
 

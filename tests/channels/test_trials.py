@@ -114,8 +114,8 @@ def test_account_that_works_goes_on(service: ScriptedService, settle_events: Set
     assert account.stopped_at
     service.trouble = None
     tried(account, "check", settle_events)
-    account.refresh_from_db()
-    assert (account.stopped_at, account.stopped_reason, account.last_error) == (None, "", "")
+    well = Account.objects.get(pk=account.pk)
+    assert (well.stopped_at, well.stopped_reason, well.last_error) == (None, "", "")
 
 
 def test_trial_that_was_interrupted_is_not_made_again(service: ScriptedService) -> None:
