@@ -57,7 +57,6 @@ LOADING = re.compile(
     r"url\s*\(|image\s*\(|image-set\s*\(|expression\s*\(|\\|@import", re.IGNORECASE
 )
 SCHEMES = {"http", "https", "mailto", "tel", "cid"}
-REMOTE_IMAGE = re.compile(r"<img\b[^<>]{0,2000}?\bsrc\s*=\s*[\"']?\s*(?:https?:)?//", re.IGNORECASE)
 # What begins a line of its own in the text of a page.
 BLOCKS = {
     "br",
@@ -140,11 +139,6 @@ def is_showable(html: str) -> bool:
         if depth > DEEPEST or seen > MOST_TAGS:
             return False
     return seen <= MOST_TAGS
-
-
-def has_remote_images(html: str) -> bool:
-    """Whether a page would load images from other servers."""
-    return REMOTE_IMAGE.search(html) is not None
 
 
 def text_of(html: str) -> str:

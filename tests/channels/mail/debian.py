@@ -179,8 +179,11 @@ def _configure(base: Path, ports: MailDevel) -> None:
 
 def _run(*command: str, check: bool = True) -> None:
     environment = {**os.environ, "PATH": _path()}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    # A file: the servers keep what they are given open, and a pipe would never end.
+    with tempfile.TemporaryFile("w+") as told:
+        done = subprocess.run(command, env=environment, stdout=told, stderr=told, timeout=60)
+        told.seek(0)
+        assert not check or done.returncode == 0, f"{command}: {told.read()}"
 
 
 def _path() -> str:
