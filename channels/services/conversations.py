@@ -1,6 +1,6 @@
 """Who takes care of a conversation, and when."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -14,12 +14,19 @@ from salesflow.accounts.models import User
 from salesflow.accounts.queries import team_members
 
 State = Conversation.State
+# Before any message.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def open_conversation(lead: Lead, channel: Channel) -> Conversation:
-    """The lead's conversation on the channel, locked; the caller saves it."""
+    """The lead's conversation on the channel, locked; the caller dates and saves it.
+
+    A new one is as old as can be: what is read from a mailbox first may be of last year.
+    """
     rows = Conversation.objects.select_for_update()
-    conversation: Conversation = rows.get_or_create(lead=lead, channel=channel)[0]
+    conversation: Conversation = rows.get_or_create(
+        lead=lead, channel=channel, defaults={"last_message_at": NEVER}
+    )[0]
     return conversation
 
 

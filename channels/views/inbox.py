@@ -82,7 +82,7 @@ class InboxMixin(TenantRequiredMixin):
         return {
             "rows": rows,
             "wanted": wanted,
-            "form": self.form,
+            "filters": self.form,
             "query": self.query,
             "selected": selected,
             "since": asked_at.isoformat(),

@@ -192,6 +192,9 @@ def test_an_answer_begins_with_the_subject_and_everybody_who_read_the_mail(
     values = {field["name"]: field.get("value") for field in page_of(answer).all("input")}
     assert values["subject"] == "Re: Contract"
     assert values["cc"] == "legal@example.com"
+    page = page_of(browser.get(reverse("inbox:conversation", args=[row.pk])))
+    values = {field.get("name"): field.get("value") for field in page.all("input")}
+    assert values["subject"] == "Re: Contract"
     make_inbound_message(row.lead, subject="Re: Contract")
     answer = browser.get(composer(lead), {"channel": "email"}, headers=HTMX)
     values = {field["name"]: field.get("value") for field in page_of(answer).all("input")}

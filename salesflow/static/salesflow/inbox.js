@@ -112,8 +112,9 @@ function replace(target, part) {
 
 function merge(target, part) {
   const moves = target.dataset.merge === "order";
+  const news = [...part.children], shown = new Set(news.map((each) => each.id));
   let before = null, first = null;
-  for (const fresh of [...part.children]) {
+  for (const fresh of news) {
     const known = byId(fresh.id);
     let here = known;
     if (!known || (known.dataset.version ?? "") !== (fresh.dataset.version ?? "")) here = put(target, known, fresh, before);
@@ -121,7 +122,6 @@ function merge(target, part) {
     first ??= here;
     before = here;
   }
-  const shown = new Set([...part.children].map((each) => each.id));
   const from = moves ? 0 : [...target.children].indexOf(first);
   for (const old of [...target.children].slice(Math.max(from, 0))) {
     if (old.id && !shown.has(old.id)) old.remove();
