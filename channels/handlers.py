@@ -2,7 +2,12 @@
 
 from channels.delivering import MOST_ATTEMPTS, deliver
 from channels.fetching import fetch
-from channels.payloads import AccountTrialRequested, InboundReceived, MessageQueued, MessageReceived
+from channels.payloads import (
+    AccountTrialRequested,
+    FilesAnnounced,
+    InboundReceived,
+    MessageQueued,
+)
 from channels.receiving import take_in
 from channels.trials import run_trial
 from events import EventType, register_event_handler
@@ -32,12 +37,12 @@ def deliver_message(event: Event) -> None:
     deliver(queued.message_id)
 
 
-@register_event_handler(EventType.MESSAGE_RECEIVED, effects="external", breaker=None)
+@register_event_handler(EventType.FILES_ANNOUNCED, effects="external", breaker=None)
 def fetch_files(event: Event) -> None:
     """Fetch the files of a message that its vendor only named."""
-    received = event.data
-    assert isinstance(received, MessageReceived)
-    fetch(received.message_id)
+    announced = event.data
+    assert isinstance(announced, FilesAnnounced)
+    fetch(announced.message_id)
 
 
 @register_event_handler(EventType.INBOUND_RECEIVED)

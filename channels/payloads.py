@@ -157,6 +157,13 @@ class InboundReceived(Payload, type=EventType.INBOUND_RECEIVED, subject="account
         return cls(account_id=instance.account_id, inbound_id=instance.id)
 
 
+class FilesAnnounced(Payload, type=EventType.FILES_ANNOUNCED, subject="account"):
+    """A message came in whose files have still to be fetched from the vendor."""
+
+    account_id: UUID
+    message_id: UUID
+
+
 class AccountTrialRequested(Payload, type=EventType.ACCOUNT_TRIAL_REQUESTED, subject="account"):
     """Somebody wants to know whether an account works.
 

@@ -27,11 +27,13 @@ from channels.models import (
     Message,
 )
 from channels.noting import take_note
+from channels.payloads import FilesAnnounced
 from channels.services.accounts import note_received
 from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out, standing_of
 from channels.services.messages import known_message, receive_message, record_status
 from channels.transports import Fact, Incoming, OptOut, Report, transport_named
 from channels.transports.facts import File
+from events import publish
 
 log = structlog.get_logger(__name__)
 
@@ -228,6 +230,8 @@ def _keep_files(message: Message, files: tuple[File, ...]) -> None:
         for row, file in zip(rows, files, strict=True)
         if file.data is not None
     )
+    if message.account_id and any(row.status == Attachment.Status.WAITING for row in rows):
+        publish(FilesAnnounced(account_id=message.account_id, message_id=message.pk))
 
 
 def _status_of(file: File) -> str:

@@ -23,6 +23,7 @@ class EventType(models.TextChoices):
     MESSAGE_READ = "message.read", _("Message read")
     MESSAGE_FAILED = "message.failed", _("Message failed")
     INBOUND_RECEIVED = "inbound.received", _("Delivery from a vendor received")
+    FILES_ANNOUNCED = "files.announced", _("Files of a message announced")
     CONTACT_OPTED_OUT = "contact.opted_out", _("Contact opted out")
     CONTACT_OPTED_IN = "contact.opted_in", _("Contact allowed to be written to")
     ADDRESS_BOUNCED = "address.bounced", _("Address bounced")

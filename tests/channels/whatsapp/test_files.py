@@ -8,6 +8,7 @@ from channels.fetching import fetch
 from channels.models import Account, Attachment, AttachmentContent, Message
 from channels.transports import TransportError
 from channels.transports.whatsapp.transport import LARGEST_FILE
+from events.models import Event
 from tests.channels.whatsapp import calls
 from tests.channels.whatsapp.emulator import Emulator, File
 from tests.channels.whatsapp.factories import take_in_call
@@ -101,3 +102,9 @@ def test_engine_fetches_what_a_call_named(
     settle_events()
     assert Attachment.objects.get().status == "stored"
     assert Message.objects.get().attachments.count() == 1
+    assert Event.objects.get(type="files.announced").status == "processed"
+
+
+def test_only_messages_with_files_cost_a_call(account: Account) -> None:
+    take_in_call(account, calls.messages_call(calls.text("Hello")))
+    assert not Event.objects.filter(type="files.announced").exists()
