@@ -265,6 +265,7 @@ SPECTACULAR_SETTINGS = {
         "FailureState": "events.models.FailureGroup.State",
         "Outcome": "leads.models.Outcome",
         "Channel": "channels.models.Channel",
+        "ConversationState": "channels.models.Conversation.State",
         "MessageStatus": "channels.models.MessageStatus",
     },
     "COMPONENT_SPLIT_REQUEST": True,

@@ -119,17 +119,24 @@ def test_every_answer_is_as_the_document_says(
     call("PATCH", path, {"value": None, "owner": None, "stage": "Won"})
     call("POST", f"{path}/notes", {"body": "Call back"})
     call("GET", f"{path}/notes")
+    said = {"channel": "email", "address": "ada@example.com", "decision": "granted"}
+    call("POST", f"{path}/consents", {**said, "basis": "consent", "words": "On the phone"})
+    call("POST", f"{path}/consents", said)
+    call("GET", f"{path}/consents")
     message = make_message(lose_lead(create_lead(name="B", emails=["b@example.com"]), reason="x"))
     sent = call("POST", "/api/messages", {"lead": lead["id"], "channel": "email", "body": "Hi"})
     call("GET", f"/api/messages/{sent['id']}")
     call("GET", "/api/conversations")
     call("GET", f"/api/conversations/{message.conversation_id}")
     call("GET", f"/api/conversations/{message.conversation_id}/messages")
+    call("PATCH", f"/api/conversations/{message.conversation_id}", {"state": "closed"})
+    call("POST", f"/api/conversations/{message.conversation_id}/read")
     settle(list(Event.objects.values_list("id", flat=True)))
     for listed in (
         "/api/leads?limit=1",
         "/api/pipelines",
         "/api/analytics/funnel",
+        "/api/analytics/slo",
         f"{path}/events",
     ):
         call("GET", listed)
