@@ -6,9 +6,7 @@ lost, and none comes twice. No time of day plays a part in it, and nothing in th
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -24,6 +22,7 @@ from channels.services.accounts import note_error, stop_account
 from channels.transports import AccountRefused, TransportError
 from channels.transports.mail import MailSettings, MailTransport
 from channels.transports.mail.mailbox import Mailbox, Place, open_mailbox
+from channels.transports.mail.progress import Progress
 from channels.transports.mail.transport import mail_settings_of
 from salesflow.accounts.context import tenant_context
 
@@ -31,7 +30,6 @@ log = structlog.get_logger(__name__)
 
 # Any number that is ours alone among two-part advisory locks.
 LOCK = 741_853
-KEY = "mailbox"
 # So many mails one poll takes; the next one goes on.
 MOST_AT_ONCE = 200
 # Days that are read again where the server has numbered its mails anew. Deliveries are kept for
@@ -44,41 +42,6 @@ MOST_REFUSALS = 3
 MOST_TRIES = 6
 # Seconds until the next poll after the first failure, the second, …
 WAITS = (30, 60, 120, 300, 600, 900)
-
-
-@dataclass
-class Progress:
-    """How far a mailbox was read, kept in `Account.state`.
-
-    Attributes:
-        validity: the server's UIDVALIDITY; 0 before the first poll.
-        last_uid: the last mail that was stored, or passed over.
-        failures: polls in a row that failed; `refusals` of them because of user or password.
-        next_at: not before.
-        stuck: the mail at which polls fail, and how often they did.
-        passed_over: mails that could not be fetched: UID and reason.
-    """
-
-    validity: int = 0
-    last_uid: int = 0
-    failures: int = 0
-    refusals: int = 0
-    next_at: str = ""
-    stuck: list[int] = field(default_factory=lambda: [0, 0])
-    passed_over: list[list[Any]] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, account: Account) -> "Progress":
-        """As it was saved last."""
-        return cls(**account.state.get(KEY, {}))
-
-    def save(self, account: Account) -> None:
-        """Keep it; the rest of the account's state is left alone."""
-        with transaction.atomic():
-            row = Account.objects.select_for_update().get(pk=account.pk)
-            row.state = {**row.state, KEY: asdict(self)}
-            row.save(update_fields=["state"])
-        account.state = row.state
 
 
 def due_mailboxes() -> list[UUID]:
@@ -140,7 +103,8 @@ def _alone(account: Account) -> Iterator[bool]:
 
 def _take(account: Account, settings: MailSettings, mailbox: Mailbox, progress: Progress) -> int:
     place = mailbox.place()
-    if progress.validity != place.validity:
+    # Another server may number from the same start.
+    if progress.validity != place.validity or progress.last_uid >= place.uid_next:
         _begin(progress, settings, mailbox, place)
     stored = 0
     for uid in mailbox.uids_after(progress.last_uid)[:MOST_AT_ONCE]:

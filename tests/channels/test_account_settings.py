@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from channels.account_forms import AccountForm
 from channels.health import circuit_key, health_of
-from channels.mailboxes import Progress
 from channels.models import Account, Channel
 from channels.services.accounts import (
     activate_account,
@@ -26,6 +25,7 @@ from channels.services.accounts import (
 )
 from channels.transports import transport_named
 from channels.transports.mail import MailSettings
+from channels.transports.mail.progress import Progress
 from events.breakers import begin_call, end_call
 from events.circuit import BreakerPolicy
 from events.models import AuditLine

@@ -22,14 +22,11 @@ from channels.transports.mail.building import build_mail, references_of
 from channels.transports.mail.identifiers import message_id_of, vendor_id_of
 from channels.transports.mail.mailbox import open_mailbox
 from channels.transports.mail.matching import matched
+from channels.transports.mail.progress import remembered
 from channels.transports.mail.reading import read_mail
 from channels.transports.mail.sending import connected, send_mail
 from channels.transports.mail.settings import MailSettings
 
-# The settings that say which mailbox it is, and what is counted while it cannot be read; see
-# `channels.mailboxes.Progress`.
-MAILBOX = frozenset({"imap_host", "imap_user", "imap_folder", "smtp_user"})
-TROUBLES = ("failures", "refusals", "next_at")
 SENDABLE = (MessageType.TEXT, MessageType.TEMPLATE)
 
 
@@ -69,13 +66,8 @@ class MailTransport(BaseTransport):
                 pass
 
     def remembered(self, state: Mapping[str, Any], changed: Set[str]) -> dict[str, Any]:
-        """Another mailbox is a new one to us; one that refused us is tried at once."""
-        if changed & MAILBOX:
-            return {name: kept for name, kept in state.items() if name != "mailbox"}
-        place = dict(state.get("mailbox", {}))
-        for name in TROUBLES:
-            place.pop(name, None)
-        return {**state, "mailbox": place} if place else dict(state)
+        """How far the mailbox was read, if it is the same; one that refused us is tried at once."""
+        return remembered(state, changed)
 
     def read(self, account: Account, body: bytes) -> Iterable[Fact]:
         """What a mail says."""

@@ -7,11 +7,13 @@ import psycopg
 import pytest
 from django.utils import timezone
 
-from channels.mailboxes import KEY, LOCK, MOST_REFUSALS, MOST_TRIES, due_mailboxes, poll_mailbox
+from channels.mailboxes import LOCK, MOST_REFUSALS, MOST_TRIES, due_mailboxes, poll_mailbox
 from channels.models import Account, Inbound
 from channels.receiving import KEPT, prune_inbounds
-from channels.services.accounts import resume_account
+from channels.services.accounts import edit_account
 from channels.transports.mail.mailbox import LEFT_OUT
+from channels.transports.mail.progress import KEY
+from channels.transports.mail.transport import mail_settings_of
 from salesflow.accounts.models import Tenant
 from tests.channels.mail.corpus.specimen import mail
 from tests.channels.mail.devel import NOISE, PASSWORD, MailDevel, refusing_proxy
@@ -54,6 +56,15 @@ def poll_now(account: Account) -> int:
     account.save(update_fields=["state"])
     assert account.pk in due_mailboxes()
     return poll_mailbox(account.pk)
+
+
+def edit(account: Account, **fields: Any) -> None:
+    """Change an account's settings, as its form does."""
+    settings = mail_settings_of(account)
+    given = {name: getattr(settings, name) for name in type(settings).model_fields}
+    changed = type(settings).model_validate(given | fields)
+    edit_account(account, name=account.name, address=account.address, settings=changed)
+    account.refresh_from_db()
 
 
 def test_new_mails_are_stored_byte_for_byte_and_old_ones_stay_where_they_are(
@@ -133,10 +144,9 @@ def test_wrong_password_stops_the_account_until_somebody_looks(server: MailDevel
     assert "refuses user or password" in account.stopped_reason
     assert "wrong-password" not in account.stopped_reason + account.last_error
     assert account.pk not in due_mailboxes()
-    resume_account(account)
-    account.secrets = {**account.secrets, "imap_password": PASSWORD}
-    account.save(update_fields=["secrets"])
-    assert poll_now(account) == 0
+    edit(account, imap_password=PASSWORD)
+    assert account.pk in due_mailboxes()
+    assert poll_mailbox(account.pk) == 0
     assert state_of(account)["refusals"] == 0
 
 
@@ -179,6 +189,22 @@ def test_of_a_mail_that_is_too_large_the_head_is_stored(server: MailDevel) -> No
     assert body.startswith(LEFT_OUT.encode())
     assert b"Subject: Film" in body
     assert len(body) < 2000
+
+
+def test_mailbox_is_read_on_where_its_password_changes_and_anew_where_it_is_another(
+    server: MailDevel,
+) -> None:
+    account = known_mailbox(server)
+    server.put(mail("first"))
+    edit(account, smtp_host="smtp.example.com", imap_password=PASSWORD)
+    assert poll_mailbox(account.pk) == 1
+    server.put(mail("second"))
+    edit(account, imap_folder="Inbox")
+    assert KEY not in account.state
+    assert poll_mailbox(account.pk) == 0
+    edit(account, read_since=(timezone.now() - timedelta(days=1)).date())
+    # The first one is known.
+    assert poll_mailbox(account.pk) == 1
 
 
 def test_accounts_that_receive_nothing_are_not_due(tenant: Tenant, server: MailDevel) -> None:
