@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from channels.models import Account, Channel, Message, MessageTemplate, MessageType
 from channels.services.messages import send_message
-from channels.templating import Filled, Malformed, fill, numbered, variables_of
+from channels.templating import Filled, Malformed, fill, variables_of
 from channels.variables import is_known, values_for
 from leads.models import Lead
 from leads.services import lock_lead
@@ -155,14 +155,6 @@ def refuse_missing(template: MessageTemplate, subject: Filled, body: Filled) -> 
     raise ValidationError(
         {"template": ValidationError(reason % {"names": told}, "missing_variable")}
     )
-
-
-def text_for_approval(template: MessageTemplate) -> str:
-    """The text as it is handed to the vendor for approval; empty where it cannot be read."""
-    try:
-        return numbered(template.body)
-    except Malformed:
-        return ""
 
 
 def _channel_of(template: MessageTemplate, wanted: str) -> str:

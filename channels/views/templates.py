@@ -3,11 +3,11 @@
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.generic import FormView, TemplateView, View
 
@@ -124,10 +124,10 @@ class CreateTemplateView(TemplateFormView):
     def begins_with(self) -> MessageTemplate | None:
         """What is to be translated."""
         try:
-            rows = MessageTemplate.objects.filter(pk=self.request.GET.get("copy") or None)
+            wanted = UUID(self.request.GET.get("copy", ""))
         except ValueError:
             return None
-        original: MessageTemplate | None = rows.first()
+        original: MessageTemplate | None = MessageTemplate.objects.filter(pk=wanted).first()
         if original:
             others = [code for code, _name in LANGUAGES if code != original.language]
             original.language = others[0]
@@ -204,8 +204,3 @@ def preview_of(subject: str, body: str, lead: Lead | None, user: Any) -> dict[st
 
 def _missing(filled: list[Filled]) -> list[str]:
     return list(dict.fromkeys(name for each in filled for name in each.missing))
-
-
-def template_url(template: MessageTemplate) -> str:
-    """The address of a template's page."""
-    return reverse("channels-settings:template", args=[template.pk])

@@ -140,6 +140,28 @@ def test_no_page_shows_a_secret(browser: Browser, service: ScriptedService) -> N
     assert (secret["type"], secret.get("value", "")) == ("password", "")
 
 
+@pytest.mark.usefixtures("transactional_db")
+def test_no_line_of_the_log_has_a_secret(
+    browser: Browser,
+    service: ScriptedService,
+    settle_events: Callable[[], int],
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level("DEBUG")
+    browser.post(connect_url(), {**GIVEN, "host": "two words"})
+    browser.post(connect_url(), GIVEN)
+    account = Account.objects.get(transport="scripted")
+    service.trouble = RuntimeError(f"no luck with {SECRET}")
+    browser.post(url("try", account.pk), {"kind": "check"})
+    settle_events()
+    assert AccountTrial.objects.get().answer == "The transport broke: RuntimeError"
+    lines = [record.getMessage() + str(record.__dict__) for record in caplog.records]
+    told = "".join([*lines, *capsys.readouterr()])
+    assert lines
+    assert SECRET not in told
+
+
 def test_wrong_entry_is_said_at_its_field_and_nothing_is_saved(browser: Browser) -> None:
     account = make_scripted_account()
     response = browser.post(url("account", account.pk), {**GIVEN, "host": "two words", "token": ""})

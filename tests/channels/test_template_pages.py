@@ -132,6 +132,12 @@ def test_translation_begins_with_what_it_translates(browser: Browser) -> None:
     }
 
 
+@pytest.mark.parametrize("query", ["?copy=nonsense", "?copy=", "?lead=nonsense", "?after=x"])
+def test_addresses_that_mean_nothing_are_no_trouble(browser: Browser, query: str) -> None:
+    for name in ("new-template", "templates"):
+        assert browser.get(url(name) + query).status_code == 200
+
+
 def test_list_is_narrowed_by_channel_and_language(browser: Browser) -> None:
     make_template(name="English everywhere")
     make_template(name="German mail", language="de", channel="email")
