@@ -85,7 +85,7 @@ def approved_templates(lead: Lead, channel: str, user: User) -> list[Suggestion]
     """What may be sent when the window has closed, as it reads for a lead."""
     approved = MessageTemplate.VendorStatus.APPROVED
     rows = templates_for(channel).filter(vendor_status=approved)
-    return _filled(rows[:50], lead, user)
+    return _filled(list(rows[:50]), lead, user)
 
 
 def reachable_channels(thread: Thread) -> list[Channel]:

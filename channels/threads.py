@@ -137,7 +137,7 @@ def thread_of(lead: Lead, channel: Channel, user: User, *, after: str = "") -> T
     siblings = sorted(rows, key=lambda row: list(Channel).index(Channel(row.channel)))
     conversation = next((row for row in siblings if row.channel == channel), None)
     account = account_of(conversation, channel)
-    page = Page(rows=[])
+    page: Page[Any] = Page(rows=[])
     replying: Sequence[str] = ()
     if conversation:
         page = Page.read_or_first(_messages(conversation), LAST_FIRST, size=PAGE_SIZE, after=after)
@@ -226,11 +226,9 @@ def _messages(conversation: Conversation) -> QuerySet[Any]:
     rows = Message.objects.filter(conversation=conversation).defer("html", "references")
     has_html = ExpressionWrapper(~Q(html=""), output_field=BooleanField())
     has_images = ExpressionWrapper(Q(html__regex=REMOTE), output_field=BooleanField())
-    return (
-        rows.annotate(has_html=has_html, has_images=has_images)
-        .select_related("author", "account", "template")
-        .prefetch_related("attachments")
-    )
+    told = rows.annotate(has_html=has_html, has_images=has_images)
+    full: QuerySet[Any] = told.select_related("author", "account", "template")
+    return full.prefetch_related("attachments")
 
 
 def _notes(lead: Lead, page: Page[Any], *, is_last: bool) -> list[Note]:

@@ -78,7 +78,7 @@ def send_again(message: Message, user: User) -> None:
 
 
 def _send_copy(message: Message, user: User) -> None:
-    given = {
+    given: dict[str, Any] = {
         "channel": message.channel,
         "to_address": message.address,
         "author": user,

@@ -155,6 +155,8 @@ def test_the_inbox_works_with_the_keyboard_alone(page: Page, ada: User, grace: L
     page.keyboard.press("Control+Enter")
     expect(entries_of(page)).to_contain_text("Note for the team", timeout=LIVE)
     page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    expect(list_of(page)).to_contain_text("Grace Hopper", timeout=LIVE)
     page.keyboard.press("h")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

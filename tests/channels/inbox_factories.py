@@ -19,7 +19,7 @@ class WindowedTransport(BaseTransport):
 
     name = "windowed"
     label = "Windowed"
-    window_hours = 24
+    window_hours: int | None = 24
 
     def send(self, account: Account, outgoing: Any) -> Receipt:
         """Take the message over."""

@@ -215,7 +215,7 @@ document.addEventListener("keydown", (event) => {
   if (!form || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
   event.preventDefault();
   const button = (event.shiftKey && form.querySelector("[data-send-and-close]")) || form.querySelector("[data-send]");
-  if (button && !button.disabled) form.requestSubmit(button);
+  button?.click();
 }, true);
 
 document.addEventListener("click", async (event) => {
