@@ -275,7 +275,7 @@ def test_lists_take_the_same_queries_whatever_their_length(
         make_scripted_account(name=f"A{number}", address=f"a{number}@example.com")
     with django_assert_max_num_queries(6):
         browser.get(url("accounts"))
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         browser.get(url("account", Account.objects.filter(name="A1").get().pk))
 
 
