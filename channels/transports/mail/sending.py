@@ -23,6 +23,8 @@ from channels.transports.mail.settings import MailSettings, Security
 
 # Seconds for each step, and for the server's last word, which may take long: it scans the mail.
 STEP, LAST_WORD = 15.0, 45.0
+# And for the answer to "QUIT", which changes nothing any more.
+GOODBYE = 2.0
 ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 # "no such mailbox" and "not here", where the server tells no more; RFC 5321, 4.2.3.
 NO_MAILBOX = (550, 551, 553)
@@ -69,6 +71,8 @@ def connected(settings: MailSettings) -> Iterator[smtplib.SMTP]:
         yield server
     finally:
         with contextlib.suppress(smtplib.SMTPException, OSError):
+            if server.sock:
+                server.sock.settimeout(GOODBYE)
             server.quit()
         server.close()
 
