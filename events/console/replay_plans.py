@@ -15,19 +15,18 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from events import replays
-from events.console.listing import Listing
+from events.console.listing import Count, Listing
 from events.console.pages import console_page, console_path
 from events.console.permissions import EDIT, EXTERNAL, REPLAY, allowed, require
-from events.models import Event, EventStatus, Replay
+from events.models import EventStatus, Replay
 from events.replays.actions import HIGHEST_STOP_PERCENT, STOP_PERCENT, TooLate
 from events.replays.counting import MOST_COUNTED
-from events.replays.meaning import given_up, names_failures
+from events.replays.meaning import names_failures
 from events.replays.outlook import Outlook, handlers_of, outlook_of, ticked_by_default
 from events.replays.progress import visible_replays
 from events.selections import Selection
 from salesflow.accounts.admin_scope import sees_many_tenants
 from salesflow.accounts.models import Tenant
-from salesflow.accounts.queries import visible_rows
 
 HIGHEST_PACE = 100_000
 
@@ -44,22 +43,22 @@ def plan_view(request: HttpRequest) -> HttpResponse:
         return _refused(request, error.message_dict)
     if request.method == "POST":
         return plan(request, selection)
+    count = _number_of(selection, request.user)
     return console_page(
         request,
         "admin/events/replay/selection.html",
         title=_("Replay"),
         described=selection.described(request.user),
-        number=_number_of(selection, request.user),
+        number=str(count),
+        least=count.number + count.has_more,
         list_url=list_url(selection),
     )
 
 
-def _number_of(selection: Selection, user: Any) -> str:
-    """How many events a plan would freeze, in words."""
-    if names_failures(selection):
-        return Listing(selection, user).counted()
-    events = given_up(selection.events(visible_rows(user, Event)), selection)
-    return _capped(events.order_by()[: MOST_COUNTED + 1].count())
+def _number_of(selection: Selection, user: Any) -> Count:
+    """How many events a plan would freeze."""
+    listing = Listing(selection, user)
+    return listing.count() if names_failures(selection) else listing.count_given_up()
 
 
 def plan(request: HttpRequest, selection: Selection) -> HttpResponse:
