@@ -27,7 +27,7 @@ PAGES = {
     "alertrule": "admin:events_alertrule_change",
 }
 # What no person does.
-BY_ITSELF = {"replay.stopped", "replay.finished"}
+BY_ITSELF = {"replay.stopped", "replay.finished", "give_up.finished"}
 LONGEST_DETAIL = 300
 
 

@@ -15,7 +15,7 @@ from events.nudging import after_commit, nudge_replays
 from events.replays.auditing import note
 from events.replays.filling import freeze
 from events.replays.forgetting import forget_chunk
-from events.replays.outlook import handlers_of
+from events.replays.outlook import chosen_of, handlers_of
 from events.replays.planning import refuse_unknown
 from events.replays.running import advance
 from salesflow.accounts.context import _current_tenant
@@ -34,6 +34,15 @@ class TooLate(Exception):
 
 class NoReason(ValueError):
     """What stays on record for ever wants a reason."""
+
+
+class NothingRuns(ValueError):
+    """What is given up does not run: nobody can say how."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Nothing runs when failures are given up: say only why, and at which handlers.")
+        )
 
 
 # --- Starting -----------------------------------------------------------------------------------
@@ -124,7 +133,7 @@ def start(
     handlers: Sequence[str] = (),
     again: Sequence[str] | None = None,
 ) -> None:
-    """Run what was planned.
+    """Run what was planned, or give it up.
 
     Args:
         has_canary: 1, 10, 100 events first, each step when the one before has answered.
@@ -138,10 +147,16 @@ def start(
 
     Raises:
         NoReason: none is given.
+        NothingRuns: what is given up is to run in some way.
         TooLate: somebody else started or cancelled it.
         ValueError: a handler of which the plan says nothing.
     """
     _require(reason, _("Give a reason."))
+    if replay.gives_up:
+        if has_canary or include_external or again or (pace, stop_percent) != (None, None):
+            raise NothingRuns
+        # What fails elsewhere by then was not decided about.
+        handlers, again = handlers or chosen_of(replay), ()
     given: dict[str, Any] = {
         "reason": reason,
         "actor": actor,

@@ -20,6 +20,8 @@ HIGHEST_PACE = 100_000
 EXTERNAL_HELP = _(
     "Also run handlers whose effects leave the database; takes the permission for external effects."
 )
+# Corrections are planned with a patch, in the console.
+PLANNED_KINDS = [(kind.value, kind.label) for kind in (Replay.Kind.REPLAY, Replay.Kind.GIVE_UP)]
 COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
 
 
@@ -107,8 +109,24 @@ class PlanRequestSerializer(StrictSerializer):
     selection = SelectionSerializer()
     handlers = HandlersField(
         default=list,
-        help_text=_("Run these again, whatever came of them; else those that failed."),
+        help_text=_(
+            "Run these again, whatever came of them; else those that failed. To give up: at these"
+            " handlers alone."
+        ),
     )
+    kind = serializers.ChoiceField(
+        PLANNED_KINDS,
+        default=Replay.Kind.REPLAY,
+        help_text=_("Whether the start runs what failed again, or gives it up."),
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """What is given up has to have failed."""
+        is_processed = attrs["selection"].status == EventStatus.PROCESSED
+        if attrs["kind"] == Replay.Kind.GIVE_UP and is_processed:
+            text = _("No handler of a processed event stands as failed.")
+            raise serializers.ValidationError({"selection": {"status": [text]}})
+        return attrs
 
 
 class StartRequestSerializer(StrictSerializer):
@@ -240,7 +258,8 @@ class ReplayProgressSerializer(serializers.ModelSerializer[Replay]):
 def _startable(replay: Replay) -> dict[str, int]:
     """Handlers that may be named at the start → at how many events they would run."""
     numbers = {
-        each.name: each.number + (each.succeeded if each.name in replay.again else 0)
+        each.name: each.number
+        + (each.succeeded + each.given_up if each.name in replay.again else 0)
         for each in handlers_of(replay)
     }
     return {name: number for name, number in numbers.items() if number}

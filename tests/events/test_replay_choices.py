@@ -12,7 +12,7 @@ from events import replay_event
 from events.models import Event, FailureGroup, Replay
 from events.pauses import let_go, pause_handler, resume_handler
 from events.replays import plan_replay, start
-from events.replays.releasing import IN_ANOTHER_REPLAY
+from events.replays.notes import IN_ANOTHER_REPLAY
 from events.retry import RetryPolicy
 from events.selections import Selection
 from events.settling import settle

@@ -22,7 +22,7 @@ from events.replays import (
     start,
 )
 from events.replays.progress import failed_again, new_failures, waits_of
-from events.replays.releasing import IN_ANOTHER_REPLAY
+from events.replays.notes import IN_ANOTHER_REPLAY
 from events.retry import RetryPolicy
 from events.selections import Selection
 from events.settling import settle
