@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from psycopg.errors import QueryCanceled
 
@@ -167,7 +169,8 @@ def _tiles(
     events = rates.by_time(observed.minutes.types, observed.minutes.starts[-RECENT:])
     recent = rates.summed(minutes, minutes[0].starts_at)
     settled = rates.summed(events, minutes[0].starts_at)
-    yield Tile(f"{settled.tried / RECENT:.3g}", _("events a minute"), handlers)
+    rate = number_format(Decimal(f"{settled.tried / RECENT:.3g}"), force_grouping=True)
+    yield Tile(rate, _("events a minute"), handlers)
     share = _("%(percent)s %%") % {"percent": percent(recent.share)}
     tone = "failed" if recent.failed else "pending" if recent.broken else ""
     yield Tile(share, _("of attempts fail"), handlers, tone)

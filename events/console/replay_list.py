@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -77,7 +78,7 @@ class ReplayAdmin(InTime, ReadOnly, TenantScopedAdmin):
     @display(description=gettext_lazy("succeeded, failed, skipped"))
     def came_of_it(self, replay: Replay) -> str:
         """The numbers so far."""
-        return f"{replay.succeeded:,} · {replay.failed:,} · {replay.skipped:,}"
+        return " · ".join(map(intcomma, (replay.succeeded, replay.failed, replay.skipped)))
 
     @display(description=gettext_lazy("by"), empty_value="–")
     def by(self, replay: Replay) -> Any:

@@ -230,7 +230,7 @@ def _left_out_of(replay: Replay) -> list[tuple[str, str]]:
 
 
 def _capped(number: int) -> str:
-    return f"{MOST_COUNTED:,}+" if number > MOST_COUNTED else f"{number:,}"
+    return str(Count(min(number, MOST_COUNTED), has_more=number > MOST_COUNTED))
 
 
 def outlook_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
