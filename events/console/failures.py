@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from events import audit
 from events.console.charts import sparkline
-from events.console.event_list import list_url, plan_url
+from events.console.event_list import GIVE_UP, list_url, plan_url
 from events.console.listing import Listing
 from events.console.pages import console_page, console_part, console_path
 from events.console.permissions import TRIAGE, VIEW, require
@@ -176,6 +176,7 @@ def _page(request: HttpRequest, fingerprint: UUID, draft: Draft | None = None) -
         verbs=[verb for verb in VERBS.values() if failure.state in verb.states],
         list_url=list_url(selection),
         replay_url=plan_url(selection),
+        give_up_url=plan_url(selection, GIVE_UP),
         edit_url=f"{reverse('admin:events_correct')}?{selection.as_query()}",
         many_tenants=many,
     )

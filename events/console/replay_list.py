@@ -45,7 +45,17 @@ class ReplayStatusFilter(ChosenFilter):
 class ReplayAdmin(InTime, ReadOnly, TenantScopedAdmin):
     """Who replayed what, when, why, and what came of it."""
 
-    list_display = ["why", "state", "selected", "came_of_it", "by", "tenant", "made", "ended"]
+    list_display = [
+        "why",
+        "what",
+        "state",
+        "selected",
+        "came_of_it",
+        "by",
+        "tenant",
+        "made",
+        "ended",
+    ]
     list_display_links = ["why"]
     list_filter = [ReplayStatusFilter, TenantFilter]
     ordering = ["-id"]
@@ -69,6 +79,11 @@ class ReplayAdmin(InTime, ReadOnly, TenantScopedAdmin):
     def why(self, replay: Replay) -> str:
         """The reason that was given, or that there is none yet."""
         return replay.reason or _("(not started)")
+
+    @display(description=gettext_lazy("kind"))
+    def what(self, replay: Replay) -> str:
+        """Whether something runs again, as it is or corrected, or is given up."""
+        return str(replay.get_kind_display())
 
     @display(description=gettext_lazy("status"), label=COLOURS)
     def state(self, replay: Replay) -> tuple[str, str]:

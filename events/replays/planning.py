@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -45,7 +46,8 @@ def plan_replay(
             is given up runs nowhere, and `handlers` are those at which it is given up.
 
     Raises:
-        ValueError: an unknown handler, or events are to be given up of which none can be.
+        ValidationError: events are to be given up of which none can be.
+        ValueError: an unknown handler.
     """
     replay = _draft(
         selection,
@@ -76,7 +78,7 @@ def plan_for_page(
         tenant: among whose events; by default those that the actor may see.
 
     Raises:
-        ValueError: as `plan_replay`.
+        ValidationError, ValueError: as `plan_replay`.
 
     Returns:
         The plan, or the replay that is “being planned”.
@@ -95,7 +97,8 @@ def _draft(selection: Selection, handlers: Sequence[str], **given: Any) -> Repla
     refuse_unknown(handlers)
     gives_up = given["kind"] == Replay.Kind.GIVE_UP
     if gives_up and selection.status == EventStatus.PROCESSED:
-        raise ValueError(_("No handler of a processed event stands as failed."))
+        text = _("No handler of a processed event stands as failed.")
+        raise ValidationError({"status": text})
     meant_by_filter = [selection.handler] if selection.handler else []
     replay: Replay = Replay.objects.create(
         status=Replay.Status.PLANNING,

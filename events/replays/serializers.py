@@ -120,14 +120,6 @@ class PlanRequestSerializer(StrictSerializer):
         help_text=_("Whether the start runs what failed again, or gives it up."),
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """What is given up has to have failed."""
-        is_processed = attrs["selection"].status == EventStatus.PROCESSED
-        if attrs["kind"] == Replay.Kind.GIVE_UP and is_processed:
-            text = _("No handler of a processed event stands as failed.")
-            raise serializers.ValidationError({"selection": {"status": [text]}})
-        return attrs
-
 
 class StartRequestSerializer(StrictSerializer):
     """How to run what was planned."""
