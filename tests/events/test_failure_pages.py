@@ -106,9 +106,10 @@ def test_list_runs_the_same_queries_for_one_failure_and_for_many(
         assert len(listed(root)) == 41
 
 
-# Session, user, membership, failed badge; savepoint, time limit, handlers, groups, release; and
-# where there are owners, those. What stands and the sparklines are read past Django.
-LIST_QUERIES = 9
+# Session, user, membership; savepoint, time limit, handlers, groups, release; and where there are
+# owners, those. What stands, there and in the sidebar's badge, and the sparklines are read past
+# Django.
+LIST_QUERIES = 8
 
 
 # --- One failure --------------------------------------------------------------------------------
@@ -159,9 +160,9 @@ def test_page_runs_the_same_queries_for_one_event_and_for_many(
         root.get(url_of(group.fingerprint))
 
 
-# Session, user, membership, failed badge; savepoint, time limit, groups, traceback, tenants, newest
-# events, replays, audit, owners, release.
-PAGE_QUERIES = 14
+# Session, user, membership; savepoint, time limit, groups, traceback, tenants, newest events,
+# replays, audit, owners, release.
+PAGE_QUERIES = 13
 
 
 # --- Triage -------------------------------------------------------------------------------------
