@@ -28,6 +28,8 @@ ICONS = {
     "Group": "admin_panel_settings",
 }
 ANY_ICON = "table_rows"
+# What is called otherwise than many of its rows.
+TITLES = {"AuditLine": _("Audit")}
 # Those of the events in this order; other apps' in the order of their names.
 PLACES = {name: place for place, name in enumerate(["Event", "Replay", "AlertRule", "AuditLine"])}
 # The event console's pages that list no model's rows: address, title, icon.
@@ -98,7 +100,7 @@ def _item(request: HttpRequest, model: dict[str, Any]) -> dict[str, Any]:
     url, chosen = model["admin_url"], request.GET.get("status", "")
     is_narrowed = request.path == url and chosen in ("failed", "pending")
     return {
-        "title": model["name"],
+        "title": TITLES.get(model["object_name"], model["name"]),
         "icon": ICONS.get(model["object_name"], ANY_ICON),
         "link": url,
         "active": request.path.startswith(url) and not is_narrowed,
