@@ -16,6 +16,7 @@ from salesflow import api
 # What is only posted to changes something, or does not exist for anybody: it shows no rows.
 NOT_LOOKED_AT = {
     "events_failure_triage",
+    "events_failures_triage",
     "events_replay_start",
     "events_replay_act",
     "events_alertrule_test",
@@ -86,6 +87,7 @@ def _failures(sights: Sights) -> Iterator[Page]:
         {"state": "all", "order": "occurrences"},
         {"state": "all", "order": "first_seen"},
         {"state": "all", "handler": sights.group.handler},
+        {"state": "all", "q": "no answer from crm.example.com"},
     ]
     for query in queries:
         yield Page(f"failures: {_words(query)}", f"{url}?{urlencode(query)}")

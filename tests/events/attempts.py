@@ -108,6 +108,11 @@ FAILURES = [
     page("health"),
     page("failures"),
     page("failure", row=group),
+    post(
+        "failures_triage",
+        TRIAGE,
+        lambda acme: {"verb": "mute", "fingerprint": [str(acme.group.fingerprint)]},
+    ),
     *(
         post("failure_triage", TRIAGE, {"verb": verb}, row=group, label=verb)
         for verb in ("acknowledge", "resolve", "mute")
