@@ -15,11 +15,12 @@ from events import rates, tallies
 from events.console.health import health_page, limits
 from events.console.queues import given_up
 from events.console.verdict import FAILURE_RATE, WAIT
-from events.models import Breaker, Delivery, Event, EventStatus, HandlerPause, Tally
+from events.models import Breaker, Delivery, Event, EventStatus, HandlerPause, Replay, Tally
 from events.models.delivery import UNTIL_RESUMED
 from events.models.tally import EVERYBODY
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
+from salesflow.accounts.ids import first_uuid7_of
 from salesflow.accounts.models import Tenant
 from tests.events.alert_factories import make_group
 from tests.events.factories import make_event, make_events, make_failed_event
@@ -273,6 +274,22 @@ def test_durations_of_the_last_hour_are_shown(tenant: Tenant, root: Client) -> N
     [row] = [r for r in root.get(INDEX).context["handlers"] if r.name == "greet"]
     assert (row.median, row.slow) == ("75 ms", "98 ms")
     assert rates.durations("minute", 60, [tenant.id]) == {"greet": counts}
+
+
+# --- Replays ------------------------------------------------------------------------------------
+
+
+def test_replays_that_run_and_that_wait_for_somebody_are_named(tenant: Tenant) -> None:
+    status = Replay.Status
+    for state in status.values:
+        Replay.objects.create(tenant=tenant, reason=f"because of {state}", status=state)
+    long_ago = first_uuid7_of(timezone.now(), timedelta(days=-8))
+    Replay.objects.create(id=long_ago, tenant=tenant, reason="long ago", status=status.STOPPED)
+    root = client_of(make_superuser())
+    shown = root.get(INDEX).context["replays"]
+    assert {replay.status for replay in shown} == {"running", "paused", "stopped"}
+    assert "long ago" not in {replay.reason for replay in shown}
+    assert tiles(root)["running replays"] == "1"
 
 
 # --- What has failed ----------------------------------------------------------------------------
