@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events.models import Replay
-from events.replays.actions import HIGHEST_STOP_PERCENT, STOP_PERCENT
+from events.replays.actions import HIGHEST_PACE, HIGHEST_STOP_PERCENT, STOP_PERCENT
 from events.replays.outlook import (
     HandlerOutlook,
     Outlook,
@@ -15,8 +15,6 @@ from events.replays.outlook import (
     outlook_of,
     ticked_by_default,
 )
-
-HIGHEST_PACE = 100_000
 
 
 class StartForm(forms.Form):

@@ -20,7 +20,6 @@ from events import audit, replays
 from events.console.pages import console_page, console_path
 from events.console.permissions import EDIT, EXTERNAL, REPLAY, VIEW, require
 from events.console.reasons import given_reason
-from events.console.replay_forms import HIGHEST_PACE
 from events.console.replay_plans import (
     found,
     give_up_url,
@@ -31,6 +30,7 @@ from events.console.replay_plans import (
 )
 from events.models import Event, FailureGroup, Replay, ReplayItem
 from events.replays import TooLate
+from events.replays.actions import HIGHEST_PACE
 from events.replays.judging import stopped_sentence
 from events.replays.progress import (
     Outcome,

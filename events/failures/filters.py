@@ -8,8 +8,6 @@ from events.failures.queries import matching
 from events.models import FailureGroup
 from salesflow.accounts.rest.filters import MomentFilter
 
-ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
-
 
 class FailureFilter(filters.FilterSet):  # type: ignore[misc]
     """The filters of `GET /api/failures`."""
@@ -21,8 +19,8 @@ class FailureFilter(filters.FilterSet):  # type: ignore[misc]
         max_length=200,
         help_text=gettext_lazy("Words of its handler, exception, message or place."),
     )
-    seen_after = MomentFilter("last_seen_at", "gte", help_text=ISO_8601)
-    first_seen_after = MomentFilter("first_seen_at", "gte", help_text=ISO_8601)
+    seen_after = MomentFilter("last_seen_at", "gte")
+    first_seen_after = MomentFilter("first_seen_at", "gte")
 
     class Meta:
         model = FailureGroup

@@ -26,6 +26,8 @@ Status = Replay.Status
 STOP_PERCENT = 10
 # No more than all can fail: above a hundred per cent nothing would ever stop.
 HIGHEST_STOP_PERCENT = 99
+# Events per second: more is no limit.
+HIGHEST_PACE = 100_000
 
 
 class TooLate(Exception):

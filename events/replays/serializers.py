@@ -10,13 +10,12 @@ from rest_framework.request import Request
 
 from events import registry
 from events.models import EventStatus, Replay, ReplayItem
-from events.replays.actions import HIGHEST_STOP_PERCENT
+from events.replays.actions import HIGHEST_PACE, HIGHEST_STOP_PERCENT
 from events.replays.outlook import again_in, chosen_of, handlers_of, outlook_of
 from events.replays.progress import counts_of, skipped_in
 from events.selections import Selection
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
 
-HIGHEST_PACE = 100_000
 EXTERNAL_HELP = _(
     "Also run handlers whose effects leave the database; takes the permission for external effects."
 )
