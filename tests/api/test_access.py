@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from salesflow.accounts.models import Membership, Tenant
 from salesflow.api import ROUTES
@@ -17,12 +16,13 @@ from tests.access import (
     Acme,
     Attempt,
     Effect,
+    Trial,
     all_but,
-    handlers,
     kept,
     make_person,
     text_of,
     undone,
+    with_acme,
 )
 from tests.api.clients import ApiClient, api_of
 from tests.factories import make_tenant
@@ -147,30 +147,17 @@ every_attempt = pytest.mark.parametrize("attempt", ATTEMPTS, ids=str)
 # --- Trying -------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def acme() -> Iterator[Acme]:
-    """Acme, with its handlers."""
-    with handlers():
-        yield Acme(make_tenant("acme", name="Acme"))
+acme = pytest.fixture(with_acme)
 
 
-class Tried:
-    """An attempt at a route, about acme's row, to be made by one after the other."""
-
-    def __init__(self, attempt: Attempt, acme: Acme) -> None:
-        self.attempt = attempt
-        row = attempt.row(acme) if attempt.row else None
-        path = reverse(attempt.name, args=[] if row is None else [row])
-        self.url = path + attempt.query(acme)
-        self.body = None if attempt.form is None else attempt.form(acme)
-        self.is_about_a_row = row is not None and not isinstance(row, str)
-        self.before = kept()
+class Tried(Trial):
+    """A request about a row of acme's."""
 
     def by(self, client: ApiClient) -> Any:
         """The answer to who makes it."""
-        if self.attempt.form is None:
+        if self.form is None:
             return client.get(self.url)
-        return client.post(self.url, self.body)
+        return client.post(self.url, self.form)
 
     def works_for(self, client: ApiClient) -> None:
         """See that it does what it should; that is undone then."""
