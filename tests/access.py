@@ -38,6 +38,7 @@ TYPE = "account.opened"
 SECRET, MASKED = "what-acme-keeps-to-itself", "what-nobody-is-shown"
 PATCH = [{"op": "set", "path": "/owner", "value": "somebody else"}]
 REPLAY, CORRECTION = Replay.Kind.REPLAY, Replay.Kind.CORRECTION
+GIVE_UP = Replay.Kind.GIVE_UP
 
 EVERYTHING = [name.partition(".")[2] for name in NAMES] + [
     f"{verb}_alertrule" for verb in ("view", "add", "change", "delete")

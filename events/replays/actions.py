@@ -196,7 +196,7 @@ def _chosen(
         again = [name for name in handlers if name in replay.again]
     planned = handlers_of(replay)
     failed = {each.name for each in planned if each.number}
-    done = {each.name for each in planned if each.succeeded}
+    done = {each.name for each in planned if each.succeeded or each.given_up}
     if unplanned := (set(handlers) - failed - set(again)) | (set(again) - done):
         text = _("The plan would not run the handler “%(name)s”.")
         raise ValueError(text % {"name": min(unplanned)})

@@ -11,6 +11,7 @@ from salesflow.api import ROUTES
 from tests.access import (
     CORRECTION,
     EVERYTHING,
+    GIVE_UP,
     SECRET,
     SUPERUSER,
     Acme,
@@ -116,6 +117,7 @@ ATTEMPTS = [
     post("events-replay", REPLAY, MENDED),
     post("events-replay", EXTERNAL, MENDED | OUTSIDE, label="external"),
     post("replays", REPLAY, ids),
+    post("replays", REPLAY, lambda acme: ids(acme) | {"kind": "give_up"}, label="give up"),
     post("replay-start", REPLAY, MENDED, row=replay("planned")),
     post("replay-start", EXTERNAL, MENDED | OUTSIDE, row=replay("planned"), label="external"),
     post(
@@ -125,10 +127,12 @@ ATTEMPTS = [
         row=replay("planned", kind=CORRECTION),
         label="correction",
     ),
+    post("replay-start", REPLAY, MENDED, row=replay("planned", kind=GIVE_UP), label="give up"),
     post("replay-pause", REPLAY, row=replay("running")),
     post("replay-resume", REPLAY, row=replay("paused")),
     post("replay-resume", REPLAY, MENDED, row=replay("stopped"), label="stopped"),
     post("replay-resume", EXTERNAL, row=replay("paused", external=True), label="external"),
+    post("replay-resume", REPLAY, row=replay("paused", kind=GIVE_UP), label="giving up"),
     post(
         "replay-resume",
         (*REPLAY, *EDIT),

@@ -21,8 +21,8 @@ from events.replays import (
     resume,
     start,
 )
-from events.replays.progress import failed_again, new_failures, waits_of
 from events.replays.notes import IN_ANOTHER_REPLAY
+from events.replays.progress import failed_again, new_failures, waits_of
 from events.retry import RetryPolicy
 from events.selections import Selection
 from events.settling import settle

@@ -11,8 +11,8 @@ from django.utils import timezone, translation
 from events.models import AuditLine, Delivery, Event, FailureGroup, Replay, ReplayItem
 from events.replays import plan_for_page, resume, start
 from events.replays.judging import stopped_sentence
-from events.replays.progress import MOST_READ, failed_again, new_failures, speed_of, waits_of
 from events.replays.notes import NOTHING_TO_RUN, ONLY_EXTERNAL
+from events.replays.progress import MOST_READ, failed_again, new_failures, speed_of, waits_of
 from events.replays.serializers import ReplayProgressSerializer
 from events.selections import Selection
 from events.testing import handler_of
