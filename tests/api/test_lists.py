@@ -205,8 +205,7 @@ def test_what_failed_of_a_type_is_not_looked_for_among_all_that_failed(api: ApiC
             assert len(api.results("/api/events?status=failed&type=thing.happened")) == 50
         cursor.execute(f"EXPLAIN {queries[-1]['sql']}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "events_failed_by_type" in plan, plan
-    assert "events_failed_by_id" not in plan, plan
+    assert "Index Only Scan using events_failed_by_type" in plan, plan
 
 
 @pytest.mark.parametrize("path", ["/api/leads", "/api/leads/", "/api/events/", "/api/pipelines/"])
