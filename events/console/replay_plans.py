@@ -44,7 +44,7 @@ def give_up_view(request: HttpRequest) -> HttpResponse:
 
 def _select(request: HttpRequest, kind: Replay.Kind, title: str) -> HttpResponse:
     require(request, REPLAY)
-    about = {"title": title, "gives_up": kind == Replay.Kind.GIVE_UP}
+    about: dict[str, Any] = {"title": title, "gives_up": kind == Replay.Kind.GIVE_UP}
     try:
         selection = Selection.from_query(request.GET)
         if request.method == "POST":
