@@ -27,6 +27,7 @@ from salesflow.accounts.admin_scope import sees_many_tenants
 from salesflow.accounts.models import Tenant
 
 SELECTION = "admin/events/replay/selection.html"
+OTHERS_SHOWN = 5
 
 
 # --- What is meant ------------------------------------------------------------------------------
@@ -121,6 +122,7 @@ def plan_page(
         types=_by_number(replay.plan.get("types", {})),
         tenants=_tenants_of(replay) if sees_many_tenants(request) else [],
         left_out=_left_out_of(replay),
+        others=_others_of(replay, request.user),
     )
 
 
@@ -137,6 +139,15 @@ def _tenants_of(replay: Replay) -> list[tuple[str, int]]:
     counts = _by_number(replay.plan.get("tenants", {}))
     names = {str(tenant.pk): tenant.name for tenant in Tenant.objects.filter(pk__in=dict(counts))}
     return [(names.get(tenant_id, tenant_id), number) for tenant_id, number in counts]
+
+
+def _others_of(replay: Replay, user: Any) -> list[Replay]:
+    """Replays of the same failure that are not over: a canary holds none of them back."""
+    if not (group := replay.selection.get("group")):
+        return []
+    is_open = [Replay.Status.RUNNING, Replay.Status.PAUSED]
+    others = visible_replays(user).filter(status__in=is_open, selection__group=group)
+    return list(others.exclude(pk=replay.pk).order_by("-id")[:OTHERS_SHOWN])
 
 
 def _left_out_of(replay: Replay) -> list[tuple[str, str]]:

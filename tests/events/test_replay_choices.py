@@ -17,7 +17,9 @@ from events.replays.notes import IN_ANOTHER_REPLAY
 from events.retry import RetryPolicy
 from events.selections import Selection
 from events.settling import settle
+from events.templatetags.event_texts import page_of
 from events.testing import handler_of
+from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant, User
 from tests.events.factories import make_events, make_failed_event
 from tests.events.switches import Switch
@@ -228,3 +230,21 @@ def test_what_one_replay_waits_for_no_other_takes(root: User, halves: Any) -> No
     settle([event.pk])
     first.refresh_from_db()
     assert (broken.numbers, first.succeeded) == ([0], 1)
+
+
+# --- Whom else it concerns ----------------------------------------------------------------------
+
+
+def test_plan_names_another_replay_of_the_failure_that_is_not_over(root: User, halves: Any) -> None:
+    query = f"group={FailureGroup.unscoped.get().fingerprint}"
+    other = begin(planned(group=str(FailureGroup.unscoped.get().fingerprint)), has_canary=True)
+    page = plan_page(root, query)
+    assert page.context["others"] == [other]
+    assert reverse("admin:events_replay_change", args=[other.pk]) in page.content.decode()
+    assert plan_page(root, f"type={TYPE}").context["others"] == []
+
+
+def test_plan_leads_to_those_whom_a_handler_would_reach(tenant: Tenant) -> None:
+    lead_id = uuid7()
+    assert page_of("lead", lead_id) == reverse("admin:leads_lead_change", args=[lead_id])
+    assert page_of("thing", lead_id) == page_of("lead", None) == ""
