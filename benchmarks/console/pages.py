@@ -252,7 +252,7 @@ PATCH = {"change-0-operation": "set", "change-0-path": "/source", "change-0-valu
 
 
 def _plans(sights: Sights) -> Iterator[Page]:
-    url = reverse("admin:events_event_replay")
+    url, give_up = map(reverse, ("admin:events_event_replay", "admin:events_event_give_up"))
     for name, query in (
         ("largest group", {"group": str(sights.group.fingerprint)}),
         ("all failed", {"status": "failed"}),
@@ -261,6 +261,7 @@ def _plans(sights: Sights) -> Iterator[Page]:
         ("one event", {"ids": str(sights.failed.pk)}),
     ):
         yield Page(f"selection: {name}", f"{url}?{urlencode(query)}")
+        yield Page(f"selection to give up: {name}", f"{give_up}?{urlencode(query)}")
     for name, replay in sights.planned.items():
         yield Page(f"plan: {name}", reverse("admin:events_replay_change", args=[replay.pk]))
         outlook = reverse("admin:events_replay_outlook", args=[replay.pk])
