@@ -167,7 +167,7 @@ class AlertRuleAdmin(InTime, TenantScopedAdmin):
     def last_alerts(self, rule: AlertRule) -> Any:
         """What it told last, linked to the events of that."""
         told = rule.alerts.filter(event_id__isnull=False).values_list("event_id")
-        last = told.annotate(Max("raised_at")).order_by("-raised_at__max")[:ALERTS_SHOWN]
+        last = told.annotate(last=Max("raised_at")).order_by("-last")[:ALERTS_SHOWN]
         rows = [
             (
                 reverse("admin:events_event_change", args=[event_id]),

@@ -129,10 +129,12 @@ class Page(Generic[M]):
         )
 
     @classmethod
-    def read_or_first(cls, rows: QuerySet[M], order: Order, *, size: int, **keys: str) -> Self:
+    def read_or_first(
+        cls, rows: QuerySet[M], order: Order, *, size: int, after: str = "", before: str = ""
+    ) -> Self:
         """As `read`, but the first page where the key is unusable: nobody types keys."""
         try:
-            return cls.read(rows, order, size=size, **keys)
+            return cls.read(rows, order, size=size, after=after, before=before)
         except BadKey:
             return cls.read(rows, order, size=size)
 

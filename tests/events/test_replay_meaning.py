@@ -76,7 +76,9 @@ def test_number_of_what_was_given_up(tenant: Tenant, is_superuser: bool) -> None
     make_halved(2)
     make_waiting(3)
     failed = make_failed_event()
-    for chosen in ({}, {"type": TYPE}, {"tenant": str(tenant.pk)}, {"source": failed.source}):
+    here = {"tenant": str(tenant.pk)}
+    choices: list[dict[str, Any]] = [{}, {"type": TYPE}, here, {"source": failed.source}]
+    for chosen in choices:
         assert Listing(Selection(**chosen), user).count_given_up() == Count(3), chosen
     waiting = Listing(Selection(status=EventStatus.PENDING, type=TYPE), user)
     assert waiting.count_given_up() == Count(2)
