@@ -11,7 +11,9 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
-            "alertrule", "digested_at", models.DateTimeField(null=True, editable=False)
+            "alertrule",
+            "digested_at",
+            models.DateTimeField(null=True, editable=False, verbose_name="last digest"),
         ),
         # How much a rule has told of late: WHERE rule_id = … AND raised_at > …
         AddIndexConcurrently(

@@ -47,7 +47,7 @@ class AlertRule(models.Model):
     )
     is_active = models.BooleanField(_("active"), default=True)
     # When it told of several alerts at once, see events/alerts/digests.py.
-    digested_at = models.DateTimeField(null=True, editable=False)
+    digested_at = models.DateTimeField(_("last digest"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now())
 
     objects = models.Manager()
