@@ -22,6 +22,8 @@ class EventList(IdempotentPostMixin, generics.ListAPIView[Event]):
     serializer_class = EventSerializer
     filterset_class = EventFilter
     orderings = {"id": ("id",)}
+    # Else what failed of a type is looked for in events_failed_by_id, among all that failed.
+    ids_first = True
 
     def get_queryset(self) -> QuerySet[Event]:
         """All of the tenant."""

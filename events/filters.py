@@ -14,8 +14,6 @@ from events.queries import type_was_published
 from events.windows import end_of_ids_before, first_id_since
 from salesflow.accounts.rest.filters import MomentFilter
 
-ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
-
 
 class EventFilter(filters.FilterSet):  # type: ignore[misc]
     """The filters of `GET /api/events`."""
@@ -27,8 +25,8 @@ class EventFilter(filters.FilterSet):  # type: ignore[misc]
     subject = filters.UUIDFilter(
         "subject_id", help_text=gettext_lazy("What it is about, such as a lead's id.")
     )
-    created_after = MomentFilter(method="filter_created_after", help_text=ISO_8601)
-    created_before = MomentFilter(method="filter_created_before", help_text=ISO_8601)
+    created_after = MomentFilter(method="filter_created_after")
+    created_before = MomentFilter(method="filter_created_before")
 
     class Meta:
         model = Event

@@ -46,7 +46,7 @@ def gauges_of(backlog: Backlog) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "salesflow_failed_events",
-        "Events at which a handler gave up, until they are replayed; counted up to 10,000.",
+        "Events that a handler has given up, until they are replayed; counted up to 10,000.",
         backlog.failed,
     )
     yield GaugeMetricFamily(

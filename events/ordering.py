@@ -3,9 +3,9 @@
 Published means: has a place in the log. Two transactions that change one subject at once settle
 between themselves whose event comes first, by the row lock of what they change.
 
-What has to wait is parked: its delivery is pending without a time for the next attempt, and the
-success of its predecessor makes its event due. An event looks by itself, too, once in a while: its
-predecessor may have been pruned.
+What has to wait is parked: its delivery is pending without a time for the next attempt. Its event
+becomes due when its predecessor succeeds, or when a person gives the predecessor's failure up. An
+event looks by itself, too, once in a while: its predecessor may have been pruned.
 
 What a replay runs waits for a predecessor that is still on its way, and for no other: behind one
 that was given up it fails anew, or its replay would never end.
@@ -55,6 +55,11 @@ LOCK = """
         ORDER BY key
     ) AS sorted
 """
+TRY = """
+    SELECT handler, subject FROM unnest(%(handlers)s::text[], %(subjects)s::text[])
+      AS place (handler, subject)
+    WHERE pg_try_advisory_xact_lock(hashtextextended(handler || subject, 0))
+"""
 # Reads events_open_by_subject, which holds no processed event.
 UNFINISHED = """
     SELECT first.*, EXISTS (
@@ -101,6 +106,16 @@ def lock_places(places: Iterable[Place]) -> None:
         fetch_rows(LOCK, {"handlers": handlers, "subjects": subjects})
 
 
+def take_free_places(places: Iterable[Place]) -> set[Place]:
+    """As `lock_places`, without waiting: holds those that nobody else does, and returns them."""
+    listed = sorted(set(places), key=str)
+    if not listed:
+        return set()
+    handlers, subjects = [name for name, _ in listed], [str(subject) for _, subject in listed]
+    found = fetch_rows(TRY, {"handlers": handlers, "subjects": subjects})
+    return {(handler, UUID(subject)) for handler, subject in found}
+
+
 def unfinished_others(handler: Handler, events: Sequence[Event]) -> dict[UUID, Blocker]:
     """Subject → the first event that is not among `events` and that the handler has yet to do.
 
@@ -130,7 +145,8 @@ def blocker_in(error: str) -> UUID | None:
 
 
 def let_go(places: Collection[Place]) -> int:
-    """Make due what was parked at these places, after a success there; returns how many.
+    """Make due what was parked at these places, after a success there, or when what failed there
+    was given up; returns how many.
 
     A batch takes many of a subject's events one after the other. An external handler has one call
     at a time for it, so all but the next one would be parked again.

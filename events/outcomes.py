@@ -122,16 +122,21 @@ def aggregate(event: Event, deliveries: Iterable[Delivery], now: datetime) -> Ev
     """Give the event the status, error and due time that follow from its deliveries."""
     deliveries = list(deliveries)
     event.status = aggregate_status(delivery.status for delivery in deliveries)
-    event.error_message = next(
-        (f"{delivery.handler}: {delivery.error}" for delivery in deliveries if delivery.failures),
-        "",
-    )
+    event.error_message = error_in(deliveries)
     if event.status == EventStatus.PENDING:
         event.due_at = min(_look_again_at(delivery, now) for delivery in deliveries)
         event.processed_at = None
     else:
         event.processed_at = now
     return event
+
+
+def error_in(deliveries: Iterable[Delivery]) -> str:
+    """What an event says of its failures: the first that stands, or is tried again."""
+    errors = (
+        f"{delivery.handler}: {delivery.error}" for delivery in deliveries if delivery.failures
+    )
+    return next(errors, "")
 
 
 def _look_again_at(delivery: Delivery, now: datetime) -> datetime:

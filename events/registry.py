@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -69,27 +69,33 @@ class Handler:
 _handlers: dict[str, Handler] = {}
 
 
+class Options(TypedDict, total=False):
+    """What a handler declares just as its fields have it, see `Handler`."""
+
+    batch: bool
+    timeout: float
+    ordered: bool
+    concurrency: int | None
+    breaker: BreakerPolicy | None
+
+
 def register_event_handler(
     *types: str,
     name: str = "",
     effects: Effects = "database",
-    batch: bool = False,
     on_replay: OnReplay | None = None,
     max_attempts: int | None = None,
-    timeout: float = TIMEOUT,
-    ordered: bool = False,
-    concurrency: int | None = None,
-    breaker: BreakerPolicy | None = BREAKER,
+    **options: Unpack[Options],
 ) -> Callable[[F], F]:
     """Declare the decorated function a handler of events of `types`.
 
     Args:
         types: event types, such as `EventType.LEAD_CREATED`.
         name: its name in deliveries, for ever; by default the function's.
-        effects: see `Handler`; so are `batch`, `on_replay`, `timeout`, `ordered`,
-            `concurrency` and `breaker`.
+        effects: see `Handler`.
         on_replay: by default "run" for database effects, "skip" for external ones.
         max_attempts: tries in all; by default 3 for database effects, 8 for external ones.
+        options: `batch`, `timeout`, `ordered`, `concurrency` and `breaker`, see `Handler`.
 
     Raises:
         ImproperlyConfigured: the name is taken, no type is given, or the options contradict
@@ -104,13 +110,9 @@ def register_event_handler(
                 function=function,
                 types=frozenset(map(str, types)),
                 effects=effects,
-                batch=batch,
                 on_replay=on_replay or ("skip" if external else "run"),
                 retry=RetryPolicy(max_attempts=max_attempts or (8 if external else 3)),
-                timeout=timeout,
-                ordered=ordered,
-                concurrency=concurrency,
-                breaker=breaker,
+                **options,
             )
         )
         return function

@@ -11,8 +11,6 @@ from leads.queries import search_leads, stages_called
 from salesflow.accounts.queries import find_member
 from salesflow.accounts.rest.filters import MomentFilter
 
-ISO_8601 = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
-
 
 class LeadFilter(filters.FilterSet):  # type: ignore[misc]
     """The filters of `GET /api/leads`."""
@@ -29,10 +27,10 @@ class LeadFilter(filters.FilterSet):  # type: ignore[misc]
     source = filters.CharFilter()
     tag = filters.CharFilter(method="filter_tag")
     external_id = filters.CharFilter()
-    created_after = MomentFilter("created_at", "gte", help_text=ISO_8601)
-    created_before = MomentFilter("created_at", "lt", help_text=ISO_8601)
-    updated_after = MomentFilter("updated_at", "gte", help_text=ISO_8601)
-    updated_before = MomentFilter("updated_at", "lt", help_text=ISO_8601)
+    created_after = MomentFilter("created_at", "gte")
+    created_before = MomentFilter("created_at", "lt")
+    updated_after = MomentFilter("updated_at", "gte")
+    updated_before = MomentFilter("updated_at", "lt")
 
     class Meta:
         model = Lead

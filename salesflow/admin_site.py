@@ -31,6 +31,8 @@ ICONS = {
     "Group": "admin_panel_settings",
 }
 ANY_ICON = "table_rows"
+# What is called otherwise than many of its rows.
+TITLES = {"AuditLine": _("Audit")}
 # Those of the events in this order; other apps' in the order of their names.
 PLACES = {name: place for place, name in enumerate(["Event", "Replay", "AlertRule", "AuditLine"])}
 # The event console's pages that list no model's rows: address, title, icon.
@@ -101,7 +103,7 @@ def _item(request: HttpRequest, model: dict[str, Any]) -> dict[str, Any]:
     url, chosen = model["admin_url"], request.GET.get("status", "")
     is_narrowed = request.path == url and chosen in ("failed", "pending")
     return {
-        "title": model["name"],
+        "title": TITLES.get(model["object_name"], model["name"]),
         "icon": ICONS.get(model["object_name"], ANY_ICON),
         "link": url,
         "active": request.path.startswith(url) and not is_narrowed,
@@ -110,18 +112,19 @@ def _item(request: HttpRequest, model: dict[str, Any]) -> dict[str, Any]:
 
 def _event_lists(request: HttpRequest, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What is looked for most: the events that failed, and those that wait."""
-    from events.console.listing import Listing
-    from events.selections import Selection
+    from events.console.queues import given_up, tenants_seen_by
 
     url = reverse("admin:events_event_changelist")
     if not any(item["link"] == url for item in items):
         return []
-    failed = Listing(Selection(status="failed"), request.user).counted(MOST_FAILED)
-    badge = {"badge": failed} if failed != "0" else {}
+    failures, *others = (_page(request, *page) for page in PAGES)
+    # As the health page's tile, which leads there, too.
+    failed = given_up(tenants_seen_by(request.user), MOST_FAILED)
     return [
-        {**_narrowed(request, url, "failed", _("Failed"), "error"), **badge},
+        _narrowed(request, url, "failed", _("Failed"), "error"),
         _narrowed(request, url, "pending", _("Pending"), "hourglass_empty"),
-        *(_page(request, *page) for page in PAGES),
+        {**failures, "badge": failed} if failed != "0" else failures,
+        *others,
     ]
 
 

@@ -262,6 +262,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStatus": "events.models.DeliveryStatus",
         "AttemptStatus": "events.models.Attempt.Status",
         "ReplayStatus": "events.models.Replay.Status",
+        "ReplayKind": "events.models.Replay.Kind",
         "FailureState": "events.models.FailureGroup.State",
         "Outcome": "leads.models.Outcome",
         "Channel": "channels.models.Channel",

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from events.models import AlertRule, AuditLine, Delivery, Event, EventStatus, FailureGroup, Replay
@@ -30,13 +31,14 @@ from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant, User
 from tests.events.alert_factories import make_group, make_rule
 from tests.events.payloads import AccountOpened
-from tests.factories import make_user
+from tests.factories import make_tenant, make_user
 
 TYPE = "account.opened"
 # Stands in everything that acme has; and what not even acme's people are shown.
 SECRET, MASKED = "what-acme-keeps-to-itself", "what-nobody-is-shown"
 PATCH = [{"op": "set", "path": "/owner", "value": "somebody else"}]
 REPLAY, CORRECTION = Replay.Kind.REPLAY, Replay.Kind.CORRECTION
+GIVE_UP = Replay.Kind.GIVE_UP
 
 EVERYTHING = [name.partition(".")[2] for name in NAMES] + [
     f"{verb}_alertrule" for verb in ("view", "add", "change", "delete")
@@ -111,6 +113,12 @@ class Acme:
         return handler
 
 
+def with_acme() -> Iterator[Acme]:
+    """Acme, with its handlers; to be made a fixture of."""
+    with handlers():
+        yield Acme(make_tenant("acme", name="Acme"))
+
+
 @contextmanager
 def handlers() -> Iterator[None]:
     """The two handlers at which acme's event failed."""
@@ -172,6 +180,22 @@ class Attempt:
     def __str__(self) -> str:
         method = "GET" if self.form is None else "POST"
         return " ".join(filter(None, [self.name, method, self.label]))
+
+
+class Trial:
+    """An attempt at an address of acme's, to be made by one after the other."""
+
+    # In front of the attempt's name, which is the address's.
+    namespace = ""
+
+    def __init__(self, attempt: Attempt, acme: Acme) -> None:
+        self.attempt = attempt
+        row = attempt.row(acme) if attempt.row else None
+        path = reverse(f"{self.namespace}{attempt.name}", args=[] if row is None else [row])
+        self.url = path + attempt.query(acme)
+        self.form = None if attempt.form is None else attempt.form(acme)
+        self.is_about_a_row = row is not None and not isinstance(row, str)
+        self.before = kept()
 
 
 # --- What is left behind ------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def addresses(lead: Lead) -> list[str]:
         reverse("admin:leads_lead_change", args=[lead.pk]),
         reverse("admin:leads_pipeline_change", args=[lead.stage.pipeline_id]),
         reverse("admin:events_event_change", args=[event.pk]),
-        reverse("admin:events_event_replay"),
+        *map(reverse, ("admin:events_event_replay", "admin:events_event_give_up")),
     ]
 
 

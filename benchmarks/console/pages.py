@@ -16,6 +16,7 @@ from salesflow import api
 # What is only posted to changes something, or does not exist for anybody: it shows no rows.
 NOT_LOOKED_AT = {
     "events_failure_triage",
+    "events_failures_triage",
     "events_replay_start",
     "events_replay_act",
     "events_alertrule_test",
@@ -86,6 +87,7 @@ def _failures(sights: Sights) -> Iterator[Page]:
         {"state": "all", "order": "occurrences"},
         {"state": "all", "order": "first_seen"},
         {"state": "all", "handler": sights.group.handler},
+        {"state": "all", "q": "no answer from crm.example.com"},
     ]
     for query in queries:
         yield Page(f"failures: {_words(query)}", f"{url}?{urlencode(query)}")
@@ -139,54 +141,64 @@ def _alone(sights: Sights) -> Iterator[tuple[str, Query]]:
 
 def _together(sights: Sights) -> Iterator[tuple[str, Query]]:
     """What people combine."""
-    ago, group = sights.ago, str(sights.group.fingerprint)
-    tenant, handler = str(sights.tenant.pk), sights.group.handler
-    old = {"recorded_after": ago(timedelta(days=30)), "recorded_before": ago(timedelta(days=29.9))}
-    recent = {"recorded_after": ago(timedelta(hours=24))}
-    yield "an hour long ago", old
-    yield "type and an hour long ago", {"type": "lead.updated"} | old
-    yield (
-        "source and before 30 days",
-        {"source": "web"} | {"recorded_before": old["recorded_before"]},
-    )
-    yield "failed and an hour long ago", {"status": "failed"} | old
-    yield "failed, last day", {"status": "failed"} | recent
-    yield "processed, last day", {"status": "processed"} | recent
-    yield "pending, last day", {"status": "pending"} | recent
-    yield "failed and type", {"status": "failed", "type": "lead.updated"}
-    yield "failed and rare type", {"status": "failed", "type": "lead.merged"}
-    yield "failed and source", {"status": "failed", "source": "web"}
-    yield "failed and rare source", {"status": "failed", "source": "admin"}
-    yield "failed and tenant", {"status": "failed", "tenant": tenant}
-    yield "failed and handler", {"status": "failed", "handler": handler}
-    yield "pending and type", {"status": "pending", "type": "message.queued"}
-    yield "pending and handler", {"status": "pending", "handler": "deliver_message"}
-    yield "pending and source", {"status": "pending", "source": "web"}
-    yield "processed and handler", {"status": "processed", "handler": handler}
-    yield "processed and rare handler", {"status": "processed", "handler": "post_alert"}
-    yield "processed and type", {"status": "processed", "type": "lead.updated"}
-    yield "processed and source", {"status": "processed", "source": "web"}
-    yield "type and tenant", {"type": "lead.created", "tenant": tenant}
-    yield "type and source", {"type": "lead.created", "source": "import"}
-    yield "type and rare source", {"type": "note.added", "source": "admin"}
-    yield "type, tenant and last day", {"type": "lead.created", "tenant": tenant} | recent
-    yield "handler and type", {"handler": handler, "type": sights.failed.type}
-    yield "handler and other type", {"handler": handler, "type": "note.added"}
-    yield "handler and last day", {"handler": handler} | recent
-    yield "handler and tenant", {"handler": handler, "tenant": tenant}
-    yield "handler and rare source", {"handler": handler, "source": "admin"}
-    yield "group and last day", {"group": group} | recent
-    yield "group and tenant", {"group": group, "tenant": tenant}
-    yield "group and rare source", {"group": group, "source": "admin"}
-    yield "group and pending", {"group": group, "status": "pending"}
-    yield "huge request and failed", {"request_id": sights.huge_request, "status": "failed"}
-    yield "huge request and type", {"request_id": sights.huge_request, "type": "lead.created"}
-    yield "huge request and other type", {"request_id": sights.huge_request, "type": "note.added"}
-    yield (
-        "huge request and last hour",
-        {"request_id": sights.huge_request} | {"recorded_after": ago(timedelta(hours=1))},
-    )
-    yield "busy subject and failed", {"subject": str(sights.busy_subject), "status": "failed"}
+    since, until = (sights.ago(timedelta(days=days)) for days in (30, 29.9))
+    words = {
+        "tenant": sights.tenant.pk,
+        "handler": sights.group.handler,
+        "its_type": sights.failed.type,
+        "group": sights.group.fingerprint,
+        "huge_request": sights.huge_request,
+        "busy_subject": sights.busy_subject,
+        "an_hour_long_ago": f"recorded_after={since} recorded_before={until}",
+        "before_30_days": f"recorded_before={until}",
+        "last_day": f"recorded_after={sights.ago(timedelta(hours=24))}",
+        "last_hour": f"recorded_after={sights.ago(timedelta(hours=1))}",
+    }
+    for name, query in TOGETHER.items():
+        pairs = (pair.split("=", 1) for pair in query.format(**words).split())
+        yield name, dict(pairs)
+
+
+TOGETHER = {
+    "an hour long ago": "{an_hour_long_ago}",
+    "type and an hour long ago": "type=lead.updated {an_hour_long_ago}",
+    "source and before 30 days": "source=web {before_30_days}",
+    "failed and an hour long ago": "status=failed {an_hour_long_ago}",
+    "failed, last day": "status=failed {last_day}",
+    "processed, last day": "status=processed {last_day}",
+    "pending, last day": "status=pending {last_day}",
+    "failed and type": "status=failed type=lead.updated",
+    "failed and rare type": "status=failed type=lead.merged",
+    "failed and source": "status=failed source=web",
+    "failed and rare source": "status=failed source=admin",
+    "failed and tenant": "status=failed tenant={tenant}",
+    "failed and handler": "status=failed handler={handler}",
+    "pending and type": "status=pending type=message.queued",
+    "pending and handler": "status=pending handler=deliver_message",
+    "pending and source": "status=pending source=web",
+    "processed and handler": "status=processed handler={handler}",
+    "processed and rare handler": "status=processed handler=post_alert",
+    "processed and type": "status=processed type=lead.updated",
+    "processed and source": "status=processed source=web",
+    "type and tenant": "type=lead.created tenant={tenant}",
+    "type and source": "type=lead.created source=import",
+    "type and rare source": "type=note.added source=admin",
+    "type, tenant and last day": "type=lead.created tenant={tenant} {last_day}",
+    "handler and type": "handler={handler} type={its_type}",
+    "handler and other type": "handler={handler} type=note.added",
+    "handler and last day": "handler={handler} {last_day}",
+    "handler and tenant": "handler={handler} tenant={tenant}",
+    "handler and rare source": "handler={handler} source=admin",
+    "group and last day": "group={group} {last_day}",
+    "group and tenant": "group={group} tenant={tenant}",
+    "group and rare source": "group={group} source=admin",
+    "group and pending": "group={group} status=pending",
+    "huge request and failed": "request_id={huge_request} status=failed",
+    "huge request and type": "request_id={huge_request} type=lead.created",
+    "huge request and other type": "request_id={huge_request} type=note.added",
+    "huge request and last hour": "request_id={huge_request} {last_hour}",
+    "busy subject and failed": "subject={busy_subject} status=failed",
+}
 
 
 def _paged(sights: Sights) -> Iterator[tuple[str, Query]]:
@@ -240,7 +252,7 @@ PATCH = {"change-0-operation": "set", "change-0-path": "/source", "change-0-valu
 
 
 def _plans(sights: Sights) -> Iterator[Page]:
-    url = reverse("admin:events_event_replay")
+    url, give_up = map(reverse, ("admin:events_event_replay", "admin:events_event_give_up"))
     for name, query in (
         ("largest group", {"group": str(sights.group.fingerprint)}),
         ("all failed", {"status": "failed"}),
@@ -249,6 +261,7 @@ def _plans(sights: Sights) -> Iterator[Page]:
         ("one event", {"ids": str(sights.failed.pk)}),
     ):
         yield Page(f"selection: {name}", f"{url}?{urlencode(query)}")
+        yield Page(f"selection to give up: {name}", f"{give_up}?{urlencode(query)}")
     for name, replay in sights.planned.items():
         yield Page(f"plan: {name}", reverse("admin:events_replay_change", args=[replay.pk]))
         outlook = reverse("admin:events_replay_outlook", args=[replay.pk])

@@ -20,9 +20,11 @@ class AlertRaised(Payload, type=EventType.ALERT_RAISED):
         fingerprint: of the failure group; empty where it is about none.
         handler: whose failures they are; empty where it is about pending events.
         error: the group's exception and message, numbers and ids masked.
+        is_digest: whether it is about several things, which are beside the log, too.
     """
 
     kind: Told
     fingerprint: Told = ""
     handler: Told = ""
     error: Told = ""
+    is_digest: Annotated[bool, READ_ONLY] = False

@@ -12,10 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from events.alerts.digests import AN_HOUR, has_told_enough, tell_together
 from events.alerts.payloads import AlertRaised
 from events.models import Alert, AlertRule
 from events.models.tally import EVERYBODY
@@ -27,7 +27,7 @@ from salesflow.accounts.ids import first_uuid7_of
 from salesflow.accounts.models import Tenant
 
 # At most so many alerts of a kind come from one sweep: where hundreds of failures are new at once,
-# the first tell enough, and the next sweep goes on.
+# the next sweep goes on.
 MOST = 100
 # Seconds between two looks at rates and ages, which read more than the newest groups.
 PAUSE = 15.0
@@ -93,7 +93,6 @@ AGES = f"""
 
 # Until the transaction ends, nobody else tells anything of this rule.
 HOLD = "SELECT FROM alert_rules WHERE id = %(rule)s FOR NO KEY UPDATE"
-AN_HOUR = Value(timedelta(hours=1))
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,7 @@ def raise_alerts() -> int:
     raised = _raise_all(_new_groups())
     if pace.is_due():
         raised += raise_alerts_of_levels()
+        tell_together()
         forget_old_alerts()
     return raised
 
@@ -197,19 +197,24 @@ def _raise_all(findings: Iterable[Finding]) -> int:
 
 @transaction.atomic
 def _raise(finding: Finding, tenant: Tenant) -> bool:
-    """Publish the alert, unless the rule is gone or has told of the same within the hour."""
+    """Publish the alert, unless the rule is gone or has told of the same within the hour.
+
+    Where the rule has told of much else within that hour, it waits for a digest.
+    """
     if not execute(HOLD, {"rule": finding.rule_id}):
         return False
     told = Alert.objects.filter(rule_id=finding.rule_id, key=finding.key)
     if told.filter(raised_at__gt=Now() - AN_HOUR).exists():
         return False
-    with tenant_context(tenant):
-        event = publish(finding.payload, source="alerts")
+    event_id = None
+    if not has_told_enough(finding.rule_id):
+        with tenant_context(tenant):
+            event_id = publish(finding.payload, source="alerts").pk
     Alert.objects.create(
         rule_id=finding.rule_id,
         key=finding.key,
         tenant=tenant,
-        event_id=event.pk,
+        event_id=event_id,
         value=finding.value,
         threshold=finding.threshold,
     )

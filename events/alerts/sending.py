@@ -57,6 +57,7 @@ def send_webhook(rule: AlertRule, message: Message, message_id: UUID, alert: dic
         return 0
     figures = asdict(message.figures) if message.figures else {}
     told = {"title": message.title, "lines": message.lines, "url": message.url}
-    body = {"type": "alert.raised" if alert else "alert.test", "data": {**told, **figures, **alert}}
+    kind = "digest" if alert.get("is_digest") else "raised" if alert else "test"
+    body = {"type": f"alert.{kind}", "data": {**told, **figures, **alert}}
     content = json.dumps(body, cls=DjangoJSONEncoder).encode()
     return webhooks.post(rule.webhook_url, rule.webhook_secret, content, str(message_id))

@@ -14,7 +14,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -166,14 +166,14 @@ class AlertRuleAdmin(InTime, TenantScopedAdmin):
     @display(description=gettext_lazy("last alerts"))
     def last_alerts(self, rule: AlertRule) -> Any:
         """What it told last, linked to the events of that."""
-        alerts = rule.alerts.order_by("-id")[:ALERTS_SHOWN]
+        told = rule.alerts.filter(event_id__isnull=False).values_list("event_id")
+        last = told.annotate(last=Max("raised_at")).order_by("-last")[:ALERTS_SHOWN]
         rows = [
             (
-                reverse("admin:events_event_change", args=[alert.event_id]),
-                f"{timezone.localtime(alert.raised_at):%Y-%m-%d %H:%M:%S}",
+                reverse("admin:events_event_change", args=[event_id]),
+                f"{timezone.localtime(raised_at):%Y-%m-%d %H:%M:%S}",
             )
-            for alert in alerts
-            if alert.event_id
+            for event_id, raised_at in last
         ]
         return format_html_join(", ", '<a href="{}">{}</a>', rows) or "–"
 

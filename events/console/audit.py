@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -27,7 +28,7 @@ PAGES = {
     "alertrule": "admin:events_alertrule_change",
 }
 # What no person does.
-BY_ITSELF = {"replay.stopped", "replay.finished"}
+BY_ITSELF = {"replay.stopped", "replay.finished", "give_up.finished"}
 LONGEST_DETAIL = 300
 
 
@@ -102,7 +103,10 @@ class AuditLineAdmin(InTime, ReadOnly, TenantScopedAdmin):
 def _in_words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {part}" for name, part in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(intcomma(value)) if is_number else str(value)
 
 
 def url_of(line: AuditLine) -> str:

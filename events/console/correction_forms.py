@@ -21,11 +21,11 @@ from unfold.widgets import (
 )
 
 from events.corrections import Patch
+from events.corrections.checking import ABSENT
 from events.corrections.patches import MOST_CHANGES
 from events.corrections.previewing import MASK
 from events.payloads import Payload
 
-ABSENT = object()
 # Types that people type as they are; the payload class reads them from a string.
 PLAIN = (str, int, float, Decimal, UUID, datetime, date)
 LONG_LINE = 60

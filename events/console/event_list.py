@@ -32,6 +32,7 @@ from salesflow.accounts.paging import BadKey, Page
 from salesflow.accounts.queries import visible_rows
 
 LIST, PLAN = "admin:events_event_changelist", "admin:events_event_replay"
+GIVE_UP = "admin:events_event_give_up"
 SEARCH, KEYS, MARK = "q", ("after", "before"), "since"
 # Newer events that are counted; and what tells htmx to ask no more.
 MOST_NEWER, STOP_POLLING = 100, 286
@@ -77,6 +78,9 @@ def _listed(request: HttpRequest, selection: Selection) -> HttpResponse:
         counted=listing.counted(at_least=len(page.rows)),
         waits_longest_first=listing.order is LONGEST_WAITING_FIRST,
         replay_all_url=plan_url(selection),
+        give_up_all_url=""
+        if selection.status == EventStatus.PROCESSED
+        else plan_url(selection, GIVE_UP),
         windows=list(_windows(selection)),
         chips=list(_chips(selection, request.user)),
         **_form(request, selection),
@@ -129,10 +133,10 @@ def list_url(selection: Selection, **keys: str) -> str:
     return _with_query(reverse(LIST), selection.as_json() | keys)
 
 
-def plan_url(selection: Selection) -> str:
-    """The plan of its replay; of all there is, only what failed can be meant."""
+def plan_url(selection: Selection, page: str = PLAN) -> str:
+    """Where its replay is planned, or another decision; of all there is, what failed is meant."""
     chosen = replace(selection, status="failed") if selection == Selection() else selection
-    return _with_query(reverse(PLAN), chosen.as_json())
+    return _with_query(reverse(page), chosen.as_json())
 
 
 def _with_query(path: str, query: dict[str, str]) -> str:
@@ -160,7 +164,7 @@ def _plan_of_ticked(request: HttpRequest) -> HttpResponse:
         selection = Selection.from_query({"ids": ticked})
     except ValidationError as error:
         return _refused(request, error)
-    return redirect(plan_url(selection))
+    return redirect(plan_url(selection, GIVE_UP if request.POST.get("act") == "give_up" else PLAN))
 
 
 # --- The form -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """One event: what it says, what its handlers did, where it came from, what can be done."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from django.utils.functional import cached_property
 
 from events import registry
 from events.console.commands import commands_of
-from events.console.event_list import plan_url
+from events.console.event_list import GIVE_UP, plan_url
+from events.console.moments import moment
 from events.console.pages import console_page
 from events.console.payloads import shown_payload, whole_payload
 from events.console.permissions import VIEW, require
@@ -24,6 +25,7 @@ from events.models import Attempt, Delivery, DeliveryStatus, Event, FailureGroup
 from events.models.delivery import UNTIL_RESUMED
 from events.replays.progress import visible_replays
 from events.selections import Selection
+from salesflow.accounts.models import User
 from salesflow.accounts.queries import visible_rows
 
 # Attempts of an event's deliveries, the last first; characters of each end of a long traceback.
@@ -33,9 +35,13 @@ ATTEMPTS_SHOWN, END_SHOWN = 60, 20_000
 def event_page(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The page of a visible event."""
     event = visible_event(request, event_id)
-    rows = _delivery_rows(event)
+    rows = _delivery_rows(event, request.user)
     payload = shown_payload(event)
     failed = [row.delivery.handler for row in rows if row.has_failed]
+    selection = Selection(ids=(event.pk,))
+    # What was given up can be ticked in a plan of all that its handlers have done.
+    is_given_up = not failed and any(row.given_up for row in rows)
+    chosen = replace(selection, status=event.status if is_given_up else "")
     pasted = "" if payload.is_cut else payload.text
     return console_page(
         request,
@@ -44,14 +50,15 @@ def event_page(request: HttpRequest, event_id: UUID) -> HttpResponse:
         event=event,
         rows=rows,
         is_parked=event.due_at >= UNTIL_RESUMED,
-        failure=next((row for row in rows if row.delivery.error and row.tries), None),
+        failure=next((row for row in rows if row.tells_failure), None),
         payload=payload,
         tree=tree_of(event),
         same_request=first_of(same_request(event)),
         comparisons=comparisons_of(event, corrections_around(event)),
         replays=_replays_of(rows, request.user),
         commands=commands_of(event, failed, pasted, request),
-        replay_url=plan_url(Selection(ids=(event.pk,))),
+        replay_url=plan_url(chosen),
+        give_up_url=plan_url(selection, GIVE_UP) if failed else "",
         edit_url=reverse("admin:events_event_correct", args=[event.pk]) if failed else "",
     )
 
@@ -96,16 +103,33 @@ class Try:
 
 
 @dataclass(frozen=True)
+class GivenUp:
+    """A person's decision that a failure is not mended.
+
+    Attributes:
+        who: None is somebody behind an API key or a command.
+        moment: as the page writes it.
+        why: empty where it may be another tenant's business.
+    """
+
+    who: User | None
+    moment: str
+    why: str
+
+
+@dataclass(frozen=True)
 class DeliveryRow:
     """A delivery, as the page shows it.
 
     Attributes:
         group: the failures that are like its last one, where they were grouped.
+        given_up: by whom, if somebody has given its failure up.
     """
 
     delivery: Delivery
     tries: list[Try] = field(default_factory=list)
     group: FailureGroup | None = None
+    given_up: GivenUp | None = None
 
     @property
     def handler(self) -> registry.Handler | None:
@@ -114,8 +138,13 @@ class DeliveryRow:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it was given up."""
+        """Whether its handler gave up, and it stands so."""
         return self.delivery.status == DeliveryStatus.FAILED
+
+    @property
+    def tells_failure(self) -> bool:
+        """Whether it is what the page's error is about."""
+        return bool(self.delivery.error and self.tries and not self.given_up)
 
     @property
     def is_parked(self) -> bool:
@@ -123,14 +152,36 @@ class DeliveryRow:
         return self.delivery.waits_for_resume
 
 
-def _delivery_rows(event: Event) -> list[DeliveryRow]:
+def _delivery_rows(event: Event, user: Any) -> list[DeliveryRow]:
     deliveries = list(Delivery.objects.filter(event=event).order_by("pk"))
     tries = _tries_of(deliveries)
     ids = [delivery.group_id for delivery in deliveries if delivery.group_id]
     groups = FailureGroup.unscoped.filter(tenant_id=event.tenant_id).in_bulk(ids) if ids else {}
+    given_up = _given_up(deliveries, user)
     return [
-        DeliveryRow(each, tries[each.pk], groups.get(each.group_id or 0)) for each in deliveries
+        DeliveryRow(
+            each, tries[each.pk], groups.get(each.group_id or 0), given_up.get(each.replay_id)
+        )
+        for each in deliveries
     ]
+
+
+def _given_up(deliveries: list[Delivery], user: Any) -> dict[UUID | None, GivenUp]:
+    """Id of a replay that gave some of them up → what it tells the user."""
+    skipped = [each for each in deliveries if each.status == DeliveryStatus.SKIPPED]
+    ids = {each.replay_id for each in skipped if each.replay_id}
+    if not ids:
+        return {}
+    readable = set(visible_replays(user).filter(pk__in=ids).values_list("pk", flat=True))
+    found = Replay.objects.filter(pk__in=ids, kind=Replay.Kind.GIVE_UP).select_related("actor")
+    return {
+        each.pk: GivenUp(
+            each.actor,
+            moment(each.started_at or each.created_at),
+            each.reason if each.pk in readable else "",
+        )
+        for each in found
+    }
 
 
 def _tries_of(deliveries: list[Delivery]) -> dict[int, list[Try]]:

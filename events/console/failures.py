@@ -15,11 +15,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from events import audit
 from events.console.charts import sparkline
-from events.console.event_list import list_url, plan_url
+from events.console.event_list import GIVE_UP, list_url, plan_url
 from events.console.listing import Listing
 from events.console.pages import console_page, console_part, console_path
 from events.console.permissions import TRIAGE, VIEW, require
@@ -44,7 +44,8 @@ from salesflow.accounts.ids import first_uuid7_of
 
 State = FailureGroup.State
 # What the list shows where its address does not say: what nobody has looked at yet.
-DEFAULTS = {"state": State.OPEN.value, "order": "last_seen", "handler": ""}
+DEFAULTS = {"state": State.OPEN.value, "order": "last_seen", "handler": "", "q": ""}
+LONGEST_SEARCH = 200
 ALL = "all"
 ORDER_LABELS = {
     "last_seen": gettext_lazy("the latest first"),
@@ -79,6 +80,7 @@ def failure_list(request: HttpRequest) -> HttpResponse:
         "has_more": len(failures) > MOST_LISTED,
         "many_tenants": sees_many_tenants(request),
         "own_url": _url(chosen),
+        "triage_url": _url(chosen, "admin:events_failures_triage"),
     }
     if request.headers.get("HX-Request"):
         return console_part(request, "admin/events/failures/table.html", **table)
@@ -92,6 +94,7 @@ def failure_list(request: HttpRequest) -> HttpResponse:
         tabs=list(_tabs(chosen)),
         orders=ORDER_LABELS,
         handlers=handlers,
+        verbs=[verb for verb in VERBS.values() if chosen["state"] in (ALL, *verb.states)],
         **table,
     )
 
@@ -104,6 +107,7 @@ def _failures(request: HttpRequest, chosen: dict[str, str]) -> list[SeenFailure]
         request.user,
         state=state,
         handler=chosen["handler"],
+        text=chosen["q"].strip(),
         order=order,
         limit=MOST_LISTED + 1,
     )
@@ -117,11 +121,11 @@ def _errors(
     for name, values in offered.items():
         if chosen[name] not in values:
             yield name, _("Give one of: %(names)s.") % {"names": ", ".join(filter(None, values))}
-    for name in sorted(request.GET.keys() - offered.keys()):
-        yield (
-            name,
-            _("There is no such parameter; there are: %(names)s.") % {"names": ", ".join(offered)},
-        )
+    if len(chosen["q"]) > LONGEST_SEARCH or "\x00" in chosen["q"]:
+        yield "q", _("This cannot be searched for.")
+    for name in sorted(request.GET.keys() - DEFAULTS.keys()):
+        there_are = _("There is no such parameter; there are: %(names)s.")
+        yield name, there_are % {"names": ", ".join(DEFAULTS)}
 
 
 def _tabs(chosen: dict[str, str]) -> Iterator[tuple[str, Any, str]]:
@@ -130,9 +134,9 @@ def _tabs(chosen: dict[str, str]) -> Iterator[tuple[str, Any, str]]:
         yield state, label, _url({**chosen, "state": state})
 
 
-def _url(chosen: dict[str, str]) -> str:
+def _url(chosen: dict[str, str], name: str = "admin:events_failures") -> str:
     told = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
-    path = reverse("admin:events_failures")
+    path = reverse(name)
     return f"{path}?{urlencode(told)}" if told else path
 
 
@@ -176,6 +180,7 @@ def _page(request: HttpRequest, fingerprint: UUID, draft: Draft | None = None) -
         verbs=[verb for verb in VERBS.values() if failure.state in verb.states],
         list_url=list_url(selection),
         replay_url=plan_url(selection),
+        give_up_url=plan_url(selection, GIVE_UP),
         edit_url=f"{reverse('admin:events_correct')}?{selection.as_query()}",
         many_tenants=many,
     )
@@ -196,15 +201,20 @@ class Verb:
     """A decision about a failure.
 
     Attributes:
-        states: in which it can be made.
         done: what is said afterwards.
+        state: to which it leads.
     """
 
     name: str
     label: Any
     done: Any
     act: Callable[..., triage.Triaged]
-    states: tuple[str, ...]
+    state: State
+
+    @property
+    def states(self) -> list[State]:
+        """In which it can be made."""
+        return triage.REACHED_FROM[self.state]
 
 
 VERBS = {
@@ -215,28 +225,28 @@ VERBS = {
             gettext_lazy("Acknowledge"),
             gettext_lazy("Acknowledged."),
             triage.acknowledge,
-            tuple(triage.REACHED_FROM[State.ACKNOWLEDGED]),
+            State.ACKNOWLEDGED,
         ),
         Verb(
             "resolve",
             gettext_lazy("Resolve"),
             gettext_lazy("Resolved: should it happen again, it opens by itself."),
             triage.resolve,
-            tuple(triage.REACHED_FROM[State.RESOLVED]),
+            State.RESOLVED,
         ),
         Verb(
             "mute",
             gettext_lazy("Mute"),
             gettext_lazy("Muted: it stays so however often it happens."),
             triage.mute,
-            tuple(triage.REACHED_FROM[State.MUTED]),
+            State.MUTED,
         ),
         Verb(
             "reopen",
             gettext_lazy("Reopen"),
             gettext_lazy("Open again."),
             triage.reopen,
-            tuple(triage.REACHED_FROM[State.OPEN]),
+            State.OPEN,
         ),
     )
 }
@@ -303,8 +313,52 @@ def _tell(request: HttpRequest, triaged: triage.Triaged, done: Any) -> None:
         messages.success(request, done)
 
 
+# --- Several at once ----------------------------------------------------------------------------
+
+
+def failures_triage(request: HttpRequest) -> HttpResponse:
+    """Decide about the failures that are ticked in the list, and show the list again."""
+    require(request, TRIAGE)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    try:
+        _act_on_ticked(request)
+    except ValidationError as error:
+        messages.warning(request, " ".join(error.messages))
+    query = request.GET.urlencode()
+    return redirect(reverse("admin:events_failures") + (f"?{query}" if query else ""))
+
+
+def _act_on_ticked(request: HttpRequest) -> None:
+    """Do so, and say what came of it.
+
+    Raises:
+        ValidationError: it cannot be done.
+    """
+    user: Any = request.user
+    verb, ticked = VERBS.get(request.POST.get("verb", "")), request.POST.getlist("fingerprint")
+    if verb is None:
+        raise ValidationError(_("There is no such action."))
+    if not ticked:
+        raise ValidationError(_("Tick at least one failure."))
+    if len(ticked) > MOST_LISTED:
+        raise ValidationError(_("Give at most %(most)d ids.") % {"most": MOST_LISTED})
+    try:
+        fingerprints = {UUID(each) for each in ticked}
+    except ValueError:
+        raise ValidationError(_("There is no such failure.")) from None
+    changed = triage.change_states(verb.state, user, fingerprints)
+    if changed:
+        text = ngettext("%(number)s failure: %(done)s", "%(number)s failures: %(done)s", changed)
+        messages.success(request, text % {"number": changed, "done": verb.done})
+    if left := len(fingerprints) - changed:
+        text = ngettext("%(number)s is as it was.", "%(number)s are as they were.", left)
+        messages.info(request, text % {"number": left})
+
+
 urls = [
     console_path("events/failures/", failure_list, "failures"),
+    console_path("events/failures/triage/", failures_triage, "failures_triage", seconds=30.0),
     console_path("events/failures/<uuid:fingerprint>/", failure_page, "failure"),
     console_path("events/failures/<uuid:fingerprint>/triage/", failure_triage, "failure_triage"),
 ]

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from psycopg.errors import QueryCanceled
 
@@ -35,8 +40,11 @@ from events.health import Limit, failure_rate_limit, wait_limit
 from events.models import EventStatus, FailureGroup, Replay, Tally
 from events.replays.progress import visible_replays
 from events.selections import Selection
+from salesflow.accounts.ids import first_uuid7_of
 
 GROUPS_SHOWN, HANDLERS_SHOWN, REPLAYS_SHOWN = 8, 12, 10
+# Whoever has not decided about a stopped replay by then leaves it as it is.
+WAITED_FOR = timedelta(days=7)
 # The tiles tell of the last minutes: to the minute all is chance.
 RECENT = 10
 
@@ -75,29 +83,35 @@ def health_page(user: Any) -> dict[str, Any]:
     oldest, calls = oldest_due(observed.tenants), calls_due(observed.tenants)
     pending = Listing(Selection(status=EventStatus.PENDING), user).counted()
     failed = given_up(observed.tenants)
-    running = _running_replays(user)
+    open_replays = _open_replays(user)
     verdict = judge(_situation(observed, oldest, calls, failed))
     held = held_back() if user.is_superuser and observed.pauses else {}
     return {
         "verdict": verdict,
         "findings": [(finding, _url_of(finding)) for finding in verdict.findings],
         "now": observed.now,
-        "tiles": list(_tiles(observed, oldest, pending, failed, len(running))),
+        "tiles": list(_tiles(observed, oldest, pending, failed, open_replays)),
         "charts": list(_charts(observed)),
         "handlers": worst_first(observed.rows())[:HANDLERS_SHOWN],
         "failures": failures_with_sparks(
             user, state=FailureGroup.State.OPEN, order="first_seen", limit=GROUPS_SHOWN
         ),
-        "running": running,
+        "replays": open_replays,
         "broken": [state for state in observed.breakers.values() if is_broken(state)],
         "pauses": [(pause, held.get(name)) for name, pause in observed.pauses.items()],
         "allowed": allowed(user),
     }
 
 
-def _running_replays(user: Any) -> list[Replay]:
-    running = visible_replays(user).filter(status=Replay.Status.RUNNING)
-    return list(running.select_related("actor", "tenant").order_by("-id")[:REPLAYS_SHOWN])
+def _open_replays(user: Any) -> list[Replay]:
+    """Those that run, and those that somebody has paused, or that stopped by themselves of late."""
+    status = Replay.Status
+    since = first_uuid7_of(timezone.now(), -WAITED_FOR)
+    is_open = Q(status=status.RUNNING) | Q(
+        status__in=[status.PAUSED, status.STOPPED], pk__gte=since
+    )
+    replays = visible_replays(user).filter(is_open).select_related("actor", "tenant")
+    return list(replays.order_by("-id")[:REPLAYS_SHOWN])
 
 
 def worst_first(rows: list[HandlerRow]) -> list[HandlerRow]:
@@ -155,7 +169,7 @@ def _url_of(finding: Finding) -> str:
 
 
 def _tiles(
-    observed: Observed, oldest: Oldest, pending: str, failed: str, running: int
+    observed: Observed, oldest: Oldest, pending: str, failed: str, open_replays: list[Replay]
 ) -> Iterator[Tile]:
     waiting = list_url(Selection(status=EventStatus.PENDING))
     gave_up = reverse("admin:events_failures")
@@ -167,10 +181,12 @@ def _tiles(
     events = rates.by_time(observed.minutes.types, observed.minutes.starts[-RECENT:])
     recent = rates.summed(minutes, minutes[0].starts_at)
     settled = rates.summed(events, minutes[0].starts_at)
-    yield Tile(f"{settled.tried / RECENT:.3g}", _("events a minute"), handlers)
+    rate = number_format(Decimal(f"{settled.tried / RECENT:.3g}"), force_grouping=True)
+    yield Tile(rate, _("events a minute"), handlers)
     share = _("%(percent)s %%") % {"percent": percent(recent.share)}
     tone = "failed" if recent.failed else "pending" if recent.broken else ""
     yield Tile(share, _("of attempts fail"), handlers, tone)
+    running = sum(replay.status == Replay.Status.RUNNING for replay in open_replays)
     replays = f"{reverse('admin:events_replay_changelist')}?status={Replay.Status.RUNNING}"
     yield Tile(str(running), _("running replays"), replays, "running" if running else "")
 

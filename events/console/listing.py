@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from events import registry
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, FailureGroup
+from events.replays.meaning import given_up
 from events.selections import Selection
 from salesflow.accounts.admin_pagination import MOST_COUNTED
 from salesflow.accounts.ids import first_uuid7_of
@@ -33,6 +34,23 @@ NEWEST_DELIVERED_FIRST = Order(("event_id",), descending=True)
 
 Cut = Callable[[QuerySet[Any]], QuerySet[Any]]
 """Orders the rows of one index and leaves the first of them."""
+Narrowing = Callable[[QuerySet[Event]], QuerySet[Event]]
+"""Leaves some of the events."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many there are, as far as they were looked at.
+
+    Attributes:
+        has_more: whether there may be more than that.
+    """
+
+    number: int
+    has_more: bool = False
+
+    def __str__(self) -> str:
+        return f"{intcomma(self.number)}{'+' if self.has_more else ''}"
 
 
 @dataclass(frozen=True)
@@ -66,20 +84,46 @@ class Listing:
     def counted(self, most: int = MOST_COUNTED, *, at_least: int = 0) -> str:
         """How many there are, in words: “10,000+” when there are more than were counted.
 
+        Args:
+            at_least: how many are known already.
+        """
+        count = self.count(most)
+        return str(replace(count, number=max(count.number, at_least)))
+
+    def count(self, most: int = MOST_COUNTED, *, only: Narrowing | None = None) -> Count:
+        """How many there are, up to so many.
+
         Where an index serves a part of the selection alone, no more than MOST_LOOKED_THROUGH of its
         rows are: “12+” when there may be more.
 
         Args:
-            at_least: how many are known already.
+            only: leaves those that count, which no index serves.
         """
         led, few = Listing(leading_part(self.selection), self.user), min(most, MOST_LOOKED_THROUGH)
-        if led.selection != self.selection and led._number(few + 1) > few:
-            rows = Event.unscoped.filter(pk__in=led._first(few))
-            found = self.selection.events(visible_rows(self.user, Event) & rows).count()
-            return f"{intcomma(max(found, at_least))}+"
+        if only or led.selection != self.selection:
+            has_more = led._number(few + 1) > few
+            if only or has_more:
+                rows = Event.unscoped.filter(pk__in=led._first(few))
+                found = self.selection.events(visible_rows(self.user, Event) & rows)
+                return Count((only(found) if only else found).count(), has_more)
         most = few if self._is_by_type else most
         number = self._number(most + 1)
-        return f"{intcomma(most)}+" if number > most else intcomma(number)
+        return Count(min(number, most), number > most)
+
+    def count_given_up(self, most: int = MOST_COUNTED) -> Count:
+        """How many of them a handler has given up, though others may have still to run.
+
+        Those that failed are counted. What waits is looked through.
+        """
+        failed, waiting = (
+            Listing(replace(self.selection, status=status), self.user)
+            for status in (EventStatus.FAILED, EventStatus.PENDING)
+        )
+        chosen = self.selection
+        first = Count(0) if chosen.status == EventStatus.PENDING else failed.count(most)
+        rest = waiting.count(most, only=lambda events: given_up(events, chosen))
+        number = first.number + rest.number
+        return Count(min(number, most), first.has_more or rest.has_more or number > most)
 
     def _number(self, most: int) -> int:
         """How many there are, up to so many."""

@@ -12,6 +12,7 @@ from typing import Any
 import pydantic
 from django.utils.translation import gettext as _
 
+from events.corrections.previewing import MASK
 from events.misfits import misfits
 from events.models import Event
 from events.payloads import Payload, payload_types
@@ -20,7 +21,6 @@ from events.rows import fetch_rows
 # Characters of a payload on the page; the rest is in its download. So many are checked.
 SHOWN, CHECKED = 20_000, 2_000_000
 MOST_PROBLEMS = 20
-MASK = "•••"
 
 # What is masked stays masked, even in a payload that is no object and so not of its schema.
 MASKED = """

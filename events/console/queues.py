@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib.humanize.templatetags.humanize import intcomma
-
 from events import registry
+from events.backlog import GIVEN_UP
+from events.console.listing import Count
 from events.models.delivery import UNTIL_RESUMED
 from events.rows import fetch_rows
 from salesflow.accounts.admin_pagination import MOST_COUNTED
@@ -63,13 +63,12 @@ HELD_BACK = f"""
         ) AS due
     ) FROM handler_pauses AS paused
 """  # noqa: S608 (constants)
-# Events that a handler has given up, whatever others have still to do. A tenant's are found by its
-# failures, but for what was never put into one.
-GIVEN_UP = """
+# A tenant's are found by its failures, but for what was never put into one.
+FAILED = f"""
+    WITH RECURSIVE {GIVEN_UP}
     SELECT count(*) FROM (
         SELECT DISTINCT event_id FROM (
-            SELECT event_id FROM deliveries
-            WHERE status = 'failed' AND %(tenants)s::uuid[] IS NULL
+            SELECT event_id FROM given_up WHERE %(tenants)s::uuid[] IS NULL
             UNION ALL
             SELECT deliveries.event_id FROM failure_groups CROSS JOIN LATERAL (
                 SELECT event_id FROM deliveries
@@ -81,8 +80,8 @@ GIVEN_UP = """
                 SELECT FROM events WHERE id = event_id AND tenant_id = ANY(%(tenants)s::uuid[])
             )
         ) AS failed LIMIT %(most)s
-    ) AS given_up
-"""
+    ) AS counted
+"""  # noqa: S608 (a constant)
 
 
 @dataclass(frozen=True)
@@ -115,11 +114,10 @@ def calls_due(tenants: Tenants) -> dict[str, datetime]:
     return dict(fetch_rows(CALLS, {"tenants": _listed(tenants), "handlers": names}))
 
 
-def given_up(tenants: Tenants) -> str:
-    """How many events wait for a replay, in words."""
-    values = {"tenants": _listed(tenants), "most": MOST_COUNTED + 1}
-    [(number,)] = fetch_rows(GIVEN_UP, values)
-    return f"{intcomma(MOST_COUNTED)}+" if number > MOST_COUNTED else str(intcomma(number))
+def given_up(tenants: Tenants, most: int = MOST_COUNTED) -> str:
+    """How many events wait for a replay, in words: “10,000+” where there are more."""
+    [(number,)] = fetch_rows(FAILED, {"tenants": _listed(tenants), "most": most + 1})
+    return str(Count(min(number, most), has_more=number > most))
 
 
 def held_back() -> dict[str, int]:

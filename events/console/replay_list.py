@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -44,7 +45,17 @@ class ReplayStatusFilter(ChosenFilter):
 class ReplayAdmin(InTime, ReadOnly, TenantScopedAdmin):
     """Who replayed what, when, why, and what came of it."""
 
-    list_display = ["why", "state", "selected", "came_of_it", "by", "tenant", "made", "ended"]
+    list_display = [
+        "why",
+        "what",
+        "state",
+        "selected",
+        "came_of_it",
+        "by",
+        "tenant",
+        "made",
+        "ended",
+    ]
     list_display_links = ["why"]
     list_filter = [ReplayStatusFilter, TenantFilter]
     ordering = ["-id"]
@@ -69,6 +80,11 @@ class ReplayAdmin(InTime, ReadOnly, TenantScopedAdmin):
         """The reason that was given, or that there is none yet."""
         return replay.reason or _("(not started)")
 
+    @display(description=gettext_lazy("kind"))
+    def what(self, replay: Replay) -> str:
+        """Whether something runs again, as it is or corrected, or is given up."""
+        return str(replay.get_kind_display())
+
     @display(description=gettext_lazy("status"), label=COLOURS)
     def state(self, replay: Replay) -> tuple[str, str]:
         """Where it stands."""
@@ -77,7 +93,7 @@ class ReplayAdmin(InTime, ReadOnly, TenantScopedAdmin):
     @display(description=gettext_lazy("succeeded, failed, skipped"))
     def came_of_it(self, replay: Replay) -> str:
         """The numbers so far."""
-        return f"{replay.succeeded:,} · {replay.failed:,} · {replay.skipped:,}"
+        return " · ".join(map(intcomma, (replay.succeeded, replay.failed, replay.skipped)))
 
     @display(description=gettext_lazy("by"), empty_value="–")
     def by(self, replay: Replay) -> Any:

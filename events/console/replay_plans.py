@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -11,68 +10,74 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from events import replays
-from events.console.listing import Listing
+from events.console.listing import Count, Listing
 from events.console.pages import console_page, console_path
 from events.console.permissions import EDIT, EXTERNAL, REPLAY, allowed, require
-from events.models import Event, EventStatus, Replay
-from events.replays.actions import HIGHEST_STOP_PERCENT, STOP_PERCENT, TooLate
+from events.console.replay_forms import StartForm, form_of
+from events.models import EventStatus, Replay
+from events.replays.actions import TooLate
 from events.replays.counting import MOST_COUNTED
-from events.replays.meaning import given_up, names_failures
-from events.replays.outlook import Outlook, handlers_of, outlook_of, ticked_by_default
+from events.replays.meaning import names_failures
 from events.replays.progress import visible_replays
 from events.selections import Selection
 from salesflow.accounts.admin_scope import sees_many_tenants
 from salesflow.accounts.models import Tenant
-from salesflow.accounts.queries import visible_rows
 
-HIGHEST_PACE = 100_000
+SELECTION = "admin/events/replay/selection.html"
+OTHERS_SHOWN = 5
 
 
 # --- What is meant ------------------------------------------------------------------------------
 
 
 def plan_view(request: HttpRequest) -> HttpResponse:
-    """Say what the address selects; a POST freezes it, and leads to its plan."""
+    """Say what the address selects; a POST freezes it, and leads to the plan of its replay."""
+    return _select(request, Replay.Kind.REPLAY, _("Replay"))
+
+
+def give_up_view(request: HttpRequest) -> HttpResponse:
+    """The same for what is given up."""
+    return _select(request, Replay.Kind.GIVE_UP, _("Give up"))
+
+
+def _select(request: HttpRequest, kind: Replay.Kind, title: str) -> HttpResponse:
     require(request, REPLAY)
+    about: dict[str, Any] = {"title": title, "gives_up": kind == Replay.Kind.GIVE_UP}
     try:
         selection = Selection.from_query(request.GET)
+        if request.method == "POST":
+            return _plan(request, selection, kind)
     except ValidationError as error:
-        return _refused(request, error.message_dict)
-    if request.method == "POST":
-        return plan(request, selection)
+        errors = error.message_dict
+        return console_page(request, SELECTION, status=400, errors=errors, **about)
+    count = _number_of(selection, kind, request.user)
     return console_page(
         request,
-        "admin/events/replay/selection.html",
-        title=_("Replay"),
+        SELECTION,
+        **about,
         described=selection.described(request.user),
-        number=_number_of(selection, request.user),
+        number=str(count),
+        least=count.number + count.has_more,
         list_url=list_url(selection),
     )
 
 
-def _number_of(selection: Selection, user: Any) -> str:
-    """How many events a plan would freeze, in words."""
-    if names_failures(selection):
-        return Listing(selection, user).counted()
-    events = given_up(selection.events(visible_rows(user, Event)), selection)
-    return _capped(events.order_by()[: MOST_COUNTED + 1].count())
+def _number_of(selection: Selection, kind: Replay.Kind, user: Any) -> Count:
+    """How many events a plan would freeze."""
+    if kind == Replay.Kind.GIVE_UP and selection.status == EventStatus.PROCESSED:
+        return Count(0)
+    listing = Listing(selection, user)
+    return listing.count() if names_failures(selection) else listing.count_given_up()
 
 
-def plan(request: HttpRequest, selection: Selection) -> HttpResponse:
+def _plan(request: HttpRequest, selection: Selection, kind: Replay.Kind) -> HttpResponse:
     """Freeze what the user may see of a selection, and go to the plan."""
-    require(request, REPLAY)
     user: Any = request.user
-    replay = replays.plan_for_page(selection, actor=user)
+    replay = replays.plan_for_page(selection, actor=user, kind=kind)
     return redirect("admin:events_replay_change", replay.pk)
-
-
-def _refused(request: HttpRequest, errors: dict[str, list[str]]) -> HttpResponse:
-    template = "admin/events/replay/selection.html"
-    return console_page(request, template, title=_("Replay"), status=400, errors=errors)
 
 
 def list_url(selection: Selection) -> str:
@@ -85,127 +90,39 @@ def plan_url(selection: Selection) -> str:
     return f"{reverse('admin:events_event_replay')}?{selection.as_query()}"
 
 
+def give_up_url(selection: Selection) -> str:
+    """Where it is planned that its failures are given up; a POST does so at once."""
+    return f"{reverse('admin:events_event_give_up')}?{selection.as_query()}"
+
+
 # --- The plan -----------------------------------------------------------------------------------
-
-
-class StartForm(forms.Form):
-    """Why, at which handlers, how carefully and how fast."""
-
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=500,
-        strip=True,
-        help_text=gettext_lazy("Stays on record: what was broken, and what was mended."),
-        widget=forms.Textarea(attrs={"rows": 2, "class": "event-input"}),
-    )
-    handlers = forms.MultipleChoiceField(label=gettext_lazy("Handlers"), required=False)
-    again = forms.MultipleChoiceField(label=gettext_lazy("Once more"), required=False)
-    has_canary = forms.BooleanField(
-        label=gettext_lazy("Canary first: 1, then 10, then 100 events, then the rest"),
-        required=False,
-        initial=True,
-    )
-    stop_percent = forms.IntegerField(
-        label=gettext_lazy("Stop by itself above … % failures"),
-        required=False,
-        min_value=0,
-        max_value=HIGHEST_STOP_PERCENT,
-        initial=STOP_PERCENT,
-        help_text=gettext_lazy("Empty: go on whatever fails. A canary always has a limit."),
-        widget=forms.NumberInput(attrs={"class": "event-input"}),
-    )
-    pace = forms.IntegerField(
-        label=gettext_lazy("Events per second at most"),
-        required=False,
-        min_value=1,
-        max_value=HIGHEST_PACE,
-        help_text=gettext_lazy("Empty: as fast as the workers can."),
-        widget=forms.NumberInput(attrs={"class": "event-input"}),
-    )
-
-    def __init__(self, data: Any, replay: Replay) -> None:
-        super().__init__(data)
-        self.replay, self.planned = replay, handlers_of(replay)
-        installed = [each for each in self.planned if each.is_installed]
-        self._names = {
-            "handlers": [each.name for each in installed if each.number],
-            "again": [each.name for each in installed if each.succeeded],
-        }
-        for field, names in self._names.items():
-            self.fields[field].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
-
-    def clean_again(self) -> list[str]:
-        """Those that run once more; without them, something else has to run."""
-        again: list[str] = self.cleaned_data["again"]
-        if not again and "handlers" in self.cleaned_data and not self.cleaned_data["handlers"]:
-            self.add_error("handlers", _("Tick at least one handler."))
-        return again
-
-    @property
-    def ticked(self) -> list[str]:
-        """The handlers that are ticked where they failed, or would be."""
-        return self._given("handlers", ticked_by_default(self.planned))
-
-    @property
-    def ticked_again(self) -> list[str]:
-        """The handlers that are ticked though they have succeeded; none, unless they were named."""
-        return self._given("again", self.replay.again)
-
-    def _given(self, field: str, otherwise: list[str]) -> list[str]:
-        given = self.data.getlist(field) if self.is_bound else otherwise  # type: ignore[attr-defined]
-        return [name for name in given if name in self._names[field]]
-
-    @property
-    def reaches_out(self) -> bool:
-        """Whether a handler is ticked that replays leave out by default."""
-        ticked = {*self.ticked, *self.ticked_again}
-        return any(each.is_left_out for each in self.planned if each.name in ticked)
-
-    @property
-    def outlook(self) -> Outlook:
-        """What would happen, as it is filled in."""
-        pace = self.data.get("pace", "") if self.is_bound else ""
-        is_number = pace.isascii() and pace.isdigit() and len(pace) < 7
-        each_second = int(pace) or None if is_number else None
-        return outlook_of(self.replay, self.ticked, each_second, again=self.ticked_again)
-
-    def options(self) -> dict[str, Any]:
-        """What `replays.start` takes, of a valid form."""
-        given = {**self.cleaned_data, "include_external": self.reaches_out}
-        planned = {
-            each.name
-            for each in self.planned
-            if each.number and each.is_meant and (self.reaches_out or not each.is_left_out)
-        }
-        if set(given["handlers"]) == planned and set(given["again"]) == set(self.replay.again):
-            return {**given, "handlers": (), "again": None}
-        return given
 
 
 def plan_page(
     request: HttpRequest, replay: Replay, form: StartForm | None = None
 ) -> TemplateResponse:
     """What a plan holds, and the form that starts it."""
-    form = form or StartForm(None, replay)
+    form = form or form_of(replay)
     selection = selection_of(replay)
-    may = allowed(request.user)
+    may, is_correction = allowed(request.user), replay.kind == Replay.Kind.CORRECTION
     return console_page(
         request,
-        "admin/events/replay/plan.html",
-        title=_("Replay"),
+        f"admin/events/replay/{'give_up' if replay.gives_up else 'plan'}.html",
+        title=_("Give up") if replay.gives_up else _("Replay"),
         status=400 if form.is_bound else 200,
         replay=replay,
         form=form,
         ticked=form.ticked,
         ticked_again=form.ticked_again,
         outlook=form.outlook,
-        may_start=may.replay and (may.edit or replay.kind == Replay.Kind.REPLAY),
-        wanted_to_start="replay" if replay.kind == Replay.Kind.REPLAY else "edit",
+        may_start=may.replay and (may.edit or not is_correction),
+        wanted_to_start="edit" if is_correction else "replay",
         described=selection.described(request.user),
         list_url=list_url(selection),
         types=_by_number(replay.plan.get("types", {})),
         tenants=_tenants_of(replay) if sees_many_tenants(request) else [],
         left_out=_left_out_of(replay),
+        others=_others_of(replay, request.user),
     )
 
 
@@ -224,6 +141,15 @@ def _tenants_of(replay: Replay) -> list[tuple[str, int]]:
     return [(names.get(tenant_id, tenant_id), number) for tenant_id, number in counts]
 
 
+def _others_of(replay: Replay, user: Any) -> list[Replay]:
+    """Replays of the same failure that are not over: a canary holds none of them back."""
+    if not (group := replay.selection.get("group")):
+        return []
+    is_open = [Replay.Status.RUNNING, Replay.Status.PAUSED]
+    others = visible_replays(user).filter(status__in=is_open, selection__group=group)
+    return list(others.exclude(pk=replay.pk).order_by("-id")[:OTHERS_SHOWN])
+
+
 def _left_out_of(replay: Replay) -> list[tuple[str, str]]:
     """What the selection held beside the failed events, and how many."""
     counts: dict[str, int] = replay.plan.get("left_out", {})
@@ -231,14 +157,14 @@ def _left_out_of(replay: Replay) -> list[tuple[str, str]]:
 
 
 def _capped(number: int) -> str:
-    return f"{MOST_COUNTED:,}+" if number > MOST_COUNTED else f"{number:,}"
+    return str(Count(min(number, MOST_COUNTED), has_more=number > MOST_COUNTED))
 
 
 def outlook_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
     """What the form, as it is filled in now, would do; the page asks while it is filled in."""
     require(request, REPLAY)
     replay = found(request, replay_id)
-    context = {"outlook": StartForm(request.GET, replay).outlook}
+    context = {"outlook": form_of(replay, request.GET).outlook, "replay": replay}
     return TemplateResponse(request, "admin/events/replay/outlook.html", context)
 
 
@@ -250,7 +176,7 @@ def start_view(request: HttpRequest, replay_id: UUID) -> HttpResponse:
     """Start a plan as its form says, with a reason."""
     require(request, REPLAY)
     replay = found(request, replay_id)
-    form = StartForm(request.POST, replay)
+    form = form_of(replay, request.POST)
     if replay.kind == Replay.Kind.CORRECTION:
         require(request, EDIT)
     if form.reaches_out:
@@ -275,6 +201,7 @@ def found(request: HttpRequest, replay_id: UUID) -> Replay:
 
 urls = [
     console_path("events/event/replay/", plan_view, "event_replay", seconds=30.0),
+    console_path("events/event/give_up/", give_up_view, "event_give_up", seconds=30.0),
     console_path("events/replay/<uuid:replay_id>/outlook/", outlook_view, "replay_outlook"),
     console_path("events/replay/<uuid:replay_id>/start/", start_view, "replay_start"),
 ]

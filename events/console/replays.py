@@ -21,8 +21,8 @@ from events.console.pages import console_page, console_path
 from events.console.permissions import EDIT, EXTERNAL, REPLAY, VIEW, require
 from events.console.reasons import given_reason
 from events.console.replay_plans import (
-    HIGHEST_PACE,
     found,
+    give_up_url,
     list_url,
     plan_page,
     plan_url,
@@ -30,6 +30,7 @@ from events.console.replay_plans import (
 )
 from events.models import Event, FailureGroup, Replay, ReplayItem
 from events.replays import TooLate
+from events.replays.actions import HIGHEST_PACE
 from events.replays.judging import stopped_sentence
 from events.replays.progress import (
     Outcome,
@@ -83,7 +84,9 @@ def parts_of(replay: Replay) -> list[Part]:
     counts, parts, start = counts_of(replay), [], 0.0
     for status in BAR:
         width = 100 * counts[status] / max(1, replay.selected)
-        parts.append(Part(status, status.label, counts[status], round(start, 3), round(width, 3)))
+        is_given_up = replay.gives_up and status == ItemStatus.SUCCEEDED
+        label = _("Given up") if is_given_up else status.label
+        parts.append(Part(status, label, counts[status], round(start, 3), round(width, 3)))
         start += width
     return parts
 
@@ -104,7 +107,7 @@ def replay_view(request: HttpRequest, object_id: str) -> HttpResponse:
     return console_page(
         request,
         "admin/events/replay/page.html",
-        title=replay.reason or _("Replay"),
+        title=replay.reason or replay.get_kind_display(),
         described=selection.described(request.user),
         list_url=list_url(selection) if replay.plan else "",
         failure_url=reverse("admin:events_failure", args=[group]) if group else "",
@@ -127,6 +130,8 @@ def _plan_of_rest(replay: Replay, selection: Selection) -> str:
     """Where what a replay has left is planned; a correction needs its patch again, or another."""
     if replay.kind == Replay.Kind.CORRECTION:
         return f"{reverse('admin:events_correct')}?{selection.as_query()}"
+    if replay.gives_up:
+        return give_up_url(selection)
     return plan_url(selection)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from events import rates
@@ -153,8 +154,9 @@ def percent(share: float) -> str:
     """A share in per cent, with as many digits as say something."""
     value = 100 * share
     if 0 < value < 0.05:
-        return "<0.1"
-    return f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
+        return f"<{number_format(0.1, 1)}"
+    digits = 0 if value >= 10 or value == round(value) else 1
+    return number_format(round(value, digits), digits)
 
 
 # --- What waits too long ------------------------------------------------------------------------

@@ -110,19 +110,24 @@ def correct_event(
     scope = Scope(tuple(dict.fromkeys(handlers)), include_external, is_exact=True)
     with event_context(actor_id=actor.pk if actor else None, source=source):
         correction = _correct(original, payload, scope)
+    _record(original, correction, actor=actor, reason=reason)
+    return correction
+
+
+def _record(original: Event, correction: Event, *, actor: User | None, reason: str) -> None:
+    details = {
+        "correction": str(correction.pk),
+        "changed": [each.path for each in differences(original.payload, correction.payload)],
+        "handlers": _handlers_of(correction),
+    }
     audit.record(
         "event.corrected",
         original,
         actor=actor,
         tenant=original.tenant,
         reason=reason,
-        details={
-            "correction": str(correction.pk),
-            "changed": [each.path for each in differences(original.payload, correction.payload)],
-            "handlers": _handlers_of(correction),
-        },
+        details=details,
     )
-    return correction
 
 
 def correct_item(replay: Replay, event: Event) -> Event | str:

@@ -8,16 +8,18 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
+from operator import and_
 from typing import Any, Literal, Self
 from uuid import UUID
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Case, Count, Max, Min, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Greatest
+from django.db.models import Case, Count, Max, Min, Q, QuerySet, Sum, TextField, Value, When
+from django.db.models.functions import Concat, Greatest
 from django.utils.translation import gettext
 
-from events.failures.fingerprints import OTHERS
+from events.failures.fingerprints import OTHERS, masked
 from events.models import FailureGroup
 from events.rows import fetch_rows
 from salesflow.accounts.models import Tenant, User
@@ -190,6 +192,7 @@ def failures_seen(
     *,
     state: str = "",
     handler: str = "",
+    text: str = "",
     order: OrderOfFailures = "last_seen",
     limit: int = MOST_LISTED,
 ) -> list[SeenFailure]:
@@ -198,16 +201,42 @@ def failures_seen(
     Args:
         state: of the merged failure, see `STATES`; empty: any.
         handler: empty: any.
+        text: see `matching`; empty: any.
         order: the latest; what is new or came back last; or the most frequent first.
         limit: how many at most.
     """
     rows = visible_rows(user, FailureGroup)
     if handler:
         rows = rows.filter(handler=handler)
-    merged = _merged(rows)
+    merged = _merged(matching(rows, text) if text else rows)
     if state:
         merged = merged.filter(rank=STATES.index(FailureGroup.State(state)))
     return _read(merged.order_by(ORDERS[order], "fingerprint")[:limit])
+
+
+def matching(rows: QuerySet[FailureGroup], text: str) -> QuerySet[FailureGroup]:
+    """Those whose handler, exception, message and place have all words of a text in them.
+
+    The words may stand as they are, or masked as those of messages: a line that was copied from a
+    log finds its failure. Without an index: there are no more groups than a handler may make
+    (`grouping.MOST_GROUPS` a tenant and week), and the list merges all of them in any case.
+    """
+    told = Concat(
+        "handler",
+        Value(" "),
+        "error_type",
+        Value(": "),
+        "message",
+        Value(" "),
+        "frame",
+        output_field=TextField(),
+    )
+    rows = rows.alias(told=told)
+    as_it_stands, as_kept = (
+        reduce(and_, (Q(told__icontains=word) for word in words), Q())
+        for words in (text.split(), masked(text).split())
+    )
+    return rows.filter(as_it_stands | as_kept if masked(text) else as_it_stands)
 
 
 def read_failures(rows: QuerySet[FailureGroup]) -> list[SeenFailure]:

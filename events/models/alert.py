@@ -46,6 +46,8 @@ class AlertRule(models.Model):
         help_text=_("Signs what is sent to the webhook; see the documentation."),
     )
     is_active = models.BooleanField(_("active"), default=True)
+    # When it told of several alerts at once, see events/alerts/digests.py.
+    digested_at = models.DateTimeField(_("last digest"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now())
 
     objects = models.Manager()
@@ -74,6 +76,7 @@ class Alert(models.Model):
         db_index=False,
         related_name="+",
     )
+    # Of a digest, which tells of many, too; empty: it waits for one.
     event_id = models.UUIDField(null=True)
     # What was measured, at all tenants where the rule is of all, and what was still fine then.
     value = models.FloatField(null=True)
@@ -91,6 +94,14 @@ class Alert(models.Model):
             models.Index(fields=["rule", "key", "raised_at"], name="alerts_by_key"),
             # What an event tells: WHERE event_id = …
             models.Index(fields=["event_id"], name="alerts_by_event"),
+            # How much a rule has told of late: WHERE rule_id = … AND raised_at > …
+            models.Index(fields=["rule", "raised_at"], name="alerts_by_time"),
+            # What waits for a digest: WHERE rule_id = … AND event_id IS NULL AND raised_at < …
+            models.Index(
+                fields=["rule", "raised_at"],
+                condition=models.Q(event_id__isnull=True),
+                name="alerts_held_back",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -45,7 +45,7 @@ class AuditLine(models.Model):
     class Meta:
         db_table = "audit_lines"
         verbose_name = _("audit line")
-        verbose_name_plural = _("audit")
+        verbose_name_plural = _("audit lines")
         indexes = [
             # A tenant's lines: WHERE tenant_id = … ORDER BY id DESC
             models.Index("tenant", models.F("id").desc(), name="audit_lines_by_tenant"),

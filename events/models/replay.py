@@ -12,7 +12,8 @@ from salesflow.accounts.ids import uuid7
 
 
 class Replay(models.Model):
-    """An admin's decision to run failed handlers again, over a frozen selection of events."""
+    """An admin's decision about what failed, over a frozen selection of events: to run it again, as
+    it is or with another payload, or to give it up."""
 
     class Status(models.TextChoices):
         PLANNING = "planning", _("Being planned")
@@ -26,6 +27,7 @@ class Replay(models.Model):
     class Kind(models.TextChoices):
         REPLAY = "replay", _("Replay")
         CORRECTION = "correction", _("Correction")
+        GIVE_UP = "give_up", _("Giving up")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(
@@ -146,6 +148,11 @@ class Replay(models.Model):
 
     def __str__(self) -> str:
         return self.reason or str(self.id)
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether it sets failures aside and runs nothing."""
+        return self.kind == self.Kind.GIVE_UP
 
     @property
     def only_failed(self) -> bool:

@@ -4,12 +4,14 @@ A replay is planned (`planning`): what its selection means (`meaning`) is frozen
 (`filling`), counted (`counting`), and forgotten where nobody starts it (`forgetting`). It is
 started, paused, resumed or cancelled by people (`actions`), and carried on by workers and the
 sweeper (`running`), which ask whether it may go on and how fast (`judging`) and let the engine have
-its events (`releasing`); what came of them is told by the workers that settle them (`answers`), and
-to whoever watches (`progress`).
+its events (`releasing`), or set their failures aside where somebody gives these up (`giving_up`);
+what came of them is told by the workers that settle them (`answers`), and to whoever watches
+(`progress`).
 """
 
 from events.replays.actions import (
     NoReason,
+    NothingRuns,
     TooLate,
     cancel,
     change_pace,
@@ -25,6 +27,7 @@ from events.replays.running import advance, advance_running_replays
 
 __all__ = [
     "NoReason",
+    "NothingRuns",
     "TooLate",
     "advance",
     "advance_running_replays",

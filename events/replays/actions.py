@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import models, transaction
@@ -15,7 +15,7 @@ from events.nudging import after_commit, nudge_replays
 from events.replays.auditing import note
 from events.replays.filling import freeze
 from events.replays.forgetting import forget_chunk
-from events.replays.outlook import handlers_of
+from events.replays.outlook import chosen_of, handlers_of
 from events.replays.planning import refuse_unknown
 from events.replays.running import advance
 from salesflow.accounts.context import _current_tenant
@@ -26,6 +26,8 @@ Status = Replay.Status
 STOP_PERCENT = 10
 # No more than all can fail: above a hundred per cent nothing would ever stop.
 HIGHEST_STOP_PERCENT = 99
+# Events per second: more is no limit.
+HIGHEST_PACE = 100_000
 
 
 class TooLate(Exception):
@@ -34,6 +36,15 @@ class TooLate(Exception):
 
 class NoReason(ValueError):
     """What stays on record for ever wants a reason."""
+
+
+class NothingRuns(ValueError):
+    """What is given up does not run: nobody can say how."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Nothing runs when failures are given up: say only why, and at which handlers.")
+        )
 
 
 # --- Starting -----------------------------------------------------------------------------------
@@ -112,21 +123,10 @@ def start_replay(
     return replay
 
 
-def start(
-    replay: Replay,
-    *,
-    actor: User | None,
-    reason: str,
-    has_canary: bool = False,
-    pace: int | None = None,
-    stop_percent: int | None = None,
-    include_external: bool = False,
-    handlers: Sequence[str] = (),
-    again: Sequence[str] | None = None,
-) -> None:
-    """Run what was planned.
+class How(TypedDict, total=False):
+    """How a plan is started.
 
-    Args:
+    Attributes:
         has_canary: 1, 10, 100 events first, each step when the one before has answered.
         pace: events per second; None: as fast as the workers can.
         stop_percent: failures among a hundred answers at which it stops by itself; None: goes on
@@ -135,28 +135,57 @@ def start(
         handlers: only these of the handlers that the plan names; by default as it was planned.
         again: these also where they have succeeded: their effects happen once more. By default
             those of the chosen handlers for which it was planned so.
+    """
+
+    has_canary: bool
+    pace: int | None
+    stop_percent: int | None
+    include_external: bool
+    handlers: Sequence[str]
+    again: Sequence[str] | None
+
+
+def start(replay: Replay, *, actor: User | None, reason: str, **how: Unpack[How]) -> None:
+    """Run what was planned, or give it up; see `How`.
 
     Raises:
         NoReason: none is given.
+        NothingRuns: what is given up is to run in some way.
         TooLate: somebody else started or cancelled it.
         ValueError: a handler of which the plan says nothing.
     """
     _require(reason, _("Give a reason."))
-    given: dict[str, Any] = {
-        "reason": reason,
-        "actor": actor,
-        "has_canary": has_canary,
-        "pace": pace,
-        "stop_percent": STOP_PERCENT if has_canary and stop_percent is None else stop_percent,
-        "include_external": include_external,
-    }
-    if handlers or again is not None:
-        given |= _chosen(replay, handlers, again)
+    given = _as_given(replay, _to_give_up(replay, how) if replay.gives_up else how)
     times = {"started_at": Now(), "released_at": _a_second_ago()}
     with transaction.atomic():
-        _change(replay, [Status.PLANNED], Status.RUNNING, **given, **times)
+        who = {"actor": actor, "reason": reason}
+        _change(replay, [Status.PLANNED], Status.RUNNING, **who, **given, **times)
         note("started", replay, actor=actor, reason=reason)
         after_commit(nudge_replays)
+
+
+def _to_give_up(replay: Replay, how: How) -> How:
+    """Which handlers' failures, alone; what fails elsewhere by then was not decided about."""
+    is_limited = how.get("pace") is not None or how.get("stop_percent") is not None
+    if is_limited or how.get("has_canary") or how.get("include_external") or how.get("again"):
+        raise NothingRuns
+    return {"handlers": how.get("handlers") or chosen_of(replay), "again": ()}
+
+
+def _as_given(replay: Replay, how: How) -> dict[str, Any]:
+    """The columns that say how."""
+    handlers, again = how.get("handlers", ()), how.get("again")
+    given: dict[str, Any] = {
+        "has_canary": how.get("has_canary", False),
+        "pace": how.get("pace"),
+        "stop_percent": how.get("stop_percent"),
+        "include_external": how.get("include_external", False),
+    }
+    if given["has_canary"] and given["stop_percent"] is None:
+        given["stop_percent"] = STOP_PERCENT
+    if handlers or again is not None:
+        given |= _chosen(replay, handlers, again)
+    return given
 
 
 def _chosen(
@@ -167,7 +196,7 @@ def _chosen(
         again = [name for name in handlers if name in replay.again]
     planned = handlers_of(replay)
     failed = {each.name for each in planned if each.number}
-    done = {each.name for each in planned if each.succeeded}
+    done = {each.name for each in planned if each.succeeded or each.given_up}
     if unplanned := (set(handlers) - failed - set(again)) | (set(again) - done):
         text = _("The plan would not run the handler “%(name)s”.")
         raise ValueError(text % {"name": min(unplanned)})

@@ -19,7 +19,7 @@ from events.filters import ReplayFilter
 from events.models import Event, EventStatus, Replay, ReplayItem
 from events.permissions import EDIT, EXTERNAL, MayReplay, require
 from events.queries import replays
-from events.replays.actions import NoReason, TooLate
+from events.replays.actions import NoReason, NothingRuns, TooLate
 from events.replays.serializers import (
     ActRequestSerializer,
     PlanRequestSerializer,
@@ -153,7 +153,7 @@ class ReplayList(IdempotentPostMixin, generics.ListAPIView[Replay]):
         return replays()
 
     @extend_schema(
-        summary=gettext_lazy("Plan a replay: freeze a selection and count it"),
+        summary=gettext_lazy("Plan a replay, or giving up: freeze a selection and count it"),
         request=PlanRequestSerializer,
         responses={201: ReplayProgressSerializer, 202: ReplayProgressSerializer},
     )
@@ -166,6 +166,7 @@ class ReplayList(IdempotentPostMixin, generics.ListAPIView[Replay]):
         replay = verbs.plan_for_page(
             options["selection"],
             handlers=options["handlers"],
+            kind=options["kind"],
             actor=person_of(request),
             tenant=current_tenant(),
         )
@@ -237,6 +238,8 @@ class ReplayAct(IdempotentPostMixin, generics.GenericAPIView[Replay]):
             raise exceptions.ValidationError({"reason": [str(missing)]}) from None
         except TooLate as late:
             raise Conflict(str(late)) from None
+        except NothingRuns as refused:
+            raise exceptions.ValidationError(str(refused)) from None
         except ValueError as unplanned:
             raise exceptions.ValidationError({"handlers": [str(unplanned)]}) from None
         return Response(ReplayProgressSerializer(replay).data)

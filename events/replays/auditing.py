@@ -16,7 +16,7 @@ def note(
     reason: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the line "replay.<verb>", in the caller's transaction.
+    """Write the line "replay.<verb>" or "give_up.<verb>", in the caller's transaction.
 
     Args:
         actor: who did it; None: a program, or the replay by itself.
@@ -32,7 +32,7 @@ def note(
         "skipped": replay.skipped,
     }
     line = audit.record(
-        f"replay.{verb}",
+        f"{'give_up' if replay.gives_up else 'replay'}.{verb}",
         replay,
         actor=actor,
         tenant=replay.tenant,

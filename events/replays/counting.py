@@ -22,17 +22,21 @@ COUNT_EVENTS = """
     JOIN events ON events.id = item.event_id
     WHERE item.replay_id = %(replay)s AND item.id >= %(first)s GROUP BY 1, 2
 """
-# Events by the sets of handlers that have failed and succeeded: from these follows what any choice
-# would run.
+# Events by the sets of handlers that have failed, that succeeded, and whose failure somebody has
+# given up: from these follows what any choice would run.
 COUNT_COMBINATIONS = """
-    SELECT failed, succeeded, count(*) FROM (
+    SELECT failed, succeeded, given_up, count(*) FROM (
         SELECT array_agg(handler::text ORDER BY handler)
                    FILTER (WHERE deliveries.status = 'failed') AS failed,
                array_agg(handler::text ORDER BY handler)
-                   FILTER (WHERE deliveries.status = 'succeeded') AS succeeded
+                   FILTER (WHERE deliveries.status = 'succeeded') AS succeeded,
+               array_agg(handler::text ORDER BY handler)
+                   FILTER (WHERE other.id IS NOT NULL) AS given_up
         FROM replay_items AS item LEFT JOIN deliveries ON deliveries.event_id = item.event_id
+        LEFT JOIN replays AS other ON other.id = deliveries.replay_id
+          AND other.kind = 'give_up' AND deliveries.status = 'skipped'
         WHERE item.replay_id = %(replay)s AND item.id >= %(first)s GROUP BY item.event_id
-    ) AS ended GROUP BY 1, 2
+    ) AS ended GROUP BY 1, 2, 3
 """
 SECONDS = """
     SELECT deliveries.handler, avg(deliveries.duration_ms) / 1000 FROM (
@@ -66,19 +70,24 @@ def count_chunk(replay: Replay, first_item: int) -> None:
 
 
 def _with_combinations(known: list[Any], of: dict[str, Any]) -> list[Any]:
-    """The combinations with those of a chunk, each [failed, number, succeeded]."""
-    sums: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = Counter()
-    for failed, number, succeeded in known:
-        sums[tuple(failed), tuple(succeeded)] += number
-    for failed, succeeded, number in fetch_rows(COUNT_COMBINATIONS, of):
-        sums[tuple(failed or ()), tuple(succeeded or ())] += number
-    return [[list(failed), number, list(done)] for (failed, done), number in sums.most_common()]
+    """The combinations with those of a chunk, each [failed, number, succeeded, given up]."""
+    sums: Counter[tuple[tuple[str, ...], ...]] = Counter()
+    for failed, number, *others in known:
+        sums[tuple(map(tuple, (failed, *others)))] += number
+    for *handlers, number in fetch_rows(COUNT_COMBINATIONS, of):
+        sums[tuple(tuple(names or ()) for names in handlers)] += number
+    return [
+        [list(failed), number, *map(list, others)]
+        for (failed, *others), number in sums.most_common()
+    ]
 
 
 def _with_subjects(plan: dict[str, Any], of: dict[str, Any]) -> dict[str, Any]:
     """Whom the handlers with external effects would reach, as far as a plan names them."""
     known: dict[str, Any] = plan.get("subjects", {})
-    names = {name for failed, _number, done in plan["combinations"] for name in (*failed, *done)}
+    names = {
+        name for failed, _number, done, *_rest in plan["combinations"] for name in (*failed, *done)
+    }
     for name in filter(registry.wants_consent, sorted(names)):
         named = known.get(name, [])
         if left := SUBJECTS_SHOWN - len(named):
@@ -98,7 +107,7 @@ def left_out(replay: Replay, selection: Selection, rows: QuerySet[Event]) -> dic
         processed, pending = (
             events.filter(status=status) for status in (EventStatus.PROCESSED, EventStatus.PENDING)
         )
-        if replay.kind == Replay.Kind.REPLAY:
+        if replay.kind != Replay.Kind.CORRECTION:
             pending = pending.exclude(pk__in=given_up(pending, selection).values("pk"))
         rest = {EventStatus.PROCESSED: processed, EventStatus.PENDING: pending}
     elif selection.status == EventStatus.FAILED:

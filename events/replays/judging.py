@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 
 from events.models import Replay, ReplayItem
@@ -144,13 +145,13 @@ def why_stopped(replay: Replay, standing: Standing) -> dict[str, int]:
 def stopped_sentence(told: Mapping[str, Any]) -> str:
     """Why a replay stopped by itself, in the reader's language."""
     if told["came_back"] == told["failed"]:
-        text = _("The failure came back: %(failed)d of %(answers)d events failed as before.")
+        text = _("The failure came back: %(failed)s of %(answers)s events failed as before.")
     elif told["came_back"]:
-        text = _("%(failed)d of %(answers)d events failed again, %(came_back)d of them as before.")
+        text = _("%(failed)s of %(answers)s events failed again, %(came_back)s of them as before.")
     else:
-        text = _("%(failed)d of %(answers)d events failed, none of them as before.")
-    limit = _("It stops above %(limit)d %%; %(untouched)d events were not touched.")
-    return f"{text} {limit}" % told
+        text = _("%(failed)s of %(answers)s events failed, none of them as before.")
+    limit = _("It stops above %(limit)s %%; %(untouched)s events were not touched.")
+    return f"{text} {limit}" % {name: intcomma(number) for name, number in told.items()}
 
 
 # --- How many next? -----------------------------------------------------------------------------

@@ -4,7 +4,7 @@ What is replayed is a delivery, so an event is meant as soon as a handler has gi
 others have still to run.
 """
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from events.models import Delivery, DeliveryStatus, Event, EventStatus, Replay
 from events.selections import Selection
@@ -32,8 +32,13 @@ def names_failures(selection: Selection) -> bool:
 
 
 def given_up(events: QuerySet[Event], selection: Selection) -> QuerySet[Event]:
-    """Those of a selection's events that a handler has given up, whatever others do."""
-    failed = Delivery.objects.filter(status=DeliveryStatus.FAILED)
+    """Those of a selection's events that a handler has given up, whatever others do.
+
+    These have failed, or wait for another handler. Both are few and have indexes of their own,
+    events_failed_… and events_waiting: so none of the many that are processed is looked at.
+    """
+    failed = Delivery.objects.filter(event_id=OuterRef("pk"), status=DeliveryStatus.FAILED)
     if selection.handler:
-        failed = failed.filter(handler=selection.handler)
-    return events.filter(pk__in=failed.values("event_id"))
+        return events.filter(Exists(failed.filter(handler=selection.handler)))
+    waits = Q(Exists(failed), status=EventStatus.PENDING)
+    return events.filter(Q(status=EventStatus.FAILED) | waits)

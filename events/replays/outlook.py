@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from events import registry
 from events.models import Replay
-from events.replays.releasing import NOTHING_TO_RUN, ONLY_EXTERNAL, left_out_handlers
+from events.replays.notes import NOTHING_TO_GIVE_UP, NOTHING_TO_RUN, ONLY_EXTERNAL
+from events.replays.releasing import left_out_handlers
 
 # What the engine does about one event beside its handlers, in seconds.
 OVERHEAD = 0.0007
@@ -22,6 +23,7 @@ class HandlerOutlook:
     Attributes:
         number: at how many events it has failed.
         succeeded: for how many it has succeeded: it would do again what it did.
+        given_up: at how many somebody has given its failure up.
         is_meant: whether it is among those for which the replay was planned.
         is_left_out: unless it is ticked: its effects leave the database.
         is_installed: else it fails again.
@@ -31,6 +33,7 @@ class HandlerOutlook:
     name: str
     number: int
     succeeded: int
+    given_up: int
     is_meant: bool
     is_left_out: bool
     is_installed: bool
@@ -42,7 +45,7 @@ class Outlook:
     """What a start would do.
 
     Attributes:
-        runs: how many events.
+        runs: how many events; of those that are given up, how many these are.
         skipped: why others would be passed over, in English → how many.
         seconds: about how long it would take.
     """
@@ -54,10 +57,11 @@ class Outlook:
 
 def handlers_of(replay: Replay) -> list[HandlerOutlook]:
     """The handlers that have come to an end with the events of a plan, by name."""
-    numbers, succeeded = Counter[str](), Counter[str]()
-    for failed, done, number in _combinations(replay):
-        numbers.update(dict.fromkeys(failed, number))
-        succeeded.update(dict.fromkeys(done, number))
+    numbers, succeeded, given_up = Counter[str](), Counter[str](), Counter[str]()
+    for each in _combinations(replay):
+        numbers.update(dict.fromkeys(each.failed, each.number))
+        succeeded.update(dict.fromkeys(each.succeeded, each.number))
+        given_up.update(dict.fromkeys(each.given_up, each.number))
     left_out = left_out_handlers(replay.kind)
     subjects = replay.plan.get("subjects", {})
     return [
@@ -65,12 +69,13 @@ def handlers_of(replay: Replay) -> list[HandlerOutlook]:
             name,
             numbers[name],
             succeeded[name],
+            given_up[name],
             is_meant=name in replay.handlers or not replay.handlers,
             is_left_out=name in left_out,
             is_installed=registry.get_handler(name) is not None,
             subjects=[(kind, subject) for kind, subject in subjects.get(name, [])],
         )
-        for name in sorted(numbers | succeeded)
+        for name in sorted(numbers | succeeded | given_up)
     ]
 
 
@@ -85,19 +90,20 @@ def outlook_of(
 
     Args:
         pace: events per second, if any is set.
-        again: the handlers that run also where they have succeeded.
+        again: the handlers that run also where they have succeeded, or were given up.
     """
     skipped: Counter[str] = Counter()
     runs, work, left_out = 0, 0.0, left_out_handlers(replay.kind)
-    for failed, done, number in _combinations(replay):
-        running = [name for name in failed if name in ticked or name in again]
-        running += [name for name in done if name in again]
+    nothing = NOTHING_TO_GIVE_UP if replay.gives_up else NOTHING_TO_RUN
+    for each in _combinations(replay):
+        running = [name for name in each.failed if name in ticked or name in again]
+        running += [name for name in each.succeeded + each.given_up if name in again]
         if running:
-            runs += number
-            work += number * (OVERHEAD + sum(_seconds_of(replay, name) for name in running))
+            runs += each.number
+            work += each.number * (OVERHEAD + sum(_seconds_of(replay, name) for name in running))
         else:
-            only_external = failed and all(name in left_out for name in failed)
-            skipped[ONLY_EXTERNAL if only_external else NOTHING_TO_RUN] += number
+            only_external = each.failed and all(name in left_out for name in each.failed)
+            skipped[ONLY_EXTERNAL if only_external else nothing] += each.number
     return Outlook(runs, dict(skipped), max(work, runs / pace if pace else 0.0))
 
 
@@ -123,19 +129,27 @@ def chosen_of(replay: Replay) -> list[str]:
 
 
 def again_in(replay: Replay) -> list[str]:
-    """Of the handlers that run, those that run also where they have succeeded."""
+    """Of the handlers that run, those that run also where they have succeeded, or were given up."""
     left_out = [] if replay.include_external else left_out_handlers(replay.kind)
     return [name for name in replay.again if name not in left_out]
 
 
-def _combinations(replay: Replay) -> list[tuple[list[str], list[str], int]]:
-    """Handlers that failed and that succeeded → at how many events just these did."""
+class Combination(NamedTuple):
+    """Handlers, and at how many events just these have failed, succeeded, or were given up."""
+
+    number: int
+    failed: list[str]
+    succeeded: list[str]
+    given_up: list[str]
+
+
+def _combinations(replay: Replay) -> list[Combination]:
     found: list[Any] = replay.plan.get("combinations", [])
-    is_correction = replay.kind == Replay.Kind.CORRECTION
+    # Nobody corrects or gives up what has not failed; plans of earlier versions tell less.
+    told = 2 if replay.kind == Replay.Kind.REPLAY else 0
     return [
-        # Nobody corrects what succeeded; plans of earlier versions tell what failed alone.
-        (failed, [] if is_correction or not done else done[0], number)
-        for failed, number, *done in found
+        Combination(number, failed, *[*others[:told], [], []][:2])
+        for failed, number, *others in found
     ]
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from events import registry
-from events.models import Event, Replay
+from events.models import Event, EventStatus, Replay
 from events.nudging import after_commit, nudge_replays
 from events.replays.filling import fill, rows_of
 from events.replays.meaning import meant
@@ -40,9 +42,11 @@ def plan_replay(
         handlers: run these again, whatever came of them; by default those that failed.
         include_external: also run handlers that are skipped on replay.
         tenant: whose replay it is; by default the one tenant of its events, if they have one.
-        kind: a correction publishes its events anew, with their payloads changed by `patch`.
+        kind: a correction publishes its events anew, with their payloads changed by `patch`; what
+            is given up runs nowhere, and `handlers` are those at which it is given up.
 
     Raises:
+        ValidationError: events are to be given up of which none can be.
         ValueError: an unknown handler.
     """
     replay = _draft(
@@ -73,6 +77,9 @@ def plan_for_page(
     Args:
         tenant: among whose events; by default those that the actor may see.
 
+    Raises:
+        ValidationError, ValueError: as `plan_replay`.
+
     Returns:
         The plan, or the replay that is “being planned”.
     """
@@ -88,12 +95,16 @@ def plan_for_page(
 
 def _draft(selection: Selection, handlers: Sequence[str], **given: Any) -> Replay:
     refuse_unknown(handlers)
+    gives_up = given["kind"] == Replay.Kind.GIVE_UP
+    if gives_up and selection.status == EventStatus.PROCESSED:
+        text = _("No handler of a processed event stands as failed.")
+        raise ValidationError({"status": text})
     meant_by_filter = [selection.handler] if selection.handler else []
     replay: Replay = Replay.objects.create(
         status=Replay.Status.PLANNING,
         selection=selection.as_json(),
         handlers=list(handlers) or meant_by_filter,
-        again=list(handlers),
+        again=[] if gives_up else list(handlers),
         **given,
     )
     return replay

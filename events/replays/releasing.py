@@ -1,4 +1,7 @@
-"""Releasing: the next events of a replay go back to the workers, a thousand in four statements."""
+"""Releasing: the next events of a replay go back to the workers, a thousand in four statements.
+
+Of a correction they are published anew, and those that are given up go nowhere.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,26 +9,22 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import gettext_noop
-
 from events import registry
 from events.models import Event, Replay, ReplayItem
 from events.nudging import after_commit, nudge_events
+from events.replays.giving_up import give_up_items
+from events.replays.notes import (
+    IN_ANOTHER_REPLAY,
+    NOTHING_TO_RUN,
+    ONLY_EXTERNAL,
+    PRUNED,
+    STILL_PENDING,
+)
 from events.rows import fetch_rows, update_rows
 
 CHUNK = 1000
 # Corrections are published one by one.
 CHUNK_OF_CORRECTIONS = 100
-
-# Kept on record in English, shown in the reader's language (`ReplayItem.note_label`).
-NOTHING_TO_RUN = gettext_noop("nothing to run: no handler of this event failed")
-STILL_PENDING = gettext_noop("still pending: its handlers have not finished")
-ONLY_EXTERNAL = gettext_noop(
-    "only handlers with external effects failed, and the replay leaves those out"
-)
-PRUNED = gettext_noop("the event was pruned")
-# Behind it stands the other one's id.
-IN_ANOTHER_REPLAY = gettext_noop("another replay has released it and waits for its answer")
 
 TAKE_ITEMS = """
     SELECT id, event_id FROM replay_items WHERE replay_id = %(replay)s AND status = 'waiting'
@@ -42,7 +41,8 @@ PRUNED_EVENTS = """
 """
 # A statement of its own, since it has to see what was settled before the events were locked: one
 # that another replay has mended meanwhile has nothing to run. What has failed runs again though
-# other handlers of the event have still to run, unless another replay waits for one of these.
+# other handlers of the event have still to run, unless another replay waits for one of these. What
+# was given up runs where its handler is named, and what was corrected never does.
 RELEASE = """
     WITH item AS (
         SELECT item.id, item.event_id, events.status AS event_status,
@@ -61,6 +61,10 @@ RELEASE = """
             WHEN 'failed' THEN %(handlers)s::text[] = '{}'
                 OR deliveries.handler = ANY(%(handlers)s::text[])
             WHEN 'succeeded' THEN deliveries.handler = ANY(%(again)s::text[])
+            WHEN 'skipped' THEN deliveries.handler = ANY(%(again)s::text[]) AND EXISTS (
+                SELECT FROM replays
+                WHERE replays.id = deliveries.replay_id AND replays.kind = 'give_up'
+            )
             ELSE false
         END
     ), reset AS (
@@ -103,12 +107,14 @@ class Released:
     """What a turn did with the next items.
 
     Attributes:
-        released: how many the workers have now.
+        released: how many the workers have now, or had no need to have.
         skipped: why others were passed over → how many.
+        answered: how many of those that were released have answered by that: they were given up.
     """
 
     released: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    answered: int = 0
 
     @property
     def taken(self) -> int:
@@ -126,6 +132,8 @@ def release_next(replay: Replay, most: int) -> Released:
     items = _free_items(replay, min(most, CHUNK_OF_CORRECTIONS if is_correction else CHUNK))
     if not items:
         return Released()
+    if replay.gives_up:
+        return _give_up(replay, items)
     notes = _correct(replay, items) if is_correction else _release(replay, items)
     skipped = Counter(note for note in notes if note)
     released = len(notes) - skipped.total()
@@ -161,14 +169,25 @@ def _release(replay: Replay, items: dict[int, UUID]) -> Sequence[str]:
 def left_out_handlers(kind: str = Replay.Kind.REPLAY) -> list[str]:
     """The handlers that a replay leaves out unless it is asked for external effects.
 
-    A correction leaves out all that have such effects: to them it is something new.
+    A correction leaves out all that have such effects: to them it is something new. What is given
+    up has no effects.
     """
+    if kind == Replay.Kind.GIVE_UP:
+        return []
     is_correction = kind == Replay.Kind.CORRECTION
     return [
         handler.name
         for handler in registry.all_handlers()
         if handler.skips_replays or (is_correction and handler.is_external)
     ]
+
+
+def _give_up(replay: Replay, items: dict[int, UUID]) -> Released:
+    """Set the failures of the events aside; nobody has anything to run."""
+    decided = give_up_items(replay, items)
+    skipped = Counter(item.note for item in decided if item.status == ReplayItem.Status.SKIPPED)
+    given_up = len(decided) - skipped.total()
+    return Released(given_up, skipped, answered=given_up)
 
 
 def _correct(replay: Replay, items: dict[int, UUID]) -> Sequence[str]:

@@ -133,6 +133,7 @@ def _count(replay: Replay, taken: Released, now: datetime) -> bool:
     changed = _change(
         replay,
         released=F("released") + taken.released,
+        succeeded=F("succeeded") + taken.answered,
         skipped=F("skipped") + taken.skipped.total(),
         skipped_because=because,
         released_at=paid_after(replay, taken.released, now),

@@ -10,16 +10,17 @@ from rest_framework.request import Request
 
 from events import registry
 from events.models import EventStatus, Replay, ReplayItem
-from events.replays.actions import HIGHEST_STOP_PERCENT
+from events.replays.actions import HIGHEST_PACE, HIGHEST_STOP_PERCENT
 from events.replays.outlook import again_in, chosen_of, handlers_of, outlook_of
 from events.replays.progress import counts_of, skipped_in
 from events.selections import Selection
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
 
-HIGHEST_PACE = 100_000
 EXTERNAL_HELP = _(
     "Also run handlers whose effects leave the database; takes the permission for external effects."
 )
+# Corrections are planned with a patch, in the console.
+PLANNED_KINDS = [(kind.value, kind.label) for kind in (Replay.Kind.REPLAY, Replay.Kind.GIVE_UP)]
 COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
 
 
@@ -107,7 +108,15 @@ class PlanRequestSerializer(StrictSerializer):
     selection = SelectionSerializer()
     handlers = HandlersField(
         default=list,
-        help_text=_("Run these again, whatever came of them; else those that failed."),
+        help_text=_(
+            "Run these again, whatever came of them; else those that failed. To give up: at these"
+            " handlers alone."
+        ),
+    )
+    kind = serializers.ChoiceField(
+        PLANNED_KINDS,
+        default=Replay.Kind.REPLAY,
+        help_text=_("Whether the start runs what failed again, or gives it up."),
     )
 
 
@@ -240,7 +249,8 @@ class ReplayProgressSerializer(serializers.ModelSerializer[Replay]):
 def _startable(replay: Replay) -> dict[str, int]:
     """Handlers that may be named at the start → at how many events they would run."""
     numbers = {
-        each.name: each.number + (each.succeeded if each.name in replay.again else 0)
+        each.name: each.number
+        + (each.succeeded + each.given_up if each.name in replay.again else 0)
         for each in handlers_of(replay)
     }
     return {name: number for name, number in numbers.items() if number}

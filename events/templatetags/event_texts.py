@@ -36,11 +36,17 @@ def slice_id(value: UUID) -> str:
 @register.filter
 def subject_url(event: Event) -> str:
     """Where the admin shows what the event is about, if it does."""
+    return page_of(event.subject_type, event.subject_id)
+
+
+@register.filter
+def page_of(kind: str, subject_id: Any) -> str:
+    """Where the admin shows a subject of that kind, if it does: `"lead"|page_of:lead_id`."""
     for model, page in admin.site._registry.items():
-        if model._meta.model_name == event.subject_type and event.subject_id:
+        if model._meta.model_name == kind and subject_id:
             options = page.opts
             name = f"admin:{options.app_label}_{options.model_name}_change"
-            return reverse(name, args=[event.subject_id])
+            return reverse(name, args=[subject_id])
     return ""
 
 

@@ -72,13 +72,23 @@ class Page(Generic[M]):
 
     @classmethod
     def read(
-        cls, rows: QuerySet[M], order: Order, *, size: int, after: str = "", before: str = ""
+        cls,
+        rows: QuerySet[M],
+        order: Order,
+        *,
+        size: int,
+        after: str = "",
+        before: str = "",
+        ids_first: bool = False,
     ) -> Self:
         """Read one page of `rows`, in one query; the first where no key is given.
 
         Args:
             after: the key of the last row seen.
             before: the key of the first row seen, when going back.
+            ids_first: find the ids and then their rows, where an index holds the order and all that
+                narrows: it answers alone, so that the planner takes it and none that has the
+                order, but looks up every row on its way to see whether it is meant.
 
         Raises:
             BadKey: no such row in this order gave the key.
@@ -86,7 +96,10 @@ class Page(Generic[M]):
 
         def take(key: str, reverse: bool) -> list[M]:
             found = order.beyond(rows, key, reverse=reverse) if key else rows
-            return list(order.apply(found, reverse=reverse)[: size + 1])
+            page = order.apply(found, reverse=reverse)[: size + 1]
+            if ids_first:
+                page = order.apply(rows.filter(pk__in=page.values("pk")), reverse=reverse)
+            return list(page)
 
         return cls.taken(take, order.key_of, size=size, after=after, before=before)
 
@@ -116,10 +129,12 @@ class Page(Generic[M]):
         )
 
     @classmethod
-    def read_or_first(cls, rows: QuerySet[M], order: Order, *, size: int, **keys: str) -> Self:
+    def read_or_first(
+        cls, rows: QuerySet[M], order: Order, *, size: int, after: str = "", before: str = ""
+    ) -> Self:
         """As `read`, but the first page where the key is unusable: nobody types keys."""
         try:
-            return cls.read(rows, order, size=size, **keys)
+            return cls.read(rows, order, size=size, after=after, before=before)
         except BadKey:
             return cls.read(rows, order, size=size)
 

@@ -5,24 +5,25 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from salesflow.accounts.models import Membership, Tenant
 from salesflow.api import ROUTES
 from tests.access import (
     CORRECTION,
     EVERYTHING,
+    GIVE_UP,
     SECRET,
     SUPERUSER,
     Acme,
     Attempt,
     Effect,
+    Trial,
     all_but,
-    handlers,
     kept,
     make_person,
     text_of,
     undone,
+    with_acme,
 )
 from tests.api.clients import ApiClient, api_of
 from tests.factories import make_tenant
@@ -116,6 +117,7 @@ ATTEMPTS = [
     post("events-replay", REPLAY, MENDED),
     post("events-replay", EXTERNAL, MENDED | OUTSIDE, label="external"),
     post("replays", REPLAY, ids),
+    post("replays", REPLAY, lambda acme: ids(acme) | {"kind": "give_up"}, label="give up"),
     post("replay-start", REPLAY, MENDED, row=replay("planned")),
     post("replay-start", EXTERNAL, MENDED | OUTSIDE, row=replay("planned"), label="external"),
     post(
@@ -125,10 +127,12 @@ ATTEMPTS = [
         row=replay("planned", kind=CORRECTION),
         label="correction",
     ),
+    post("replay-start", REPLAY, MENDED, row=replay("planned", kind=GIVE_UP), label="give up"),
     post("replay-pause", REPLAY, row=replay("running")),
     post("replay-resume", REPLAY, row=replay("paused")),
     post("replay-resume", REPLAY, MENDED, row=replay("stopped"), label="stopped"),
     post("replay-resume", EXTERNAL, row=replay("paused", external=True), label="external"),
+    post("replay-resume", REPLAY, row=replay("paused", kind=GIVE_UP), label="giving up"),
     post(
         "replay-resume",
         (*REPLAY, *EDIT),
@@ -147,30 +151,17 @@ every_attempt = pytest.mark.parametrize("attempt", ATTEMPTS, ids=str)
 # --- Trying -------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def acme() -> Iterator[Acme]:
-    """Acme, with its handlers."""
-    with handlers():
-        yield Acme(make_tenant("acme", name="Acme"))
+acme = pytest.fixture(with_acme)
 
 
-class Tried:
-    """An attempt at a route, about acme's row, to be made by one after the other."""
-
-    def __init__(self, attempt: Attempt, acme: Acme) -> None:
-        self.attempt = attempt
-        row = attempt.row(acme) if attempt.row else None
-        path = reverse(attempt.name, args=[] if row is None else [row])
-        self.url = path + attempt.query(acme)
-        self.body = None if attempt.form is None else attempt.form(acme)
-        self.is_about_a_row = row is not None and not isinstance(row, str)
-        self.before = kept()
+class Tried(Trial):
+    """A request about a row of acme's."""
 
     def by(self, client: ApiClient) -> Any:
         """The answer to who makes it."""
-        if self.attempt.form is None:
+        if self.form is None:
             return client.get(self.url)
-        return client.post(self.url, self.body)
+        return client.post(self.url, self.form)
 
     def works_for(self, client: ApiClient) -> None:
         """See that it does what it should; that is undone then."""

@@ -50,6 +50,8 @@ def test_list_is_narrowed_sorted_and_cut_into_pages(api: ApiClient) -> None:
     assert names("/api/failures?state=muted") == ["two"]
     assert names("/api/failures?handler=three&state=open") == ["three"]
     assert names("/api/failures?first_seen_after=2100-01-01") == []
+    assert names("/api/failures?search=THREE+valueerror") == ["three"]
+    assert names("/api/failures?search=three+keyerror") == []
     assert set(fields_of(api.get("/api/failures?state=away"))) == {"state"}
 
 

@@ -2,6 +2,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.models import Event, EventStatus
@@ -188,6 +190,22 @@ def test_events_are_narrowed_by_the_first_and_the_last_moment_there_is(
 ) -> None:
     make_event()
     assert len(api.results(f"/api/events?{query}")) == found
+
+
+@pytest.mark.django_db(transaction=True)  # for VACUUM, which tells what an index answers alone
+def test_what_failed_of_a_type_is_not_looked_for_among_all_that_failed(api: ApiClient) -> None:
+    few, others = make_events(60), make_events(3_600)
+    ids = [event.pk for event in others]
+    Event.unscoped.filter(pk__in=ids).update(type="other.happened", status=EventStatus.PROCESSED)
+    failed = ids[-600:] + [event.pk for event in few]
+    Event.unscoped.filter(pk__in=failed).update(status=EventStatus.FAILED)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE) events")
+        with CaptureQueriesContext(connection) as queries:
+            assert len(api.results("/api/events?status=failed&type=thing.happened")) == 50
+        cursor.execute(f"EXPLAIN {queries[-1]['sql']}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "events_failed_by_type" in plan, plan
 
 
 @pytest.mark.parametrize("path", ["/api/leads", "/api/leads/", "/api/events/", "/api/pipelines/"])

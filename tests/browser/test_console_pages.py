@@ -9,9 +9,10 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
 from events.models import AuditLine, Replay
+from events.replays import advance_running_replays
 from salesflow.accounts.models import Tenant, User
 from tests.browser.conftest import log_in
-from tests.events.factories import make_events
+from tests.events.factories import make_events, make_failed_event
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -102,3 +103,28 @@ def test_enter_in_the_reason_decides_nothing(
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_function("document.body.innerText.includes('replay.cancelled')")
     assert [line.action for line in AuditLine.objects.all()] == ["replay.cancelled"]
+
+
+def test_failure_is_given_up_from_its_event_which_says_so(
+    open_page: Callable[..., Page], tenant: Tenant, admin: User
+) -> None:
+    event = make_failed_event(handlers=("picky", "other"))
+    page = open_page()
+    log_in(page, admin)
+    page.goto(f"/admin/events/event/{event.pk}/change/")
+    page.get_by_role("button", name="Give up").click()
+    expect(page.get_by_role("heading", name="Give up what failed of 1 event")).to_be_visible()
+    outlook = page.locator("#replay-outlook")
+    for handler in ("picky", "other"):
+        page.locator(f"[value={handler}]").uncheck()
+    expect(outlook).to_contain_text("1 is passed over")
+    page.locator("[value=picky]").check()
+    expect(outlook).to_contain_text("What failed of 1 event is given up")
+    page.get_by_label("Reason").fill("nobody will mend it")
+    page.get_by_role("button", name="Give up").click()
+    expect(page.get_by_text("0 of 1 done")).to_be_visible()
+    advance_running_replays()
+    expect(page.get_by_text("1 of 1 done")).to_be_visible()
+    page.goto(f"/admin/events/event/{event.pk}/change/")
+    expect(page.get_by_text("nobody will mend it").first).to_be_visible()
+    expect(page.get_by_text("Given up by")).to_contain_text(str(admin))

@@ -211,7 +211,7 @@ def try_a_canary(page: Page, camera: Camera) -> None:
 def see_it_stop(page: Page, camera: Camera) -> Replay:
     progress = page.locator("#replay-progress")
     expect(progress).to_contain_text("The failure came back: 1 of 1 events failed as before.")
-    expect(progress).to_contain_text(f"{EVENTS - 1} events were not touched.")
+    expect(progress).to_contain_text(f"{EVENTS - 1:,} events were not touched.")
     expect(page.locator(".event-head").first).to_contain_text("Stopped by itself")
     replay: Replay = Replay.objects.get()
     assert (replay.status, replay.reason) == (Replay.Status.STOPPED, TOO_EARLY)

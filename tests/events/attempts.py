@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 
-from tests.access import CORRECTION, NOBODY, SUPERUSER, TYPE, Acme, Attempt, Effect
+from tests.access import CORRECTION, GIVE_UP, NOBODY, SUPERUSER, TYPE, Acme, Attempt, Effect
 
 VIEW = ("view_event",)
 TRIAGE = (*VIEW, "triage_failuregroup")
@@ -95,6 +95,8 @@ def rule_form(acme: Acme) -> dict[str, Any]:
     }
 
 
+# One of them has effects outside: to give it up has none.
+GIVE_UP_FORM = {"reason": "nobody will mend it", "handlers": ["greet", "mails"]}
 PATCH_FORM = {
     "change-0-operation": "set",
     "change-0-path": "/owner",
@@ -108,6 +110,11 @@ FAILURES = [
     page("health"),
     page("failures"),
     page("failure", row=group),
+    post(
+        "failures_triage",
+        TRIAGE,
+        lambda acme: {"verb": "mute", "fingerprint": [str(acme.group.fingerprint)]},
+    ),
     *(
         post("failure_triage", TRIAGE, {"verb": verb}, row=group, label=verb)
         for verb in ("acknowledge", "resolve", "mute")
@@ -139,6 +146,13 @@ EVENTS = [
         lambda acme: {"action": "replay_selected", ACTION_CHECKBOX_NAME: str(acme.event.pk)},
         OPENS,
     ),
+    post(
+        "event_changelist",
+        REPLAY,
+        lambda acme: {"act": "give_up", ACTION_CHECKBOX_NAME: str(acme.event.pk)},
+        OPENS,
+        label="give up",
+    ),
     post("event_change", NOBODY, {"status": "processed"}, row=event),
     post("event_add", NOBODY, {"type": TYPE}),
     post("event_delete", NOBODY, {"post": "yes"}, row=event),
@@ -167,6 +181,10 @@ REPLAYS = [
     page("replay_outlook", REPLAY, OPENS, row=replay("planned")),
     page("event_replay", REPLAY, OPENS, query=ids),
     post("event_replay", REPLAY, {}, query=ids),
+    page("event_give_up", REPLAY, OPENS, query=ids),
+    post("event_give_up", REPLAY, {}, query=ids),
+    page("replay_change", effect=OPENS, row=replay("planned", kind=GIVE_UP), label="to give up"),
+    page("replay_change", row=replay("running", kind=GIVE_UP), label="giving up"),
     post("replay_start", REPLAY, start_form("greet"), row=replay("planned")),
     post(
         "replay_start",
@@ -181,6 +199,13 @@ REPLAYS = [
         start_form("greet"),
         row=replay("planned", kind=CORRECTION),
         label="correction",
+    ),
+    post(
+        "replay_start",
+        REPLAY,
+        GIVE_UP_FORM,
+        row=replay("planned", kind=GIVE_UP),
+        label="give up",
     ),
     post("replay_act", REPLAY, {"act": "pause"}, row=replay("running"), label="pause"),
     post("replay_act", REPLAY, {"act": "pace", "pace": "3"}, row=replay("running"), label="pace"),
@@ -202,6 +227,13 @@ REPLAYS = [
         {"act": "resume"},
         row=replay("paused", external=True),
         label="resume external",
+    ),
+    post(
+        "replay_act",
+        REPLAY,
+        {"act": "resume"},
+        row=replay("paused", kind=GIVE_UP),
+        label="resume giving up",
     ),
     post(
         "replay_act",

@@ -168,8 +168,8 @@ def test_list_runs_the_same_queries_for_two_rows_and_for_fifty(
         assert len(listed(root)) == 50
 
 
-# Session, user, membership, failed badge; savepoint, time limit, rows, count, tenants, release.
-LIST_QUERIES = 10
+# Session, user, membership; savepoint, time limit, rows, count, tenants, release.
+LIST_QUERIES = 9
 
 
 def test_empty_list_says_so(root: Client) -> None:
@@ -239,9 +239,9 @@ def test_page_runs_the_same_queries_for_few_and_many_attempts(
         page_of(root, event)
 
 
-# Session, user, membership, failed badge; savepoint, time limit, event, deliveries, attempts,
-# request, corrections, release. Payload and tree are read past Django, one query each.
-PAGE_QUERIES = 12
+# Session, user, membership; savepoint, time limit, event, deliveries, attempts, request,
+# corrections, release. Payload, tree and the sidebar's badge are read past Django, one query each.
+PAGE_QUERIES = 11
 
 
 def make_attempts(event: Event, count: int) -> None:

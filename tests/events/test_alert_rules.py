@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from events.alerts.digests import MOST_ALONE, tell_together
 from events.alerts.payloads import AlertRaised
 from events.alerts.rules import forget_old_alerts, raise_alerts, raise_alerts_of_levels
 from events.models import Alert, AlertRule, Event, FailureGroup
@@ -194,6 +195,76 @@ def test_event_of_another_tenant_may_wait_as_long_as_it_likes(tenant: Tenant) ->
     make_events(1)
     Event.unscoped.update(due_at=timezone.now() - timedelta(seconds=90))
     assert raise_alerts_of_levels() == 0
+
+
+# --- Storms -------------------------------------------------------------------------------------
+
+
+def make_storm(tenant: Tenant, count: int) -> AlertRule:
+    """A rule of the tenant, and so many failures that are new to it."""
+    rule = make_rule(tenant=tenant)
+    for number in range(count):
+        make_group(tenant, handler=f"handler_{number}")
+    return rule
+
+
+def digests() -> list[Event]:
+    return [event for event in published(AlertRaised) if event.payload["is_digest"]]
+
+
+def test_storm_is_told_in_twenty_alerts_and_one_digest(tenant: Tenant) -> None:
+    make_storm(tenant, MOST_ALONE + 7)
+    assert [raise_alerts(), raise_alerts()] == [MOST_ALONE + 7, 0]
+    assert len(told()) == MOST_ALONE
+    assert tell_together() == 0  # there may be more in a moment
+    told_minutes_ago(6)
+    assert [tell_together(), tell_together()] == [1, 0]
+    [digest] = digests()
+    assert Alert.objects.filter(event_id=digest.pk).count() == 7
+    assert digest.payload["fingerprint"] == digest.payload["handler"] == ""
+    assert not Alert.objects.filter(event_id=None).exists()
+
+
+def test_next_digest_comes_an_hour_later(tenant: Tenant) -> None:
+    rule = make_storm(tenant, MOST_ALONE + 1)
+    raise_alerts()
+    told_minutes_ago(6)
+    assert tell_together() == 1
+    make_group(tenant)
+    raise_alerts()
+    told_minutes_ago(7)
+    assert tell_together() == 0
+    AlertRule.objects.filter(pk=rule.pk).update(digested_at=timezone.now() - timedelta(minutes=61))
+    assert tell_together() == 1
+    assert [Alert.objects.filter(event_id=each.pk).count() for each in digests()] == [1, 1]
+
+
+def test_alerts_are_told_one_by_one_again_when_the_hour_is_over(tenant: Tenant) -> None:
+    make_storm(tenant, MOST_ALONE)
+    raise_alerts()
+    FailureGroup.unscoped.update(first_seen_at=timezone.now() - timedelta(minutes=62))
+    told_minutes_ago(61)
+    make_group(tenant)
+    assert raise_alerts() == 1
+    assert len(told()) == MOST_ALONE + 1
+
+
+def test_storm_of_one_rule_holds_no_other_back(tenant: Tenant) -> None:
+    make_storm(tenant, MOST_ALONE + 1)
+    raise_alerts()
+    make_rule(name="another", tenant=(other := make_tenant()))
+    make_group(other)
+    raise_alerts()
+    assert Event.unscoped.filter(tenant=other).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_five_sweepers_at_once_send_one_digest() -> None:
+    make_storm(make_tenant(), MOST_ALONE + 3)
+    raise_alerts()
+    told_minutes_ago(6)
+    assert sum(at_once(5, tell_together)) == 1
+    assert Event.unscoped.count() == MOST_ALONE + 1
 
 
 # --- However often, and whatever happens --------------------------------------------------------

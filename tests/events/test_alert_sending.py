@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from django.conf import LazySettings
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from events.alerts import webhooks
+from events.alerts.digests import MOST_ALONE, tell_together
 from events.alerts.payloads import AlertRaised
 from events.alerts.rules import raise_alerts, raise_alerts_of_levels
 from events.corrections import correct_event
@@ -204,6 +207,7 @@ def test_tenant_reads_nothing_of_the_rule_of_all_tenants_on_its_event(
         "handler": "send_mail",
         "fingerprint": "",
         "error": "",
+        "is_digest": False,
     }
     assert {row["status"] for row in told["deliveries"]} == {"failed"}
     text = json.dumps(told)
@@ -259,6 +263,61 @@ def test_alert_that_somebody_writes_reaches_no_rule(
     publish(AlertRaised.model_validate(given))
     settle_events()
     assert mail_server.mails == []
+
+
+# --- Digests ------------------------------------------------------------------------------------
+
+
+def make_storm(tenant: Tenant, count: int) -> list[FailureGroup]:
+    """More failures than a rule tells of one by one, and the digest of the last of them."""
+    for number in range(MOST_ALONE):
+        make_group(tenant, handler=f"handler_{number}")
+    raise_alerts()
+    last = [make_group(tenant, message=f"{number} …") for number in range(count)]
+    raise_alerts()
+    Alert.objects.update(raised_at=timezone.now() - timedelta(minutes=6))
+    assert tell_together() == 1
+    settle_events()
+    return last
+
+
+def test_digest_is_one_mail_that_lists_all_that_it_is_about(
+    tenant: Tenant, mail_server: MailServer
+) -> None:
+    make_rule(name="New failures")
+    make_storm(tenant, 7)
+    *_alone, mail = mail_server.mails
+    text = mail.get_content()
+    assert len(mail_server.mails) == MOST_ALONE + 1
+    assert mail["Subject"].strip() == "[SalesFlow] 7 more alerts of the rule “New failures”"
+    assert all(f"send_mail: TimeoutError: {number} …" in text for number in range(7))
+    assert "https://sales.example.com/admin/events/failures/" in text
+    assert "at most once an hour" in " ".join(text.split())
+
+
+def test_digest_of_rates_says_each(tenant: Tenant, mail_server: MailServer) -> None:
+    rule = make_rule("failure_rate", threshold=5)
+    event = publish(AlertRaised(kind=rule.kind, is_digest=True))
+    for handler, value in (("one", 40), ("two", 12.5)):
+        Alert.objects.create(
+            rule=rule, key=handler, tenant=tenant, event_id=event.pk, value=value, threshold=5
+        )
+    settle_events()
+    text = mail_server.mails[0].get_content()
+    assert "one: 40 % of the last ten minutes' attempts failed" in text
+    assert "two: 12.5 % of the last ten minutes' attempts failed" in text
+    assert "/admin/events/handlers/" in text
+
+
+def test_digest_is_one_webhook_with_a_list(tenant: Tenant, receiver: Receiver) -> None:
+    make_webhook_rule(receiver)
+    groups = make_storm(tenant, 3)
+    assert len(receiver.received) == MOST_ALONE + 1
+    body = json.loads(receiver.received[-1].body)
+    assert (body["type"], body["data"]["is_digest"]) == ("alert.digest", True)
+    listed = body["data"]["alerts"]
+    prints = {str(group.fingerprint): f"TimeoutError: {group.message}" for group in groups}
+    assert {each["fingerprint"]: each["error"] for each in listed} == prints
 
 
 # --- Webhook ------------------------------------------------------------------------------------

@@ -155,3 +155,11 @@ def test_superusers_replay_over_tenants_is_told_to_each_without_its_reason(tenan
     assert line.details == {"events": 1, "handlers": [], "external": False}
     assert f"/{replay.pk}/" not in response.content.decode()
     assert list(audit.visible_lines(root)) == [AuditLine.objects.get(part_of=None)]
+
+
+def test_list_says_how_many_lines_there_are(tenant: Tenant) -> None:
+    for number in range(2):
+        audit.record("replay.started", ("replay", str(number)), actor=None, tenant=tenant)
+    page = " ".join(client_of(make_superuser()).get(LIST).content.decode().split())
+    assert "2 audit lines" in page
+    assert ">Audit<" in page.replace("> ", ">").replace(" <", "<")

@@ -27,7 +27,7 @@ from tests.web import Page
 
 TYPE = "thing.happened"
 LIST, PAGE = reverse("admin:events_catalogue"), reverse("admin:events_catalogue_type", args=[TYPE])
-LIST_QUERIES = 7
+LIST_QUERIES = 6
 
 pytestmark = pytest.mark.django_db
 

@@ -273,3 +273,39 @@ def test_map_shows_model_event_and_handler(capsys: pytest.CaptureFixture[str]) -
     created = lines.index("├── lead.created  on create")
     assert lines[created + 1].startswith("│   └── handle_lead_created  analytics.handlers")
     assert "Published by services" in lines
+
+
+# --- Giving up ----------------------------------------------------------------------------------
+
+
+def test_failures_are_given_up_without_any_worker(
+    tenant: Tenant,
+    switch: Switch,
+    settle_events: Callable[[], int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_events(2)
+    settle_events()
+    call_command("replay_events", "--give-up", "--dry-run")
+    assert "What failed of 2 events would be given up" in capsys.readouterr().out
+    replay_events("--give-up", "--reason", "nobody will mend it")
+    replay = Replay.objects.get()
+    assert (replay.kind, replay.status, replay.reason) == (
+        "give_up",
+        "finished",
+        "nobody will mend it",
+    )
+    assert "2 events selected, 2 given up, 0 left out" in capsys.readouterr().out
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"skipped"}
+    assert Event.objects.filter(status="processed").count() == 2
+
+
+@pytest.mark.parametrize("how", [("--canary",), ("--pace", "5"), ("--include-external",)])
+def test_nobody_tells_the_command_how_to_run_what_is_given_up(
+    tenant: Tenant, switch: Switch, settle_events: Callable[[], int], how: tuple[str, ...]
+) -> None:
+    make_event()
+    settle_events()
+    with pytest.raises(CommandError, match="Nothing runs"):
+        replay_events("--give-up", *how)
+    assert Event.objects.get().status == "failed"

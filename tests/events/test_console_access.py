@@ -22,12 +22,13 @@ from tests.access import (
     SUPERUSER,
     Acme,
     Attempt,
+    Trial,
     all_but,
-    handlers,
     kept,
     make_person,
     text_of,
     undone,
+    with_acme,
 )
 from tests.events.attempts import ATTEMPTS, CHANGES, TELLS, VIEW
 from tests.factories import make_api_key, make_tenant
@@ -41,24 +42,13 @@ every_attempt = pytest.mark.parametrize("attempt", ATTEMPTS, ids=str)
 # --- Trying -------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def acme() -> Iterator[Acme]:
-    """Acme, with its handlers."""
-    with handlers():
-        yield Acme(make_tenant("acme", name="Acme"))
+acme = pytest.fixture(with_acme)
 
 
-class Tried:
-    """An attempt at an address of acme's, to be made by one after the other."""
+class Tried(Trial):
+    """A page that is opened, or a form that is sent."""
 
-    def __init__(self, attempt: Attempt, acme: Acme) -> None:
-        self.attempt = attempt
-        row = attempt.row(acme) if attempt.row else None
-        path = reverse(f"admin:{attempt.name}", args=[] if row is None else [row])
-        self.url = path + attempt.query(acme)
-        self.form = None if attempt.form is None else attempt.form(acme)
-        self.is_about_a_row = row is not None and not isinstance(row, str)
-        self.before = kept()
+    namespace = "admin:"
 
     def by(self, client: Client) -> Any:
         """The answer to who makes it."""

@@ -15,9 +15,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from events.console.pages import in_time
-from events.console.payloads import MASK
 from events.console.related import DEEPEST, HIGHEST, MOST, WIDEST
 from events.context import event_context
+from events.corrections.previewing import MASK
 from events.models import Attempt, Delivery, Event
 from events.models.delivery import UNTIL_RESUMED
 from events.publishing import publish

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from events.console.failures import VERBS
+from events.failures.fingerprints import masked
 from events.models import AuditLine, Delivery, EventStatus, FailureGroup, Replay
 from events.selections import Selection
 from salesflow.accounts.context import tenant_context
@@ -64,6 +65,41 @@ def test_list_is_narrowed_by_handler_and_ordered(tenant: Tenant, root: Client) -
     assert listed(root, order="occurrences") == [frequent, rare]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "send_MAIL",
+        "TimeoutError",
+        "TimeoutError: no answer from crm.example.com within 31 s",
+        "within answer",
+        "services:place",
+        "send_mail timeout",
+    ],
+)
+def test_list_is_searched_by_words_as_logs_have_them(
+    tenant: Tenant, root: Client, text: str
+) -> None:
+    message = masked("no answer from crm.example.com within 48 s")
+    found = make_group(tenant, message=message, frame="leads.services:place").fingerprint
+    make_group(tenant, handler="other", error_type="KeyError", message="'…'")
+    assert listed(root, q=text) == [found]
+    assert listed(root, q=f"{text} nonsense") == []
+
+
+def test_search_takes_signs_for_themselves(tenant: Tenant, root: Client) -> None:
+    found = make_group(tenant, message="100 % of a_b").fingerprint
+    make_group(tenant, message="nothing like it: acb")
+    assert listed(root, q="%") == listed(root, q="a_b") == [found]
+    assert listed(root, q="\\") == []
+
+
+@pytest.mark.parametrize("text", ["\x00", "x" * 201])
+def test_search_for_what_cannot_be_there_is_refused(root: Client, text: str) -> None:
+    response = root.get(LIST, {"q": text})
+    assert response.status_code == 400
+    assert list(response.context["errors"]) == ["q"]
+
+
 @pytest.mark.parametrize("name", ["state", "order", "handler", "sort"])
 def test_address_that_makes_no_sense_names_what_is_wrong(root: Client, name: str) -> None:
     response = root.get(LIST, {name: "<b>nonsense</b>"})
@@ -106,9 +142,10 @@ def test_list_runs_the_same_queries_for_one_failure_and_for_many(
         assert len(listed(root)) == 41
 
 
-# Session, user, membership, failed badge; savepoint, time limit, handlers, groups, release; and
-# where there are owners, those. What stands and the sparklines are read past Django.
-LIST_QUERIES = 9
+# Session, user, membership; savepoint, time limit, handlers, groups, release; and where there are
+# owners, those. What stands, there and in the sidebar's badge, and the sparklines are read past
+# Django.
+LIST_QUERIES = 8
 
 
 # --- One failure --------------------------------------------------------------------------------
@@ -159,9 +196,83 @@ def test_page_runs_the_same_queries_for_one_event_and_for_many(
         root.get(url_of(group.fingerprint))
 
 
-# Session, user, membership, failed badge; savepoint, time limit, groups, traceback, tenants, newest
-# events, replays, audit, owners, release.
-PAGE_QUERIES = 14
+# Session, user, membership; savepoint, time limit, groups, traceback, tenants, newest events,
+# replays, audit, owners, release.
+PAGE_QUERIES = 13
+
+
+# --- Triage of several --------------------------------------------------------------------------
+
+SEVERAL = reverse("admin:events_failures_triage")
+
+
+def triage_all(client: Client, verb: str, *fingerprints: Any, query: str = "") -> Any:
+    form = {"verb": verb, "fingerprint": [str(each) for each in fingerprints]}
+    return client.post(f"{SEVERAL}{query}", form, follow=True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "state"), [("acknowledge", "acknowledged"), ("mute", "muted"), ("resolve", "resolved")]
+)
+def test_several_are_decided_about_at_once_each_with_its_line(
+    tenant: Tenant, verb: str, state: str
+) -> None:
+    groups = [make_group(tenant) for _number in range(3)]
+    untouched = make_group(tenant)
+    staff = make_staff(tenant, may=["view_event", "triage_failuregroup"])
+    page = triage_all(client_of(staff), verb, *(group.fingerprint for group in groups))
+    assert f"3 failures: {VERBS[verb].done}" in said_on(page)
+    assert set(FailureGroup.unscoped.filter(state=state)) == set(groups)
+    lines = AuditLine.objects.filter(actor=staff, action=f"failure.{state}")
+    prints = set(lines.values_list("target_id", flat=True))
+    assert prints == {str(group.fingerprint) for group in groups}
+    assert FailureGroup.unscoped.get(pk=untouched.pk).state == State.OPEN
+
+
+def test_what_is_so_already_and_what_is_not_seen_stays_as_it_was(tenant: Tenant) -> None:
+    group, muted = make_group(tenant), make_group(tenant, state="muted")
+    foreign = make_group(make_tenant())
+    staff = client_of(make_staff(tenant, may=["view_event", "triage_failuregroup"]))
+    prints = [each.fingerprint for each in (group, muted, foreign)]
+    said = said_on(triage_all(staff, "mute", *prints, uuid4()))
+    assert f"1 failure: {VERBS['mute'].done}" in said
+    assert "3 are as they were." in said
+    assert FailureGroup.unscoped.get(pk=foreign.pk).state == State.OPEN
+
+
+def test_list_stays_narrowed_when_several_are_decided_about(tenant: Tenant, root: Client) -> None:
+    group = make_group(tenant, state="acknowledged")
+    page = triage_all(root, "resolve", group.fingerprint, query="?state=acknowledged&q=mail")
+    assert page.redirect_chain == [(f"{LIST}?state=acknowledged&q=mail", 302)]
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"verb": "mute"}, "Tick at least one failure."),
+        ({"verb": "mute", "fingerprint": "nonsense"}, "There is no such failure."),
+        ({"verb": "delete", "fingerprint": str(uuid4())}, "There is no such action."),
+        (
+            {"verb": "mute", "fingerprint": [str(uuid4()) for _number in range(201)]},
+            "at most 200",
+        ),
+    ],
+)
+def test_form_that_decides_nothing_says_why(
+    tenant: Tenant, root: Client, form: dict[str, Any], said: str
+) -> None:
+    make_group(tenant)
+    assert said in " ".join(said_on(root.post(SEVERAL, form, follow=True)).split())
+    assert not AuditLine.objects.exists()
+
+
+def test_who_may_not_triage_ticks_nothing(tenant: Tenant) -> None:
+    group = make_group(tenant)
+    viewer = client_of(make_staff(tenant, may=["view_event"]))
+    page = viewer.get(LIST).content.decode()
+    assert 'name="fingerprint"' not in page
+    assert 'aria-disabled="true"' in page
+    assert triage_all(viewer, "mute", group.fingerprint).status_code == 403
 
 
 # --- Triage -------------------------------------------------------------------------------------

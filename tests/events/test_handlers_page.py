@@ -19,7 +19,7 @@ from tests.web import Page, browser_of
 TYPE = ThingHappened.event_type
 LIST = reverse("admin:events_handlers")
 API = reverse("api-handlers")
-LIST_QUERIES, PAGE_QUERIES = 9, 12
+LIST_QUERIES, PAGE_QUERIES = 8, 11
 
 pytestmark = pytest.mark.django_db
 

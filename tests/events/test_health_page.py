@@ -13,14 +13,17 @@ from django.utils import timezone
 
 from events import rates, tallies
 from events.console.health import health_page, limits
+from events.console.queues import given_up
 from events.console.verdict import FAILURE_RATE, WAIT
-from events.models import Breaker, Delivery, Event, EventStatus, HandlerPause, Tally
+from events.models import Breaker, Delivery, Event, EventStatus, HandlerPause, Replay, Tally
 from events.models.delivery import UNTIL_RESUMED
 from events.models.tally import EVERYBODY
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context
+from salesflow.accounts.ids import first_uuid7_of
 from salesflow.accounts.models import Tenant
-from tests.events.factories import make_event, make_events
+from tests.events.alert_factories import make_group
+from tests.events.factories import make_event, make_events, make_failed_event
 from tests.factories import make_tenant
 from tests.staff import client_of, make_staff, make_superuser
 from tests.web import HTMX, Page, page_of
@@ -28,9 +31,9 @@ from tests.web import HTMX, Page, page_of
 TYPE = "thing.happened"
 INDEX, PART = reverse("admin:index"), reverse("admin:events_health")
 # Session, user, breakers, pauses, pending events (with their tenants), replays, failures, and three
-# for the limit of time; the page also the sidebar's badge. Figures, what has failed, and what has
-# waited longest are read past Django: six more.
-PAGE_QUERIES, PART_QUERIES = 13, 11
+# for the limit of time; the page also two for its own. Figures, what has failed, there and in the
+# sidebar's badge, and what has waited longest are read past Django: seven more.
+PAGE_QUERIES, PART_QUERIES = 12, 11
 
 pytestmark = pytest.mark.django_db
 
@@ -271,3 +274,33 @@ def test_durations_of_the_last_hour_are_shown(tenant: Tenant, root: Client) -> N
     [row] = [r for r in root.get(INDEX).context["handlers"] if r.name == "greet"]
     assert (row.median, row.slow) == ("75 ms", "98 ms")
     assert rates.durations("minute", 60, [tenant.id]) == {"greet": counts}
+
+
+# --- Replays ------------------------------------------------------------------------------------
+
+
+def test_replays_that_run_and_that_wait_for_somebody_are_named(tenant: Tenant) -> None:
+    status = Replay.Status
+    for state in status.values:
+        Replay.objects.create(tenant=tenant, reason=f"because of {state}", status=state)
+    long_ago = first_uuid7_of(timezone.now(), timedelta(days=-8))
+    Replay.objects.create(id=long_ago, tenant=tenant, reason="long ago", status=status.STOPPED)
+    root = client_of(make_superuser())
+    shown = root.get(INDEX).context["replays"]
+    assert {replay.status for replay in shown} == {"running", "paused", "stopped"}
+    assert "long ago" not in {replay.reason for replay in shown}
+    assert tiles(root)["running replays"] == "1"
+
+
+# --- What has failed ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [3, 2])
+def test_event_is_counted_once_however_many_handlers_failed(tenant: Tenant, most: int) -> None:
+    group = make_group(tenant)
+    for handlers in (["one"], ["one", "two"], ["two", "three", "four"]):
+        make_failed_event(handlers=handlers)
+    Delivery.objects.exclude(handler="four").update(group_id=group.pk)
+    for tenants in (None, [tenant.pk]):
+        assert given_up(tenants, most) == {3: "3", 2: "2+"}[most]
+    assert given_up([make_tenant().pk]) == "0"

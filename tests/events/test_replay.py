@@ -8,7 +8,7 @@ from django.db import transaction
 from events import replay_event
 from events.models import Attempt, Delivery, Event, EventStatus, Replay, ReplayItem
 from events.replays import advance_running_replays, progress_of, start_replay
-from events.replays.releasing import PRUNED
+from events.replays.notes import PRUNED
 from events.settling import settle
 from events.testing import handler_of
 from salesflow.accounts.context import tenant_context

@@ -9,22 +9,25 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from events import replay_event
+from events.backlog import probe, read_backlog
 from events.models import Event, FailureGroup, Replay
 from events.pauses import let_go, pause_handler, resume_handler
 from events.replays import plan_replay, start
-from events.replays.releasing import IN_ANOTHER_REPLAY
+from events.replays.notes import IN_ANOTHER_REPLAY
 from events.retry import RetryPolicy
 from events.selections import Selection
 from events.settling import settle
+from events.templatetags.event_texts import page_of
 from events.testing import handler_of
+from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant, User
 from tests.events.factories import make_events, make_failed_event
 from tests.events.switches import Switch
 from tests.events.test_replay_running import TYPE, begin, go_on, planned
-from tests.staff import client_of, make_superuser
+from tests.staff import client_of, make_staff, make_superuser
 
 Settle = Callable[[], int]
-PLAN = reverse("admin:events_event_replay")
+PLAN, INDEX = reverse("admin:events_event_replay"), reverse("admin:index")
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -173,7 +176,9 @@ def test_what_failed_is_replayed_though_another_handler_waits(root: User, halves
     assert (sorted(broken.numbers), sorted(other.numbers)) == ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4])
 
 
-def test_failure_page_selection_plan_and_health_tell_one_number(root: User, halves: Any) -> None:
+def test_failure_page_selection_plan_health_badge_and_gauge_tell_one_number(
+    root: User, halves: Any
+) -> None:
     client, group = client_of(root), FailureGroup.unscoped.get()
     failure = client.get(reverse("admin:events_failure", args=[group.fingerprint]))
     assert "Replay 5 failed" in failure.content.decode()
@@ -184,6 +189,11 @@ def test_failure_page_selection_plan_and_health_tell_one_number(root: User, halv
     health = client.get(reverse("admin:events_health"))
     assert next(tile.figure for tile in health.context["tiles"]) == "5"
     assert "5 failed events wait for a replay" in health.content.decode()
+    for user in (root, make_staff(*Tenant.objects.all(), may=["view_event"])):
+        [_health, events, *_rest] = client_of(user).get(INDEX).context["sidebar_navigation"]
+        assert [item["badge"] for item in events["items"] if "badge" in item] == ["5"]
+    with probe() as own:
+        assert read_backlog(own).failed == 5
 
 
 @pytest.mark.parametrize("is_of_group", [False, True])
@@ -220,3 +230,21 @@ def test_what_one_replay_waits_for_no_other_takes(root: User, halves: Any) -> No
     settle([event.pk])
     first.refresh_from_db()
     assert (broken.numbers, first.succeeded) == ([0], 1)
+
+
+# --- Whom else it concerns ----------------------------------------------------------------------
+
+
+def test_plan_names_another_replay_of_the_failure_that_is_not_over(root: User, halves: Any) -> None:
+    query = f"group={FailureGroup.unscoped.get().fingerprint}"
+    other = begin(planned(group=str(FailureGroup.unscoped.get().fingerprint)), has_canary=True)
+    page = plan_page(root, query)
+    assert page.context["others"] == [other]
+    assert reverse("admin:events_replay_change", args=[other.pk]) in page.content.decode()
+    assert plan_page(root, f"type={TYPE}").context["others"] == []
+
+
+def test_plan_leads_to_those_whom_a_handler_would_reach(tenant: Tenant) -> None:
+    lead_id = uuid7()
+    assert page_of("lead", lead_id) == reverse("admin:leads_lead_change", args=[lead_id])
+    assert page_of("thing", lead_id) == page_of("lead", None) == ""

@@ -21,8 +21,8 @@ from events.replays import (
     resume,
     start,
 )
+from events.replays.notes import IN_ANOTHER_REPLAY
 from events.replays.progress import failed_again, new_failures, waits_of
-from events.replays.releasing import IN_ANOTHER_REPLAY
 from events.retry import RetryPolicy
 from events.selections import Selection
 from events.settling import settle
@@ -102,7 +102,7 @@ def test_canary_that_fails_stops_the_replay(tenant: Tenant) -> None:
     assert (replay.status, replay.stop_percent) == (Replay.Status.STOPPED, 10)
     assert counts(replay) == {"failed": 1, "waiting": 1999}
     assert "1 of 1 events failed" in replay.stopped_because
-    assert "1999 events were not touched" in replay.stopped_because
+    assert "1,999 events were not touched" in replay.stopped_because
     assert AuditLine.objects.get(action="replay.stopped").details["untouched"] == 1999
     advance_running_replays()
     assert Delivery.objects.filter(attempts=1).count() == 1999

@@ -6,12 +6,13 @@ from uuid import uuid4
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from events.models import AuditLine, Delivery, Event, FailureGroup, Replay, ReplayItem
 from events.replays import plan_for_page, resume, start
+from events.replays.judging import stopped_sentence
+from events.replays.notes import NOTHING_TO_RUN, ONLY_EXTERNAL
 from events.replays.progress import MOST_READ, failed_again, new_failures, speed_of, waits_of
-from events.replays.releasing import NOTHING_TO_RUN, ONLY_EXTERNAL
 from events.replays.serializers import ReplayProgressSerializer
 from events.selections import Selection
 from events.testing import handler_of
@@ -79,6 +80,13 @@ def test_replay_that_goes_on_says_no_more_that_it_stopped(tenant: Tenant) -> Non
     assert "not touched" not in progress_for(root, replay)
     assert ReplayProgressSerializer(replay).data["stopped_because"] == ""
     assert "not touched" in AuditLine.objects.get(action="replay.stopped").reason
+
+
+@pytest.mark.parametrize(("language", "number"), [("en", "1,999 "), ("de", "1.999 ")])
+def test_large_numbers_are_written_as_the_reader_does(language: str, number: str) -> None:
+    told = {"failed": 1, "answers": 1, "came_back": 1, "limit": 10, "untouched": 1999}
+    with translation.override(language):
+        assert number in stopped_sentence(told)
 
 
 # --- How long it takes --------------------------------------------------------------------------

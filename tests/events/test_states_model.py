@@ -1,9 +1,9 @@
 """What becomes of deliveries, whatever happens in whatever order: the engine against a model.
 
-Hypothesis publishes, settles, retries, loses leases, replays, skips and prunes at random, for two
-tenants, with handlers that succeed, fail, give up, die or report too late. After each step the
-tables have to say what the model says. In the end all faults are mended, and every event has to be
-processed.
+Hypothesis publishes, settles, retries, loses leases, replays, gives failures up and prunes at
+random, for two tenants, with handlers that succeed, fail, give up, die or report too late. After
+each step the tables have to say what the model says. In the end all faults are mended, and every
+event has to be processed.
 """
 
 from collections import Counter
@@ -43,11 +43,18 @@ from events.models import (
     ReplayItem,
 )
 from events.models.delivery import UNTIL_RESUMED
-from events.outcomes import aggregate, save_events
 from events.pruning import prune
 from events.publishing import Draft, publish_many
-from events.replays import advance, advance_running_replays, progress_of, start_replay
+from events.replays import (
+    advance,
+    advance_running_replays,
+    plan_replay,
+    progress_of,
+    start,
+    start_replay,
+)
 from events.retry import Permanent, Retry, RetryPolicy
+from events.selections import Selection
 from events.testing import handler_of
 from salesflow.accounts.context import current_tenant, tenant_context
 from salesflow.accounts.ids import uuid7
@@ -303,15 +310,15 @@ class Engine(RuleBasedStateMachine):
 
     @precondition(has_events)
     @rule(index=indices)
-    def skip(self, index: int) -> None:
+    def give_up(self, index: int) -> None:
         failed = sorted(self._deliveries(Delivery.objects.filter(status="failed")))
         if failed:
             number, handler = failed[index % len(failed)]
-            event = Event.unscoped.get(pk=self.published[number])
-            event.deliveries.filter(handler=handler).update(status="skipped")
-            save_events([aggregate(event, event.deliveries.all(), timezone.now())])
-            self.world.events[number].deliveries[handler].status = "skipped"
-            self.let_time_pass()
+            selection, kind = Selection(ids=(self.published[number],)), Replay.Kind.GIVE_UP
+            replay = plan_replay(selection, Event.unscoped.all(), actor=None, kind=kind)
+            start(replay, actor=None, reason="nobody will mend it", handlers=[handler])
+            advance(replay.id)
+            self.world.give_up(replay.id, number, handler)
 
     @precondition(has_events)
     @rule()

@@ -360,6 +360,23 @@ def test_five_who_resolve_at_once_do_it_once_and_are_all_on_record(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_five_who_decide_about_several_at_once_wait_for_each_other_in_no_circle(
+    tenant: Tenant, other: Tenant
+) -> None:
+    prints = [make_failure(error=error).fingerprint for error in ("one", "two", "three")]
+    users = [make_superuser() for _number in range(5)]
+    turns = count()
+
+    def act() -> int:
+        turn = next(turns)
+        order = prints if turn % 2 else prints[::-1]
+        return triage.change_states(State.MUTED, users[turn], order)
+
+    assert sorted(at_once(5, act)) == [0, 0, 0, 0, 3]
+    assert len(lines()) == 15
+
+
+@pytest.mark.django_db(transaction=True)
 def test_five_who_do_different_things_at_once_do_no_harm(tenant: Tenant, other: Tenant) -> None:
     group = make_failure_of(tenant)
     make_failure_of(other)

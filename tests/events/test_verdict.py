@@ -134,3 +134,5 @@ def test_spans_have_two_units(seconds: int, text: str) -> None:
 def test_shares_have_digits_that_say_something(share: float, text: str) -> None:
     with translation.override("en"):
         assert percent(share) == text
+    with translation.override("de"):
+        assert percent(share) == text.replace(".", ",")

@@ -189,7 +189,8 @@ class World:
         deliveries = self.events[number].deliveries
         if any(each.replay and each.is_unfinished for each in deliveries.values()):
             return "skipped"
-        may_run = {"failed", "succeeded"} if handlers else {"failed"}
+        # What is skipped was given up, and runs where its handler is named.
+        may_run = {"failed", "succeeded", "skipped"} if handlers else {"failed"}
         chosen = [
             delivery
             for name, delivery in deliveries.items()
@@ -200,6 +201,16 @@ class World:
         for delivery in chosen:
             delivery.status, delivery.failures, delivery.replay = "pending", 0, replay_id
         return "released" if chosen else "skipped"
+
+    def give_up(self, replay_id: UUID, number: int, handler: str) -> None:
+        """An admin gives up what failed of this event at that handler."""
+        deliveries = self.events[number].deliveries
+        is_another_replays = any(each.replay and each.is_unfinished for each in deliveries.values())
+        delivery = deliveries[handler]
+        if not is_another_replays:
+            delivery.status, delivery.failures, delivery.replay = "skipped", 0, replay_id
+        outcome = "skipped" if is_another_replays else "succeeded"
+        self.replays[replay_id] = ModelReplay({number: outcome}, is_finished=True)
 
     def answer_replays(self, number: int) -> None:
         """Where all that a replay has released of the event has ended, tell it so."""

@@ -21,7 +21,7 @@ from salesflow.accounts.queries import get_tenant
 
 
 class Command(PlainCommand):
-    """Runs failed handlers again, here and in the workers that there are."""
+    """Runs failed handlers again, here and in the workers that there are; or gives failures up."""
 
     help = (
         "Runs the failed handlers of events again, and waits until they are through; it needs no "
@@ -62,6 +62,11 @@ class Command(PlainCommand):
             help="stop above so many failures among a hundred answers (10 with --canary)",
         )
         add("--pace", metavar="N", type=int, help="at most so many events a second")
+        add(
+            "--give-up",
+            action="store_true",
+            help="run nothing: what failed is skipped, and what waits behind it goes on",
+        )
         add("--reason", help="why, for the record; required unless --dry-run is given")
         add("--dry-run", action="store_true", help="say what would be replayed, do nothing")
         add("--no-wait", action="store_true", help="leave all of it to the workers")
@@ -89,11 +94,7 @@ class Command(PlainCommand):
 
             counts = carry_out(replay, show)
         numbers = {"id": replay.id, "selected": replay.selected, **counts}
-        text = _(
-            "Replay %(id)s: %(selected)d events selected, %(succeeded)d processed, "
-            "%(skipped)d left out."
-        )
-        self.stdout.write(text % numbers)
+        self.stdout.write(_outcome(replay) % numbers)
         replay.refresh_from_db()
         for reason, number in skipped_in(replay).items():
             text = _("Left out %(number)d: %(reason)s.")
@@ -118,6 +119,8 @@ class Command(PlainCommand):
         rows = list(groups.annotate(Count("pk")))
         total = sum(number for _slug, _type, number in rows)
         text = _("%(total)d events would be replayed; nothing was done.")
+        if options["give_up"]:
+            text = _("What failed of %(total)d events would be given up; nothing was done.")
         self.stdout.write(text % {"total": total})
         for slug, event_type, number in rows:
             self.stdout.write(f"  {slug}  {event_type}  {number}")
@@ -134,7 +137,21 @@ def _events_of(selection: Selection) -> QuerySet[Event]:
     return events if names_failures(selection) else given_up(events, selection)
 
 
+def _outcome(replay: Replay) -> str:
+    if replay.gives_up:
+        return _(
+            "Decision %(id)s: %(selected)d events selected, %(succeeded)d given up, "
+            "%(skipped)d left out."
+        )
+    return _(
+        "Replay %(id)s: %(selected)d events selected, %(succeeded)d processed, "
+        "%(skipped)d left out."
+    )
+
+
 def _left_out(name: str, options: dict[str, Any]) -> str:
+    if options["give_up"]:
+        return ""
     handler = registry.get_handler(name)
     if handler is None:
         return "  " + _("(no installed app has it: it would fail again)")
@@ -189,6 +206,7 @@ def _start(selection: Selection, tenant: Tenant | None, options: dict[str, Any])
             handlers=options["handler"],
             actor=None,
             tenant=tenant,
+            kind=Replay.Kind.GIVE_UP if options["give_up"] else Replay.Kind.REPLAY,
         )
         replays.start(
             replay,

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
@@ -56,6 +57,10 @@ class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]
     """Compares with a date and time in ISO 8601."""
 
     field_class = MomentField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        text = gettext_lazy("A date and time in ISO 8601; without a zone it is UTC.")
+        super().__init__(*args, **{"help_text": text, **kwargs})
 
 
 def filtered(

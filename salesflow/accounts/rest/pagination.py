@@ -23,6 +23,8 @@ class KeysetPagination(BasePagination):
     `Order`; and `default_ordering`, a name with "-" before it when it descends:
 
         orderings = {"name": ("name", "id")}
+
+    And `ids_first`, where that is so, see `Page.read`.
     """
 
     parameters = ("cursor", "limit", "ordering")
@@ -37,8 +39,9 @@ class KeysetPagination(BasePagination):
         self.orderings = _orderings(view)
         order = self._order(getattr(view, "default_ordering", "-id"))
         cursor = request.query_params.get("cursor", "")
+        ids_first = getattr(view, "ids_first", False)
         try:
-            page = Page.read(queryset, order, size=self._limit(), after=cursor)
+            page = Page.read(queryset, order, size=self._limit(), after=cursor, ids_first=ids_first)
         except BadKey:
             raise exceptions.ValidationError(
                 {"cursor": _("Follow “next” as it was given, with the same ordering.")}

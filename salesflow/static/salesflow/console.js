@@ -17,8 +17,9 @@ document.addEventListener("click", async (event) => {
 
 document.addEventListener("change", ({ target }) => {
   if (!target.matches("[data-tick-all]")) return;
-  const boxes = target.form.querySelectorAll(`[name="${target.dataset.tickAll}"]`);
-  for (const box of boxes) box.checked = target.checked;
+  for (const box of target.form.elements) {
+    if (box.name === target.dataset.tickAll) box.checked = target.checked;
+  }
 });
 
 document.addEventListener("htmx:beforeRequest", (event) => {
