@@ -65,7 +65,7 @@ def _between(since: date | None, until: date | None) -> QuerySet[ServiceTime]:
     return rows
 
 
-def _levels(groups: QuerySet[ServiceTime, dict[str, Any]], column: str) -> list[ServiceLevel]:
+def _levels(groups: QuerySet[ServiceTime, Any], column: str) -> list[ServiceLevel]:
     p50, p95 = (Percentile(F(column), share=share) for share in SHARES)
     return [
         ServiceLevel(

@@ -101,4 +101,4 @@ def test_page_costs_few_queries(browser: Client, deals: None) -> None:
     browser.get(FUNNEL)
     with CaptureQueriesContext(connection) as queries:
         browser.get(FUNNEL)
-    assert len(queries) == 9, [query["sql"][:80] for query in queries]
+    assert len(queries) == 10, [query["sql"][:80] for query in queries]

@@ -47,7 +47,7 @@ class Paced(ScriptedTransport):
 class Windowed(ScriptedTransport):
     """Takes everything, but free text for a day alone."""
 
-    window_hours = 24
+    window_hours: int | None = 24
 
 
 @pytest.fixture

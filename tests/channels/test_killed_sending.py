@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_message_of_a_worker_that_is_killed_later_is_unknown_and_never_sent_agai
     for message in sent.values():
         queued = Event.objects.get(type="message.queued", payload__message_id=str(message.pk))
         replay_event(queued.pk, reason="send it again", include_external=True)
-        wait_until(lambda queued=queued: _is_failed_again(queued), "the replay has run", PATIENCE)
+        wait_until(partial(_is_failed_again, queued), "the replay has run", PATIENCE)
     assert {step: service.calls[str(message.pk)] for step, message in sent.items()} == steps
     late = sent[carrier.AFTER_THE_ANSWER]
     assert record_status(late.pk, MessageStatus.DELIVERED).status == MessageStatus.DELIVERED

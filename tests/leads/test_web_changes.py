@@ -315,11 +315,11 @@ def test_board_costs_the_same_however_many_leads(
 ) -> None:
     make_lead()
     # Session, user, tenant; pipelines, stages; leads, their contact points; figures.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         browser.get(reverse("leads:board"))
     for _number in range(30):
         make_lead()
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         response = browser.get(reverse("leads:board"))
     column = response.context["columns"][0]
     assert len(column.leads) == 25

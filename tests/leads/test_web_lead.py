@@ -218,12 +218,12 @@ def test_page_costs_the_same_however_much_happened(
     lead = make_reachable_lead(phone="+49 30 18301800")
     send_message(lead, channel="email", body="One")
     # Session, user, tenant; lead, contact points, stages; events, messages.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         browser.get(url("detail", lead))
     for number in range(5):
         send_message(lead, channel="email", body=f"{number}")
         services.add_note(lead, f"{number}")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         browser.get(url("detail", lead))
 
 

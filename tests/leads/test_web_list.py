@@ -163,11 +163,11 @@ def test_list_costs_the_same_whatever_it_shows(
     for number in range(3):
         make_lead(owner=rep, emails=[f"{number}@example.com"])
     # Session, user, tenant; pipelines, stages, team, sources; leads, their contact points; count.
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         browser.get(reverse(LIST))
     for number in range(3, 30):
         make_lead(owner=rep, emails=[f"{number}@example.com"])
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         browser.get(reverse(LIST), {"q": "lead", "sort": "name"})
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from channels.cleaning import text_of
 from channels.transports.facts import File
-from channels.transports.mail.charsets import decode
+from channels.transports.mail.charsets import decode, storable
 from channels.transports.mail.headers import Headers, decode_words
 
 DEEPEST, MOST_PARTS, MOST_BOUNDARIES = 50, 200, 100
@@ -95,7 +95,8 @@ def text_of_part(part: Part) -> str:
     payload = part.get_payload()
     if isinstance(payload, list):
         # A report's groups of headers.
-        return "\n\n".join(_lines_of(each) for each in payload if isinstance(each, Part))
+        groups = (_lines_of(each) for each in payload if isinstance(each, Part))
+        return storable("\n\n".join(groups))
     return _text(part)
 
 
@@ -209,8 +210,8 @@ def _file(part: Part) -> File:
     described = partial(
         File,
         name=_filename(part) or _usual_name(part, kind),
-        content_type=kind,
-        content_id=Headers(part).raw("Content-ID").strip("<> "),
+        content_type=storable(kind),
+        content_id=storable(Headers(part).raw("Content-ID").strip("<> ")),
         size=len(data) if data is not None else 0,
     )
     if data is None:

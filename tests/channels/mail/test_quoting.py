@@ -70,7 +70,7 @@ def test_signature_stays_with_what_is_written() -> None:
     [
         "On " * 3_000_000,
         "On\n" * 3_000_000,
-        "\n" * 3_000_000,
+        "x" + "\n" * 3_000_000,
         "On 1 May, x wrote:\n> a\nb\n" * 300_000,
         "From: a\n" * 1_000_000,
         ">" * 5_000_000,

@@ -15,6 +15,7 @@ from tests.channels.mail.corpus.specimen import (
 from tests.channels.mail.factories import MESSAGE, OURS
 
 ANN, BOUNCE = "ann@example.com", Automatic.BOUNCE
+DAEMON = "MAILER-DAEMON@mx.example.com (Mail Delivery System)"
 ORIGINAL = f"""\
 From: Acme Sales <{OURS}>
 To: Ann <ann@example.com>
@@ -25,6 +26,11 @@ X-SalesFlow-Message: {MESSAGE}.1
 
 How are you?
 """
+RECEIPT = (
+    "Reporting-UA: example.com; Mailer\nFinal-Recipient: rfc822; ann@example.com\n"
+    f"Original-Message-ID: {OUR_ID}\n"
+    "Disposition: manual-action/MDN-sent-manually; displayed\n"
+)
 # Status, words of the server, whether the address does not exist; None: it is not to blame.
 REASONS: list[tuple[str, str, bool | None]] = [
     ("5.1.1", "550 5.1.1 <ann@example.com>: User doesn't exist", True),
@@ -70,13 +76,15 @@ def bounces() -> Iterator[Specimen]:
     """All of them."""
     yield from _postfix()
     yield from _exchange()
+    yield from _old_exchange()
     yield from _other_standard_ones()
+    yield from _odd_standard_ones()
     yield from _plain_dialects()
-    yield from _no_failures()
+    yield from _late_mails()
+    yield from _receipts()
 
 
 def _postfix() -> Iterator[Specimen]:
-    sender = "MAILER-DAEMON@mx.example.com (Mail Delivery System)"
     words = (
         "This is the mail system at host mx.example.com.\n\nI'm sorry to have to inform you that"
         " your message could not\nbe delivered to one or more recipients.\n\n<ann@example.com>: "
@@ -86,7 +94,7 @@ def _postfix() -> Iterator[Specimen]:
             yield Specimen(
                 f"postfix {status} {inner}",
                 dsn(
-                    sender=sender,
+                    sender=DAEMON,
                     subject="Undelivered Mail Returned to Sender",
                     words=words + said,
                     status=status,
@@ -101,13 +109,24 @@ def _postfix() -> Iterator[Specimen]:
             )
 
 
+LANGUAGES = {
+    "en": ("Undeliverable: Hello", "Your message to ann@example.com couldn't be delivered."),
+    "de": ("Unzustellbar: Hello", "Ihre Nachricht an ann@example.com wurde nicht zugestellt."),
+    "fr": ("Non remis : Hello", "Votre message à ann@example.com n'a pas pu être remis."),
+    "es": ("No se puede entregar: Hello", "Su mensaje a ann@example.com no se pudo entregar."),
+}
+
+
+OLD_ONES = {
+    "en": "Your message\n\n  To: ann@example.com\n  Subject: Hello\n\ndid not reach the"
+    " following recipient(s):\n\nann@example.com on Mon, 12 May 2025 10:20:30 +0200\n"
+    "    The e-mail account does not exist at the organization\n    550 5.1.1",
+    "de": "Fehler bei der Nachrichtenzustellung an folgende Empfänger oder Verteilerlisten:\n\n"
+    "ann@example.com\nDie eingegebene E-Mail-Adresse konnte nicht gefunden werden.\n#5.1.1",
+}
+
+
 def _exchange() -> Iterator[Specimen]:
-    languages = {
-        "en": ("Undeliverable: Hello", "Your message to ann@example.com couldn't be delivered."),
-        "de": ("Unzustellbar: Hello", "Ihre Nachricht an ann@example.com wurde nicht zugestellt."),
-        "fr": ("Non remis : Hello", "Votre message à ann@example.com n'a pas pu être remis."),
-        "es": ("No se puede entregar: Hello", "Su mensaje a ann@example.com no se pudo entregar."),
-    }
     sender = (
         "Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@acme.example.com>"
     )
@@ -117,7 +136,7 @@ def _exchange() -> Iterator[Specimen]:
         "In_Reply_To": OUR_ID,
         "References": OUR_ID,
     }
-    for language, (subject, words) in languages.items():
+    for language, (subject, words) in LANGUAGES.items():
         for name, inner in (("whole", "message/rfc822"), ("no original", "")):
             yield Specimen(
                 f"exchange {language} {name}",
@@ -136,15 +155,11 @@ def _exchange() -> Iterator[Specimen]:
                 bounced=ANN,
                 hard=True,
             )
-    olds = {
-        "en": "Your message\n\n  To: ann@example.com\n  Subject: Hello\n\ndid not reach the"
-        " following recipient(s):\n\nann@example.com on Mon, 12 May 2025 10:20:30 +0200\n"
-        "    The e-mail account does not exist at the organization\n    550 5.1.1",
-        "de": "Fehler bei der Nachrichtenzustellung an folgende Empfänger oder Verteilerlisten:\n\n"
-        "ann@example.com\nDie eingegebene E-Mail-Adresse konnte nicht gefunden werden.\n#5.1.1",
-    }
+
+
+def _old_exchange() -> Iterator[Specimen]:
     subjects = {"en": "Undeliverable: Hello", "de": "Unzustellbar: Hello"}
-    for language, text in olds.items():
+    for language, text in OLD_ONES.items():
         yield Specimen(
             f"old exchange {language}",
             mail(
@@ -161,31 +176,33 @@ def _exchange() -> Iterator[Specimen]:
         )
 
 
+DIALECTS = {
+    "gmail": ("Mail Delivery Subsystem <mailer-daemon@googlemail.com>",
+              "Delivery Status Notification (Failure)",
+              "** Address not found **\n\nYour message wasn't delivered to ann@example.com",
+              {"X_Failed_Recipients": ANN}),
+    "ses": ("MAILER-DAEMON@amazonses.com", "Delivery Status Notification (Failure)",
+            "An error occurred while trying to deliver the mail to the following recipients:\n"
+            "ann@example.com", {}),
+    "sendmail": ("Mail Delivery Subsystem <MAILER-DAEMON@mx.example.com>",
+                 "Returned mail: see transcript for details",
+                 "   ----- The following addresses had permanent fatal errors -----\n"
+                 "<ann@example.com>\n    (reason: 550 5.1.1 User unknown)", {}),
+    "zimbra": ("MAILER-DAEMON@zimbra.example.com (Mail Delivery System)",
+               "Undelivered Mail Returned to Sender", "could not be delivered", {}),
+    "exim with parts": ("Mail Delivery System <Mailer-Daemon@mx.example.com>",
+                        "Mail delivery failed: returning message to sender",
+                        "This message was created automatically by mail delivery software.",
+                        {"X_Failed_Recipients": ANN}),
+    "icloud": ("Mail Delivery System <MAILER-DAEMON@p00-ms.icloud.example.com>",
+               "Undelivered Mail Returned to Sender", "user unknown", {}),
+    "no null path": ("postmaster@mx.example.com", "Delivery Failure", "failed",
+                     {"Return_Path": "<postmaster@mx.example.com>", "Auto_Submitted": ""}),
+}  # fmt: skip
+
+
 def _other_standard_ones() -> Iterator[Specimen]:
-    dialects = {
-        "gmail": ("Mail Delivery Subsystem <mailer-daemon@googlemail.com>",
-                  "Delivery Status Notification (Failure)",
-                  "** Address not found **\n\nYour message wasn't delivered to ann@example.com",
-                  {"X_Failed_Recipients": ANN}),
-        "ses": ("MAILER-DAEMON@amazonses.com", "Delivery Status Notification (Failure)",
-                "An error occurred while trying to deliver the mail to the following recipients:\n"
-                "ann@example.com", {}),
-        "sendmail": ("Mail Delivery Subsystem <MAILER-DAEMON@mx.example.com>",
-                     "Returned mail: see transcript for details",
-                     "   ----- The following addresses had permanent fatal errors -----\n"
-                     "<ann@example.com>\n    (reason: 550 5.1.1 User unknown)", {}),
-        "zimbra": ("MAILER-DAEMON@zimbra.example.com (Mail Delivery System)",
-                   "Undelivered Mail Returned to Sender", "could not be delivered", {}),
-        "exim with parts": ("Mail Delivery System <Mailer-Daemon@mx.example.com>",
-                            "Mail delivery failed: returning message to sender",
-                            "This message was created automatically by mail delivery software.",
-                            {"X_Failed_Recipients": ANN}),
-        "icloud": ("Mail Delivery System <MAILER-DAEMON@p00-ms.icloud.example.com>",
-                   "Undelivered Mail Returned to Sender", "user unknown", {}),
-        "no null path": ("postmaster@mx.example.com", "Delivery Failure", "failed",
-                         {"Return_Path": "<postmaster@mx.example.com>", "Auto_Submitted": ""}),
-    }  # fmt: skip
-    for name, (sender, subject, words, headers) in dialects.items():
+    for name, (sender, subject, words, headers) in DIALECTS.items():
         yield Specimen(
             name,
             dsn(sender=sender, subject=subject, words=words, **headers),
@@ -195,6 +212,9 @@ def _other_standard_ones() -> Iterator[Specimen]:
             bounced=ANN,
             hard=True,
         )
+
+
+def _odd_standard_ones() -> Iterator[Specimen]:
     rewritten = ORIGINAL.replace(OUR_ID, "<0102017f@eu-west-1.amazonses.com>")
     yield Specimen(
         "ses with its own message-id",
@@ -226,44 +246,45 @@ def _other_standard_ones() -> Iterator[Specimen]:
     )
 
 
+PLAIN = {
+    "qmail": ("MAILER-DAEMON@mx.example.com", "failure notice",
+              "Hi. This is the qmail-send program at mx.example.com.\n"
+              "I'm afraid I wasn't able to deliver your message to the following addresses.\n"
+              "This is a permanent error; I've given up. Sorry it didn't work out.\n\n"
+              "<ann@example.com>:\nSorry, no mailbox here by that name. (#5.1.1)\n\n"
+              "--- Below this line is a copy of the message.\n\n"
+              "Return-Path: <sales@acme.example.com>\n" + ORIGINAL, {}),
+    "exim": ("Mail Delivery System <Mailer-Daemon@mx.example.com>",
+             "Mail delivery failed: returning message to sender",
+             "This message was created automatically by mail delivery software.\n\n"
+             "A message that you sent could not be delivered to one or more of its\n"
+             "recipients. This is a permanent error. The following address(es) failed:\n\n"
+             "  ann@example.com\n    Unrouteable address\n    550 5.1.1 unknown user\n\n"
+             "------ This is a copy of the message, including all the headers. ------\n\n"
+             + ORIGINAL, {"X_Failed_Recipients": ANN, "Auto_Submitted": "auto-replied"}),
+    "gmail in one text": ("Mail Delivery Subsystem <mailer-daemon@googlemail.com>",
+                          "Delivery Status Notification (Failure)",
+                          "Delivery to the following recipient failed permanently:\n\n"
+                          "     ann@example.com\n\nTechnical details of permanent failure:\n"
+                          "550 5.1.1 The email account does not exist.\n\n"
+                          "----- Original message -----\n\n" + ORIGINAL,
+                          {"X_Failed_Recipients": ANN}),
+    "sendmail in one text": ("MAILER-DAEMON@mx.example.com (Mail Delivery Subsystem)",
+                             "Returned mail: User unknown",
+                             "   ----- The following addresses had permanent fatal errors -----"
+                             "\n<ann@example.com>\n\n   ----- Transcript of session follows"
+                             " -----\n550 5.1.1 <ann@example.com>... User unknown\n\n"
+                             "   ----- Original message follows -----\n\n" + ORIGINAL, {}),
+    "german hoster": ("Mailer Daemon <mailer-daemon@hoster.example.com>",
+                      "Mail delivery failed: Nachricht nicht zustellbar",
+                      "Ihre Nachricht konnte nicht zugestellt werden:\n\n<ann@example.com>: Die"
+                      " Adresse existiert nicht. (550 5.1.1)\n\n"
+                      "--- Original message ---\n\n" + ORIGINAL, {}),
+}  # fmt: skip
+
+
 def _plain_dialects() -> Iterator[Specimen]:
-    inner = ORIGINAL.replace("\n", "\n")
-    dialects = {
-        "qmail": ("MAILER-DAEMON@mx.example.com", "failure notice",
-                  "Hi. This is the qmail-send program at mx.example.com.\n"
-                  "I'm afraid I wasn't able to deliver your message to the following addresses.\n"
-                  "This is a permanent error; I've given up. Sorry it didn't work out.\n\n"
-                  "<ann@example.com>:\nSorry, no mailbox here by that name. (#5.1.1)\n\n"
-                  "--- Below this line is a copy of the message.\n\n"
-                  "Return-Path: <sales@acme.example.com>\n" + inner, {}),
-        "exim": ("Mail Delivery System <Mailer-Daemon@mx.example.com>",
-                 "Mail delivery failed: returning message to sender",
-                 "This message was created automatically by mail delivery software.\n\n"
-                 "A message that you sent could not be delivered to one or more of its\n"
-                 "recipients. This is a permanent error. The following address(es) failed:\n\n"
-                 "  ann@example.com\n    Unrouteable address\n    550 5.1.1 unknown user\n\n"
-                 "------ This is a copy of the message, including all the headers. ------\n\n"
-                 + inner, {"X_Failed_Recipients": ANN, "Auto_Submitted": "auto-replied"}),
-        "gmail in one text": ("Mail Delivery Subsystem <mailer-daemon@googlemail.com>",
-                              "Delivery Status Notification (Failure)",
-                              "Delivery to the following recipient failed permanently:\n\n"
-                              "     ann@example.com\n\nTechnical details of permanent failure:\n"
-                              "550 5.1.1 The email account does not exist.\n\n"
-                              "----- Original message -----\n\n" + inner,
-                              {"X_Failed_Recipients": ANN}),
-        "sendmail in one text": ("MAILER-DAEMON@mx.example.com (Mail Delivery Subsystem)",
-                                 "Returned mail: User unknown",
-                                 "   ----- The following addresses had permanent fatal errors -----"
-                                 "\n<ann@example.com>\n\n   ----- Transcript of session follows"
-                                 " -----\n550 5.1.1 <ann@example.com>... User unknown\n\n"
-                                 "   ----- Original message follows -----\n\n" + inner, {}),
-        "german hoster": ("Mailer Daemon <mailer-daemon@hoster.example.com>",
-                          "Mail delivery failed: Nachricht nicht zustellbar",
-                          "Ihre Nachricht konnte nicht zugestellt werden:\n\n<ann@example.com>: Die"
-                          " Adresse existiert nicht. (550 5.1.1)\n\n"
-                          "--- Original message ---\n\n" + inner, {}),
-    }  # fmt: skip
-    for name, (sender, subject, text, headers) in dialects.items():
+    for name, (sender, subject, text, headers) in PLAIN.items():
         yield Specimen(
             name,
             mail(text, From=sender, Subject=subject, Return_Path="<>", **headers),
@@ -275,13 +296,12 @@ def _plain_dialects() -> Iterator[Specimen]:
         )
 
 
-def _no_failures() -> Iterator[Specimen]:
-    daemon = "MAILER-DAEMON@mx.example.com (Mail Delivery System)"
+def _late_mails() -> Iterator[Specimen]:
     for name, status in (("postfix", "4.4.1"), ("exchange", "4.4.7"), ("sendmail", "4.2.0")):
         yield Specimen(
             f"late mail, {name}",
             dsn(
-                sender=daemon,
+                sender=DAEMON,
                 subject="Delayed Mail (still being retried)",
                 words="You do not need to resend your message.",
                 status=status,
@@ -292,10 +312,13 @@ def _no_failures() -> Iterator[Specimen]:
             sender="mailer-daemon@mx.example.com",
             answers=OUR_ID,
         )
+
+
+def _receipts() -> Iterator[Specimen]:
     yield Specimen(
         "delivered",
         dsn(
-            sender=daemon,
+            sender=DAEMON,
             subject="Successful Mail Delivery Report",
             words="delivered",
             status="2.0.0",
@@ -305,16 +328,11 @@ def _no_failures() -> Iterator[Specimen]:
         kind=REPORT,
         details={"status": "delivered"},
     )
-    receipt = (
-        "Reporting-UA: example.com; Mailer\nFinal-Recipient: rfc822; ann@example.com\n"
-        f"Original-Message-ID: {OUR_ID}\n"
-        "Disposition: manual-action/MDN-sent-manually; displayed\n"
-    )
     yield Specimen(
         "read receipt",
         mail_of(
             part("Your message was read."),
-            part(receipt, "message/disposition-notification"),
+            part(RECEIPT, "message/disposition-notification"),
             kind="report",
             Subject="Read: Hello",
         ),

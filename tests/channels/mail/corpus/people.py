@@ -57,7 +57,9 @@ def people() -> Iterator[Specimen]:
     yield from _answers()
     yield from _threads()
     yield from _not_what_it_seems()
-    yield from _parts()
+    yield from _nested()
+    yield from _files()
+    yield from _large()
     yield from _encodings()
 
 
@@ -144,7 +146,7 @@ def _not_what_it_seems() -> Iterator[Specimen]:
     )
 
 
-def _parts() -> Iterator[Specimen]:
+def _nested() -> Iterator[Specimen]:
     inner, kind = multipart(
         part("Plain words"),
         part("<p>Rich words</p>", "text/html; charset=utf-8"),
@@ -168,6 +170,15 @@ def _parts() -> Iterator[Specimen]:
         "three levels", mail_of(part(related, related_kind), pdf), text="Plain words",
         files=("file", "Prüfung.pdf"),
     )  # fmt: skip
+
+
+def _files() -> Iterator[Specimen]:
+    flowed = "This line goes \non here.\n\n-- \nAnn"
+    yield Specimen(
+        "format flowed",
+        mail(flowed, Content_Type="text/plain; charset=utf-8; format=flowed"),
+        text="This line goes on here.\n\n-- \nAnn",
+    )
     named = part("x", "text/plain", Content_Disposition='attachment; filename="notes.txt"')
     yield Specimen("text as a file", mail_of(part("Hi"), named), text="Hi", files=("notes.txt",))
     words = "=?utf-8?b?UHLDvGZ1bmcucGRm?="
@@ -175,6 +186,10 @@ def _parts() -> Iterator[Specimen]:
     yield Specimen("name in encoded words", mail_of(part("Hi"), old), files=("Prüfung.pdf",))
     up = part("x", "text/plain", Content_Disposition='attachment; filename="../../etc/passwd"')
     yield Specimen("name that climbs", mail_of(part("Hi"), up), files=("passwd",))
+    tnef = part(
+        "x", "application/ms-tnef", Content_Disposition='attachment; filename="winmail.dat"'
+    )
+    yield Specimen("tnef", mail_of(part("Hi"), tnef), files=("winmail.dat",))
     calendar = part(INVITATION, "text/calendar; method=REQUEST; charset=utf-8")
     yield Specimen(
         "invitation",
@@ -190,6 +205,9 @@ def _parts() -> Iterator[Specimen]:
             }
         },
     )
+
+
+def _large() -> Iterator[Specimen]:
     big = EmailMessage()
     big["From"], big["To"], big["Subject"] = "ann@example.com", OURS, "Plans"
     big.set_content("The plans.\n")
@@ -200,16 +218,6 @@ def _parts() -> Iterator[Specimen]:
     huge.set_content("The film.\n")
     huge.add_attachment(bytes(16 * 1024 * 1024), "video", "mp4", filename="film.mp4")
     yield Specimen("16 MB in one file", huge.as_bytes(), text="The film.", files=("film.mp4",))
-    tnef = part(
-        "x", "application/ms-tnef", Content_Disposition='attachment; filename="winmail.dat"'
-    )
-    yield Specimen("tnef", mail_of(part("Hi"), tnef), files=("winmail.dat",))
-    flowed = "This line goes \non here.\n\n-- \nAnn"
-    yield Specimen(
-        "format flowed",
-        mail(flowed, Content_Type="text/plain; charset=utf-8; format=flowed"),
-        text="This line goes on here.\n\n-- \nAnn",
-    )
 
 
 def _encodings() -> Iterator[Specimen]:
