@@ -98,10 +98,14 @@ def _paused(rows: Iterable[PauseRow]) -> dict[str, float]:
 
 
 def _breakers(rows: Iterable[BreakerRow]) -> Metric:
-    """One series for each breaker and state, of which one is 1; unused ones are closed."""
+    """One series for each breaker and state, of which one is 1; unused ones are closed.
+
+    Circuits of a handler's own, whose keys have a colon, are left out: there is one for each
+    account of each tenant, and what is wrong with it is the tenant's to know.
+    """
     handlers = [handler for handler in registry.all_handlers() if handler.is_external]
     states = {handler.name: str(CircuitState.CLOSED) for handler in handlers if handler.breaker}
-    states |= {row.key: row.state for row in rows}
+    states |= {row.key: row.state for row in rows if ":" not in row.key}
     text = "Whether the circuit breaker is in that state."
     gauge = GaugeMetricFamily("salesflow_breaker_state", text, labels=["breaker", "state"])
     for key, state in sorted(states.items()):

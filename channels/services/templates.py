@@ -125,9 +125,6 @@ def send_template(
         # A text for every channel may have one, for those that show it.
         subject = Filled((), ())
     refuse_missing(template, subject, body)
-    what: dict[str, Any] = {}
-    if template.vendor_name:
-        what = {"message_type": MessageType.TEMPLATE, "details": _vendor_details(template, body)}
     return send_message(
         lead,
         channel=channel,
@@ -136,7 +133,7 @@ def send_template(
         to_address=to_address,
         template=template,
         **options,
-        **what,
+        **_vendor_options(template, body),
     )
 
 
@@ -174,12 +171,15 @@ def _refuse_unusable(template: MessageTemplate) -> None:
         raise ValidationError({"template": reason % {"status": told}})
 
 
-def _vendor_details(template: MessageTemplate, body: Filled) -> dict[str, Any]:
-    return {
+def _vendor_options(template: MessageTemplate, body: Filled) -> dict[str, Any]:
+    if not template.vendor_name:
+        return {}
+    details = {
         "name": template.vendor_name,
         "language": template.vendor_language,
         "variables": list(body.values),
     }
+    return {"message_type": MessageType.TEMPLATE, "details": details}
 
 
 def _refuse_wrong(template: MessageTemplate) -> None:

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.urls import URLResolver, get_resolver
 
 from channels.models import Conversation
-from channels.services import send_message
+from channels.services import receive_message, send_message
 from events.models import (
     Attempt,
     AuditLine,
@@ -110,6 +110,8 @@ class World:
             )
             add_note(self.lead, "Zanzibar note")
             self.message = send_message(self.lead, channel="email", body="Zanzibar mail")
+            answer = {"address": "zanzibar@example.com", "body": "Zanzibar answer"}
+            receive_message(self.lead, channel="email", **answer)
             settle(list(Event.objects.values_list("id", flat=True)))
             self.event = Event.objects.order_by("position").first()
             self.replay = start_replay(Event.objects.all(), reason="Zanzibar")

@@ -1,6 +1,5 @@
 """The head of a mail, read as tolerantly as mail programs do."""
 
-import binascii
 import re
 from base64 import b64decode
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from leads.contact_points import normalise_email
 
 WORD = re.compile(r"=\?([^?\s]{1,60})\?([bqBQ])\?([^?]*)\?=")
 FOLD = re.compile(r"\r?\n(?=[ \t])|[\r\n]+")
+NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 ANGLED = re.compile(r"<([^<>]{1,320})>")
 ADDRESS = re.compile(r"[^\s<>\"(),:;@\[\]]{1,64}@[^\s<>\"(),:;@\[\]]{1,255}")
 LONGEST = 10_000
@@ -151,10 +151,10 @@ def _word_bytes(kind: str, payload: str) -> bytes:
     data = payload.encode("ascii", "ignore")
     if kind in "qQ":
         return decodestring(data, header=True)
-    try:
-        return b64decode(data + b"=" * (-len(data) % 4))
-    except binascii.Error:
-        return b64decode(data[: len(data) // 4 * 4])
+    known = NOT_BASE64.sub(b"", data)
+    # One letter more than whole groups of four says nothing.
+    whole = known[:-1] if len(known) % 4 == 1 else known
+    return b64decode(whole + b"=" * (-len(whole) % 4))
 
 
 def _plain(raw: str) -> str:
