@@ -163,7 +163,7 @@ class InboxView(InboxMixin, TemplateView):
 
 
 class PulseView(InboxMixin, View):
-    """What has changed on an open page, asked every other second: nothing is a 204."""
+    """What has changed on an open page, asked every second: nothing is a 204."""
 
     def get(self, request: HttpRequest, **_kwargs: Any) -> HttpResponse:
         """The parts of the page that read otherwise now."""

@@ -1,5 +1,5 @@
 // The inbox and the thread on a lead's page, on top of forms and links that work without it:
-//   #thread, #inbox-list       are asked for news every other second; what has changed is put in its
+//   #thread, #inbox-list       are asked for news every second; what has changed is put in its
 //                              place by id and version, so that focus, open menus and drafts stay
 //   data-merge                 "append": children stay where they are; "order": they move
 //   form[data-composer]        Ctrl+Enter sends, Ctrl+Shift+Enter sends and closes; others see that
@@ -8,7 +8,7 @@
 //   data-copy                  puts its text in the clipboard
 //   data-focuses="id"          a pressed button that only takes the focus there
 
-const EVERY = 1500, AT_MOST = 30000, TELL_EVERY = 8000;
+const EVERY = 1000, AT_MOST = 30000, TELL_EVERY = 8000;
 const byId = (id) => document.getElementById(id);
 const thread = () => document.querySelector("#thread[data-lead]");
 const list = () => byId("inbox-list");
