@@ -110,8 +110,9 @@ class World:
             )
             add_note(self.lead, "Zanzibar note")
             self.message = send_message(self.lead, channel="email", body="Zanzibar mail")
-            answer = {"address": "zanzibar@example.com", "body": "Zanzibar answer"}
-            receive_message(self.lead, channel="email", **answer)
+            receive_message(
+                self.lead, channel="email", address="zanzibar@example.com", body="Zanzibar answer"
+            )
             settle(list(Event.objects.values_list("id", flat=True)))
             self.event = Event.objects.order_by("position").first()
             self.replay = start_replay(Event.objects.all(), reason="Zanzibar")
