@@ -95,7 +95,8 @@ class LiteralTexts(HTMLParser):
         is_icon = "material-symbols-outlined" in given.get("class", "")
         self.inside.append("icon" if is_icon else tag)
         for name in READ_ATTRIBUTES & given.keys():
-            if name != "value" or given.get("type") in ("submit", "button"):
+            # The value of a <button> is sent, that of such an <input> is read.
+            if name != "value" or (tag == "input" and given.get("type") in ("submit", "button")):
                 self.note(given[name])
 
     def handle_endtag(self, tag: str) -> None:
