@@ -59,15 +59,15 @@ def test_call_that_comes_twice_is_kept_once(account: Account) -> None:
 @pytest.mark.parametrize(
     "signature",
     [
-        "",
-        "sha256=",
-        "sha256=" + "0" * 64,
-        "sha1=" + calls.signature(BODY)[7:],
-        calls.signature(BODY)[7:],
-        calls.signature(BODY).upper(),
-        calls.signature(BODY, "another secret"),
-        calls.signature(BODY + b" "),
-        "sha256=é",
+        pytest.param("", id="empty"),
+        pytest.param("sha256=", id="nothing-after-the-name"),
+        pytest.param("sha256=" + "0" * 64, id="zeros"),
+        pytest.param("sha1=" + calls.signature(BODY)[7:], id="another-algorithm"),
+        pytest.param(calls.signature(BODY)[7:], id="no-algorithm"),
+        pytest.param(calls.signature(BODY).upper(), id="upper-case"),
+        pytest.param(calls.signature(BODY, "another secret"), id="another-secret"),
+        pytest.param(calls.signature(BODY + b" "), id="another-body"),
+        pytest.param("sha256=é", id="not-ascii"),
     ],
 )
 def test_call_with_a_wrong_signature_is_refused(account: Account, signature: str) -> None:
