@@ -24,6 +24,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels.admission import LOOK_AGAIN, ask_circuit, tell_circuit, wait_of, why_never
+from channels.faults import TransportBroke
 from channels.identifying import remember
 from channels.models import Message, MessageStatus, Purpose
 from channels.services.accounts import note_error, note_sent, stop_account
@@ -51,14 +52,6 @@ MOST_ATTEMPTS = 8
 SENDABLE = (MessageStatus.QUEUED, MessageStatus.FAILED)
 # Seconds for which an answer is tried to be written down, and between two tries.
 PERSISTENCE, PAUSE = 20.0, 0.5
-
-
-class TransportBroke(Exception):
-    """Stands for what a transport did not foresee: its kind, and where it was raised.
-
-    Never its words, nor what it was raised from: tracebacks are kept and shown, and a client may
-    put a header with a token, or an address with a password, into what it raises.
-    """
 
 
 class Call(NamedTuple):
@@ -198,9 +191,7 @@ def _make(call: Call) -> Receipt:
     except TransportError as refusal:
         raise refusal from None
     except Exception as fault:  # a transport may raise anything
-        broke = TransportBroke(type(fault).__name__).with_traceback(fault.__traceback__)
-    # Raised out here, it drags nothing along.
-    raise broke
+        raise TransportBroke.of(fault) from None
 
 
 def _persistently(record: Callable[[], T]) -> T:

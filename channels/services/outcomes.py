@@ -1,6 +1,7 @@
 """What became of messages: as vendors report it, or as colleagues have found out."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -97,12 +98,8 @@ def note_sent_at(message: Message, at: datetime) -> None:
     begun_at = message.sending_since if message.earlier_attempts else None
     latency_ms = milliseconds_between(begun_at or message.created_at, at)
     message.latency_ms = min(latency_ms or 0, LONGEST_LATENCY)
-    conversation = _locked_conversation(message)
-    if (
-        conversation
-        and conversation.waiting_since
-        and conversation.waiting_since <= message.created_at
-    ):
+    conversation = _locked_conversation(message, waiting_since__lte=message.created_at)
+    if conversation:
         message.answer_ms = milliseconds_between(conversation.waiting_since, at)
         conversation.waiting_since = None
         conversation.save(update_fields=["waiting_since", "changed_at"])
@@ -114,8 +111,10 @@ def note_failed(message: Message) -> None:
     If it had been taken for the lead's answer, they wait again. Not where a later message has gone
     out. The caller holds the message and saves it.
     """
+    if message.purpose != Purpose.PERSONAL or _has_successor(message):
+        return
     conversation = _locked_conversation(message)
-    if conversation is None or message.purpose != Purpose.PERSONAL or _has_successor(message):
+    if conversation is None:
         return
     if message.sent_at and message.answer_ms is not None:
         waited = message.sent_at - timedelta(milliseconds=message.answer_ms)
@@ -137,9 +136,10 @@ def _has_successor(message: Message) -> bool:
     return found
 
 
-def _locked_conversation(message: Message) -> Conversation | None:
+def _locked_conversation(message: Message, **only: Any) -> Conversation | None:
+    """The message's conversation, locked if it is like that: else nobody has to wait for it."""
     rows = Conversation.objects.select_for_update()
-    locked: Conversation | None = rows.filter(pk=message.conversation_id).first()
+    locked: Conversation | None = rows.filter(pk=message.conversation_id, **only).first()
     return locked
 
 
