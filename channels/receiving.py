@@ -6,7 +6,7 @@ says nothing, what cannot be read fails the event, and a replay reads it again.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -26,6 +26,7 @@ from channels.models import (
     Inbound,
     LawfulBasis,
     Message,
+    MessageStatus,
     MessageType,
 )
 from channels.noting import take_note
@@ -134,6 +135,7 @@ def take_in_message(account: Account, incoming: Incoming) -> Message | None:
     if lead is None:
         log.info("inbound_without_lead", account=str(account.pk), automatic=incoming.automatic)
         return None
+    _settle(answered, incoming)
     message = receive_message(
         lead,
         channel=account.channel,
@@ -184,7 +186,9 @@ def take_in_opt_out(account: Account, told: OptOut) -> None:
     if lead is None and account.channel == Channel.EMAIL:
         # Anybody can write a mail: nobody shall close addresses that we have never written to.
         return
-    record = partial(opt_in, basis=LawfulBasis.CONSENT) if told.allowed else opt_out
+    record: Callable[..., object] = opt_out
+    if told.allowed:
+        record = partial(opt_in, basis=LawfulBasis.CONSENT)
     for address in _addresses_meant(account, told.sender, lead):
         record(
             lead,
@@ -213,6 +217,13 @@ def _answered(account: Account, incoming: Incoming) -> Message | None:
     rows = Message.objects.filter(channel=account.channel, vendor_id__in=ids)
     found = {message.vendor_id: message for message in rows.select_related("lead")}
     return next((found[vendor_id] for vendor_id in ids if vendor_id in found), None)
+
+
+def _settle(answered: Message | None, incoming: Incoming) -> None:
+    """Who answers a message of which nobody knew whether it had arrived has got it."""
+    is_unknown = answered is not None and answered.status == MessageStatus.UNKNOWN
+    if answered and is_unknown and incoming.automatic != Automatic.BOUNCE:
+        record_status(answered.pk, MessageStatus.DELIVERED, at=incoming.received_at)
 
 
 def _own(report: Report) -> Message | None:

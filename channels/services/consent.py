@@ -17,11 +17,14 @@ from channels.models import (
     Channel,
     ConsentRecord,
     Conversation,
+    Direction,
     LawfulBasis,
+    Message,
     Purpose,
 )
 from channels.payloads import AddressBounced, ContactOptedIn, ContactOptedOut
 from channels.queries import addresses_of, hidden_addresses_of
+from channels.statuses import PROGRESS
 from events import publish
 from leads.models import Lead
 from salesflow.accounts.models import User
@@ -162,7 +165,8 @@ def mark_bounced(
     """Note that mail to an address came back; a hard bounce, or many soft ones, close it."""
     standing = _locked_standing(channel, address)
     standing.bounce_reason = reason
-    standing.soft_bounces = 0 if hard else standing.soft_bounces + 1
+    in_a_row = 0 if _came_through(lead, channel, address, message_id) else standing.soft_bounces
+    standing.soft_bounces = 0 if hard else in_a_row + 1
     is_closed = hard or standing.soft_bounces >= MOST_SOFT_BOUNCES
     is_news = is_closed and standing.bounced_at is None
     if is_news:
@@ -178,6 +182,18 @@ def mark_bounced(
                 message_id=message_id,
             )
         )
+
+
+def _came_through(lead: Lead, channel: str, address: str, message_id: Any) -> bool:
+    """Whether the message before that one has not come back."""
+    rows = Message.objects.filter(
+        lead=lead, channel=channel, address=address, direction=Direction.OUTBOUND
+    )
+    this = rows.filter(pk=message_id).first()
+    if this is None:
+        return False
+    earlier = rows.filter(created_at__lt=this.created_at).order_by("-created_at", "-id")
+    return earlier.values_list("status", flat=True).first() in PROGRESS
 
 
 def clear_bounce(*, channel: str, address: str) -> None:
