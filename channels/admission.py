@@ -1,7 +1,8 @@
 """Whether a queued message may go now: asked in the transaction that notes its call."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
@@ -11,7 +12,7 @@ from channels.health import circuit_key
 from channels.models import Account, Message, MessageStatus, MessageType
 from channels.pacing import draw_place
 from channels.services.consent import why_not
-from channels.transports import transport_named
+from channels.transports import TransportError, transport_named
 from channels.windows import window_of
 from events import BreakerPolicy, Postpone
 from events.breakers import begin_call, end_call
@@ -21,8 +22,11 @@ POLICY = BreakerPolicy(failure_rate=0.5, minimum=10, window=60, cooldown=10)
 TIMEOUT = 150.0
 # Seconds after which somebody looks whether a stopped account may be used again.
 LOOK_AGAIN = 60.0
-# Seconds for the message before it in the conversation, and how long it is waited for at all.
-TURN, PATIENCE = 0.5, timedelta(seconds=30)
+# Seconds for the message before it in the conversation, at least, and how long it is waited for at
+# all: longer than it may take until that one is looked at again.
+TURN, PATIENCE = 0.5, timedelta(seconds=LOOK_AGAIN + 10)
+# How much older it may be, and for how long it may be tried a second time.
+REACH, SECOND_TRY = timedelta(days=1), timedelta(seconds=30)
 # A place that is so near is taken at once: sleeping would take longer.
 NEAR = timedelta(milliseconds=50)
 
@@ -32,6 +36,10 @@ def why_never(message: Message) -> str | Promise | None:
     account = message.account
     if account is None or not account.is_active:
         return _("The account that was to send it is not connected any more.")
+    try:
+        transport_named(account.transport)
+    except TransportError as error:
+        return error.reason
     refusal = why_not(message.channel, message.address, message.purpose, message.conversation)
     if refusal:
         return refusal
@@ -46,11 +54,10 @@ def wait_of(message: Message) -> Postpone | None:
     account = message.account
     assert account
     if account.stopped_at:
+        _hold(message, None)
         reason = _("The account is stopped: {reason}")
         return Postpone(LOOK_AGAIN, format_lazy(reason, reason=account.stopped_reason))
-    if _is_overtaking(message):
-        return Postpone(TURN, _("An earlier message of the conversation goes first."))
-    return _wait_for_place(message, account)
+    return _wait_for_turn(message) or _wait_for_place(message, account)
 
 
 def ask_circuit(message: Message) -> None:
@@ -64,20 +71,40 @@ def tell_circuit(message: Message, error: Exception | None) -> None:
     end_call(_circuit_of(message), _call_id(message), POLICY, error if is_fault else None)
 
 
-def _is_overtaking(message: Message) -> bool:
-    """Whether an earlier message of the conversation has still to go, and is about to."""
+def _wait_for_turn(message: Message) -> Postpone | None:
+    """The wait for an earlier message of the conversation that is about to go."""
+    if not _is_overtaking(message):
+        return None
     now = timezone.now()
-    if message.created_at < now - PATIENCE:
-        return False
+    held = now - (message.held_since or now)
+    if held > PATIENCE:
+        return None
+    _hold(message, message.held_since or now)
+    # The longer it takes, the more seldom it is looked at.
+    wait = max(TURN, held.total_seconds() / 10)
+    return Postpone(wait, _("An earlier message of the conversation goes first."))
+
+
+def _is_overtaking(message: Message) -> bool:
+    """Whether an earlier one goes the same way: not tried yet, under way, or refused just now."""
+    once = Q(attempts=1, created_at__gt=timezone.now() - SECOND_TRY)
     earlier = Message.objects.filter(
+        Q(attempts=0) | Q(sending_since__isnull=False) | once,
         conversation=message.conversation_id,
-        created_at__gte=message.created_at - PATIENCE,
+        account=message.account_id,
+        created_at__gte=message.created_at - REACH,
         created_at__lt=message.created_at,
         status=MessageStatus.QUEUED,
-        attempts__lte=1,
     )
     found: bool = earlier.exists()
     return found
+
+
+def _hold(message: Message, since: datetime | None) -> None:
+    """Note since when it waits for another; while its account is stopped that does not count."""
+    if message.held_since != since:
+        message.held_since = since
+        message.save(update_fields=["held_since"])
 
 
 def _wait_for_place(message: Message, account: Account) -> Postpone | None:
@@ -87,7 +114,7 @@ def _wait_for_place(message: Message, account: Account) -> Postpone | None:
         limits = transport_named(account.transport).limits
         place, now = draw_place(account, limits, message.address)
     if place <= now + NEAR:
-        message.slot_at = None
+        message.slot_at = message.held_since = None
         return None
     message.slot_at = place
     message.save(update_fields=["slot_at"])

@@ -108,6 +108,7 @@ PROOFS: dict[str, str | Promise] = {
     "message": _("Message"),
     "user_agent": _("Browser"),
     "one_click": _("One click"),
+    "moved_from": _("Told under"),
 }
 
 

@@ -10,28 +10,33 @@ Whoever finds a message whose call was noted but not answered (a worker that die
 cannot know whether it went out: it becomes `unknown` and is never sent again by itself.
 """
 
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels.admission import LOOK_AGAIN, ask_circuit, tell_circuit, wait_of, why_never
+from channels.faults import TransportBroke
 from channels.identifying import remember
 from channels.models import Message, MessageStatus, Purpose
 from channels.services.accounts import note_error, note_sent, stop_account
 from channels.services.consent import mark_bounced, opt_out
-from channels.services.messages import lock_message, note_sent_at
+from channels.services.messages import SENT_AGAIN, lock_message
+from channels.services.outcomes import note_failed, note_sent_at
 from channels.statuses import advance
 from channels.transports import (
     AccountRefused,
     Outgoing,
     Receipt,
     Sender,
-    Transport,
     TransportError,
     transport_named,
 )
@@ -40,9 +45,20 @@ from events import Permanent, Postpone, Retry
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 # Tries in all before a message that is refused for the time being is given up.
 MOST_ATTEMPTS = 8
 SENDABLE = (MessageStatus.QUEUED, MessageStatus.FAILED)
+# Seconds for which an answer is tried to be written down, and between two tries.
+PERSISTENCE, PAUSE = 20.0, 0.5
+
+
+class Call(NamedTuple):
+    """A call that was noted, and is to be made."""
+
+    message: Message
+    outgoing: Outgoing
 
 
 def deliver(message_id: UUID) -> None:
@@ -55,42 +71,44 @@ def deliver(message_id: UUID) -> None:
         Permanent: the message was refused for good, its tries ran out, it was deleted, or nobody
             knows whether it went out; the reason is on its row too.
     """
-    message = _note_call(message_id)
-    if message is None:
+    call = _note_call(message_id)
+    if call is None:
         return
-    assert message.account
-    error: Exception | None = None
+    # What ends neither way was interrupted: its time was over.
+    error: Exception | None = TransportError(_("The call was interrupted."), unknown=True)
     try:
-        transport = transport_named(message.account.transport)
-        receipt = transport.send(message.account, _outgoing(message))
+        receipt = _make(call)
     except TransportError as refusal:
         error = refusal
-        _record_refusal(message, refusal)
-    except Exception as fault:  # a transport that breaks may have sent the message
-        error = fault
-        said = f"{type(fault).__name__}: {fault}"
-        reason = format_lazy(_("The transport broke: {error}"), error=said)
-        _record_unknown(message_id, reason)
-        raise Permanent(reason) from fault
+        if follows := _persistently(partial(_record_refusal, call.message, refusal)):
+            raise follows from refusal
+        raise
+    except TransportBroke as broke:  # it may have sent the message
+        error = broke
+        reason = format_lazy(_("The transport broke: {error}"), error=str(broke))
+        _persistently(partial(_record_unknown, message_id, reason))
+        raise Permanent(reason) from broke
     else:
-        _record_acceptance(message_id, transport, receipt)
+        error = None
+        _persistently(partial(_record_acceptance, call.message, receipt))
     finally:
-        tell_circuit(message, error)
+        tell_circuit(call.message, error)
 
 
-def _note_call(message_id: UUID) -> Message | None:
-    """The message, its call noted; None when there is nothing left to do."""
+def _note_call(message_id: UUID) -> Call | None:
+    """The call, noted on the message; None when there is nothing left to do."""
     try:
         with transaction.atomic():
-            step = _next_step(lock_message(message_id))
+            message = lock_message(message_id)
+            step = _next_step(message)
     except Message.DoesNotExist:
         raise Permanent(_("The message was deleted before it was sent.")) from None
     if isinstance(step, Exception):
         raise step
-    return step
+    return Call(message, step) if step else None
 
 
-def _next_step(message: Message) -> Message | Exception | None:
+def _next_step(message: Message) -> Outgoing | Exception | None:
     """What is to be done about a message: the call, nothing, or what is to be raised.
 
     What it writes is committed before that is raised.
@@ -103,6 +121,8 @@ def _next_step(message: Message) -> Message | Exception | None:
         return Permanent(message.error)
     if message.status not in SENDABLE:
         return None
+    if message.details.get(SENT_AGAIN):
+        return Permanent(_("A colleague has sent it again, as a message of its own."))
     if refusal := why_never(message):
         _mark_failed(message, refusal, permanent=True)
         return Permanent(refusal)
@@ -110,13 +130,12 @@ def _next_step(message: Message) -> Message | Exception | None:
         return wait
     ask_circuit(message)
     _begin_attempt(message)
-    return message
+    return _outgoing(message)
 
 
 def _begin_attempt(message: Message) -> None:
     if advance(message, MessageStatus.QUEUED, at=timezone.now()):
-        # It had failed, and is being replayed.
-        message.failed_at, message.attempts = None, 0
+        _begin_anew(message)
     assert message.account
     message.sending_since = timezone.now()
     message.attempts += 1
@@ -124,6 +143,16 @@ def _begin_attempt(message: Message) -> None:
     transport = transport_named(message.account.transport)
     message.vendor_id = transport.foretell_id(message.account, message.id, message.attempts)
     message.save()
+
+
+def _begin_anew(message: Message) -> None:
+    """It had failed, and is being replayed: what it comes to is told and measured again.
+
+    Its tries go on being counted: a late report about an earlier one is told by that number.
+    """
+    message.failed_at = message.sent_at = None
+    message.latency_ms = message.answer_ms = None
+    message.earlier_attempts = message.attempts
 
 
 def _outgoing(message: Message) -> Outgoing:
@@ -148,22 +177,56 @@ def _outgoing(message: Message) -> Outgoing:
     )
 
 
-def _record_acceptance(message_id: UUID, transport: Transport, receipt: Receipt) -> None:
+def _make(call: Call) -> Receipt:
+    """The transport's answer.
+
+    Raises:
+        TransportError: it does not take the message; without what that was made of.
+        TransportBroke: anything else.
+    """
+    account = call.message.account
+    assert account
+    try:
+        return transport_named(account.transport).send(account, call.outgoing)
+    except TransportError as refusal:
+        raise refusal from None
+    except Exception as fault:  # a transport may raise anything
+        raise TransportBroke.of(fault) from None
+
+
+def _persistently(record: Callable[[], T]) -> T:
+    """Write down what a transport answered even if the database was away for a while.
+
+    Nobody could find it out again: the message would be `unknown`.
+    """
+    give_up_at = time.monotonic() + PERSISTENCE
+    while True:
+        try:
+            return record()
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or time.monotonic() > give_up_at:
+                raise
+            log.warning("answer_not_recorded_yet", error=str(error).strip())
+            connection.close()
+            time.sleep(PAUSE)
+
+
+def _record_acceptance(called: Message, receipt: Receipt) -> None:
+    assert called.account
     with transaction.atomic():
-        message, now = lock_message(message_id), timezone.now()
-        message.transport, message.vendor_id = transport.name, receipt.vendor_id
+        message, now = lock_message(called.id), timezone.now()
+        message.transport, message.vendor_id = called.account.transport, receipt.vendor_id
         message.references = receipt.references
-        message.sending_since = None
         # A report may have come in before the answer did, and said more than it.
         if advance(message, MessageStatus.SENT, at=now):
             message.error, message.permanent = "", False
-        if message.latency_ms is None:
-            note_sent_at(message, message.sent_at or now)
+        if message.sent_at and message.latency_ms is None:
+            note_sent_at(message, message.sent_at)
+        message.sending_since = None
         message.save()
         _note_identity(message, receipt)
-    assert message.account_id
-    note_sent(message.account_id)
-    log.info("message_sent", message_id=str(message_id), latency_ms=message.latency_ms)
+    note_sent(called.account.pk)
+    log.info("message_sent", message_id=str(message.pk), latency_ms=message.latency_ms)
 
 
 def _note_identity(message: Message, receipt: Receipt) -> None:
@@ -173,20 +236,24 @@ def _note_identity(message: Message, receipt: Receipt) -> None:
         remember(message.account, sender, message.lead)
 
 
-def _record_refusal(called: Message, error: TransportError) -> None:
-    """Note why the transport did not take the message, and tell the engine what follows."""
+def _record_refusal(called: Message, error: TransportError) -> Exception | None:
+    """Note why the transport did not take the message.
+
+    Returns:
+        What tells the engine what follows; None: another try, when it thinks fit.
+    """
     assert called.account_id
     note_error(called.account_id, error.reason)
     if error.unknown:
         _record_unknown(called.id, error.reason)
-        raise Permanent(error.reason) from error
+        return Permanent(error.reason)
     if isinstance(error, AccountRefused):
         _put_back(called.id)
         stop_account(called.account_id, error.reason)
-        raise Postpone(LOOK_AGAIN, error.reason) from error
+        return Postpone(LOOK_AGAIN, error.reason)
     with transaction.atomic():
         message = lock_message(called.id)
-        given_up = error.permanent or message.attempts >= MOST_ATTEMPTS
+        given_up = error.permanent or _is_given_up(message)
         if given_up:
             _mark_failed(message, error.reason, permanent=error.permanent)
         else:
@@ -194,10 +261,14 @@ def _record_refusal(called: Message, error: TransportError) -> None:
             message.save()
         _note_recipient(message, error)
     if given_up:
-        raise Permanent(error.reason) from error
-    if error.retry_after is not None:
-        raise Retry(error.retry_after, error.reason) from error
-    raise error
+        return Permanent(error.reason)
+    return None if error.retry_after is None else Retry(error.retry_after, error.reason)
+
+
+def _is_given_up(message: Message) -> bool:
+    """Whether nobody will try it again: its tries ran out, or this worker was taken for dead."""
+    tries = message.attempts - message.earlier_attempts
+    return tries >= MOST_ATTEMPTS or message.status == MessageStatus.UNKNOWN
 
 
 def _note_recipient(message: Message, error: TransportError) -> None:
@@ -217,13 +288,15 @@ def _note_recipient(message: Message, error: TransportError) -> None:
 def _put_back(message_id: UUID) -> None:
     """As if it had not been tried: the account is at fault, and no message suffers for it."""
     message = lock_message(message_id)
-    message.attempts -= 1
-    message.sending_since = None
-    message.save()
+    if message.sending_since:
+        message.attempts -= 1
+        message.sending_since = None
+        message.save()
 
 
 def _mark_failed(message: Message, reason: str | Promise, *, permanent: bool) -> None:
-    advance(message, MessageStatus.FAILED, at=timezone.now())
+    if advance(message, MessageStatus.FAILED, at=timezone.now()):
+        note_failed(message)
     message.error, message.permanent = str(reason), permanent
     message.sending_since = None
     message.save()

@@ -4,7 +4,9 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.utils.translation import gettext as _
 
+from channels.faults import TransportBroke
 from channels.models import Account, Attachment, AttachmentContent
 from channels.transports import TransportError, transport_named
 from channels.transports.facts import File
@@ -17,8 +19,7 @@ def fetch(message_id: UUID) -> None:
     """Fetch what still waits on a message; what is there stays.
 
     Raises:
-        Retry, TransportError: a file cannot be had now.
-        Permanent: the account is not connected any more.
+        Retry, TransportError, TransportBroke: a file cannot be had now.
     """
     rows = Attachment.objects.select_related("message__account")
     for attachment in rows.filter(message=message_id, status=Attachment.Status.WAITING):
@@ -27,7 +28,7 @@ def fetch(message_id: UUID) -> None:
 
 def _fetch_one(attachment: Attachment, account: Account | None) -> None:
     if account is None:
-        _refuse(attachment, "")
+        _refuse(attachment, _("The account through which it came is not there any more."))
         return
     try:
         file = transport_named(account.transport).fetch_file(account, attachment.vendor_id)
@@ -36,8 +37,10 @@ def _fetch_one(attachment: Attachment, account: Account | None) -> None:
             _refuse(attachment, str(error.reason))
             return
         if error.retry_after is not None:
-            raise Retry(error.retry_after, error.reason) from error
-        raise
+            raise Retry(error.retry_after, error.reason) from None
+        raise error from None
+    except Exception as fault:  # a transport may raise anything
+        raise TransportBroke.of(fault) from None
     if file.data is None:
         _refuse(attachment, file.reason)
     else:

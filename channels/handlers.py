@@ -15,13 +15,16 @@ from events.models import Event
 
 # Seconds. A mail with large attachments takes its time on a slow server.
 LONGEST_CALL = 120.0
+# More than a message has: it shall give itself up, and say so, also where workers were lost or the
+# database was away before it was tried.
+MOST_RUNS = 2 * MOST_ATTEMPTS
 
 
 @register_event_handler(
     EventType.MESSAGE_QUEUED,
     effects="external",
     on_replay="skip",
-    max_attempts=MOST_ATTEMPTS,
+    max_attempts=MOST_RUNS,
     timeout=LONGEST_CALL,
     # Each account has a circuit of its own: one customer's broken server stops nobody else.
     breaker=None,

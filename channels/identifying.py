@@ -87,9 +87,10 @@ def _make_lead(account: Account, sender: Sender) -> Lead:
     try:
         with transaction.atomic():
             lead = create_lead(name=name[:200], source=account.channel, **{field: points})  # type: ignore[arg-type]
-            # Of a stranger without an address, the identity alone tells that somebody else made
-            # them a lead at the same moment.
-            if account.channel != Channel.EMAIL:
+            # Of a stranger without an address that could be kept with the lead, the identity alone
+            # tells who they are when they write again, or that somebody else made them a lead at
+            # the same moment.
+            if account.channel != Channel.EMAIL or not points:
                 Identity.objects.create(account=account, external_id=sender.external_id, lead=lead)
             return lead
     except (ValidationError, IntegrityError):

@@ -6,9 +6,11 @@ from django.db import transaction
 
 from channels.identifying import remember
 from channels.models import Account, Channel, Identity, Message, MessageTemplate
+from channels.queries import addresses_of, hidden_addresses_of
 from channels.services.accounts import note_error, stop_account
+from channels.services.consent import opt_out, standing_of
 from channels.services.messages import known_message, lock_message
-from channels.transports.facts import Approval, Move, Reaction, Trouble
+from channels.transports.facts import Approval, Move, Reaction, Sender, Trouble
 from leads.models import Lead
 from leads.services import edit_lead
 
@@ -59,6 +61,7 @@ def take_in_move(account: Account, move: Move) -> Lead | None:
         return None
     lead: Lead = identity.lead
     remember(account, move.sender, lead)
+    _carry_opt_out(account, lead, move.sender)
     if address := move.sender.address:
         _add_number(account, lead, address)
     return lead
@@ -79,6 +82,23 @@ def take_in_trouble(account: Account, trouble: Trouble) -> None:
     note_error(account.pk, trouble.reason)
     if trouble.refuses:
         stop_account(account.pk, trouble.reason)
+
+
+def _carry_opt_out(account: Account, lead: Lead, sender: Sender) -> None:
+    """Who does not want to be written to does not want it under another number either."""
+    channel, now = account.channel, sender.address or sender.external_id
+    before = {*addresses_of(lead, channel), *hidden_addresses_of(lead, channel)} - {now}
+    for address in sorted(before):
+        standing = standing_of(channel, address)
+        if standing and standing.opted_out_at:
+            opt_out(
+                lead,
+                channel=channel,
+                address=now,
+                source=standing.opt_out_source,
+                proof={"moved_from": address},
+                at=standing.opted_out_at,
+            )
 
 
 def _add_number(account: Account, lead: Lead, address: str) -> None:

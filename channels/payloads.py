@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -11,6 +11,9 @@ from events.types import EventType
 
 if TYPE_CHECKING:
     from channels.models import AccountTrial, Inbound, Message
+
+# Vendors round to seconds, and their clocks may be slow.
+ROUNDED = timedelta(minutes=1)
 
 
 def milliseconds_between(earlier: datetime | None, later: datetime | None) -> int | None:
@@ -63,7 +66,8 @@ class MessageReceived(MessagePayload, type=EventType.MESSAGE_RECEIVED, subject="
     """A lead has written.
 
     Attributes:
-        stored_ms: from the moment the vendor had it until we did.
+        stored_ms: from the moment the vendor had it until we did; None for what had come in before
+            its account was connected.
         automatic: such as "out_of_office" where no person wrote it; else empty.
     """
 
@@ -73,8 +77,11 @@ class MessageReceived(MessagePayload, type=EventType.MESSAGE_RECEIVED, subject="
     @classmethod
     def details(cls, instance: Message) -> dict[str, Any]:
         """How long it was under way, and whether a person wrote it."""
+        account = instance.account
+        is_old = account is not None and instance.created_at < account.created_at - ROUNDED
+        stored_at = None if is_old else instance.stored_at
         return {
-            "stored_ms": milliseconds_between(instance.created_at, instance.stored_at),
+            "stored_ms": milliseconds_between(instance.created_at, stored_at),
             "automatic": instance.automatic,
         }
 

@@ -15,7 +15,7 @@ from channels.models import (
     MessageTemplate,
 )
 from events.models import Event
-from leads.models import Lead
+from leads.models import ContactPoint, Lead
 from salesflow.accounts.context import current_tenant
 
 
@@ -28,6 +28,17 @@ def hidden_addresses_of(lead: Lead, channel: str) -> list[str]:
     """The ids under which vendors know a lead who shows them no address, the newest first."""
     rows = Identity.objects.filter(lead=lead, account__channel=channel)
     return list(rows.order_by("-id").values_list("external_id", flat=True))
+
+
+def lead_with(channel: str, address: str) -> Lead | None:
+    """The lead who can be reached at an address, or whom a vendor knows by that id."""
+    kind = Channel(channel).contact_kind
+    points = ContactPoint.objects.select_related("lead").filter(kind=kind, value=address)
+    if point := points.first():
+        return point.lead
+    rows = Identity.objects.select_related("lead").filter(account__channel=channel)
+    identity = rows.filter(external_id=address).first()
+    return identity.lead if identity else None
 
 
 def last_of_thread(conversation: Conversation) -> Message | None:

@@ -6,7 +6,8 @@ says nothing, what cannot be read fails the event, and a replay reads it again.
 """
 
 import hashlib
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -18,27 +19,33 @@ from channels.identifying import address_of, identify
 from channels.keywords import is_opt_out
 from channels.models import (
     Account,
-    AddressStanding,
     Attachment,
     AttachmentContent,
     Automatic,
+    Channel,
     Inbound,
     LawfulBasis,
     Message,
+    MessageStatus,
+    MessageType,
 )
 from channels.noting import take_note
 from channels.payloads import FilesAnnounced
 from channels.services.accounts import note_received
-from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out, standing_of
-from channels.services.messages import known_message, receive_message, record_status
-from channels.transports import Fact, Incoming, OptOut, Report, transport_named
+from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out
+from channels.services.messages import known_message, receive_message
+from channels.services.outcomes import record_status
+from channels.transports import Fact, Incoming, OptOut, Report, Sender, transport_named
 from channels.transports.facts import File
-from events import publish
+from events import EventType, publish
+from events.models import Event, EventStatus
+from leads.models import Lead
 
 log = structlog.get_logger(__name__)
 
 # A replay reads what was handed over anew, and a mailbox that is read again is known, for so long.
 KEPT = timedelta(days=30)
+PRUNED_AT_ONCE = 500
 # Newest first, so many of a mail's references are looked for among what we know.
 MOST_ANSWERS = 50
 
@@ -79,9 +86,25 @@ def take_in(inbound_id: UUID) -> None:
 
 
 def prune_inbounds() -> int:
-    """Delete the deliveries of all tenants that are older than `KEPT`; returns how many."""
-    old = Inbound.unscoped.filter(received_at__lt=timezone.now() - KEPT)
-    return int(old._raw_delete(old.db))
+    """Delete the deliveries of all tenants that are older than `KEPT`; returns how many.
+
+    What could not be read stays as long as its event does: a replay may read it yet.
+    """
+    before = timezone.now() - KEPT
+    rows = Inbound.unscoped.filter(received_at__lt=before).exclude(pk__in=_unread(before))
+    pruned = 0
+    while keys := list(rows.order_by("received_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
+        old = Inbound.unscoped.filter(pk__in=keys)
+        pruned += int(old._raw_delete(old.db))
+    return pruned
+
+
+def _unread(before: datetime) -> list[str]:
+    """The deliveries of before then whose events were not processed."""
+    rows = Event.unscoped.filter(type=EventType.INBOUND_RECEIVED, created_at__lt=before)
+    ids = rows.values_list("payload__inbound_id", flat=True)
+    # One after the other: each has an index of its own.
+    return [*ids.filter(status=EventStatus.PENDING), *ids.filter(status=EventStatus.FAILED)]
 
 
 def take_in_fact(account: Account, fact: Fact) -> None:
@@ -110,6 +133,7 @@ def take_in_message(account: Account, incoming: Incoming) -> Message | None:
     if lead is None:
         log.info("inbound_without_lead", account=str(account.pk), automatic=incoming.automatic)
         return None
+    _settle(answered, incoming)
     message = receive_message(
         lead,
         channel=account.channel,
@@ -141,8 +165,9 @@ def take_in_report(account: Account, report: Report) -> None:
         return
     if report.vendor_id and not message.vendor_id:
         Message.objects.filter(pk=message.pk, vendor_id="").update(vendor_id=report.vendor_id)
-    record_status(message.pk, report.status, at=report.at, reason=report.reason)
-    if report.bounced:
+    told = record_status(message.pk, report.status, at=report.at, reason=report.reason)
+    # What is told once more says nothing new about a mailbox that was full.
+    if report.bounced and (report.hard or told.status != message.status):
         mark_bounced(
             message.lead,
             channel=account.channel,
@@ -154,31 +179,32 @@ def take_in_report(account: Account, report: Report) -> None:
 
 
 def take_in_opt_out(account: Account, told: OptOut) -> None:
-    """What somebody told the vendor about being written to."""
+    """What somebody told the vendor about being written to, be they a lead or not yet."""
     lead = identify(account, Incoming(vendor_id="", sender=told.sender), None)
-    if lead is None:
+    if lead is None and account.channel == Channel.EMAIL:
+        # Anybody can write a mail: nobody shall close addresses that we have never written to.
         return
-    address = address_of(lead, account, told.sender)
-    if told.allowed and _was_said_before(told, standing_of(account.channel, address)):
-        return
-    record = partial(
-        opt_in if told.allowed else opt_out,
-        lead,
-        channel=account.channel,
-        address=address,
-        source=told.source,
-        proof=told.proof,
-    )
+    record: Callable[..., object] = opt_out
     if told.allowed:
-        record(basis=LawfulBasis.CONSENT)
-    else:
-        record(at=told.at)
+        record = partial(opt_in, basis=LawfulBasis.CONSENT)
+    for address in _addresses_meant(account, told.sender, lead):
+        record(
+            lead,
+            channel=account.channel,
+            address=address,
+            source=told.source,
+            proof=told.proof,
+            at=told.at,
+        )
 
 
-def _was_said_before(told: OptOut, standing: AddressStanding | None) -> bool:
-    """Whether they have opted out since: what vendors tell comes in any order."""
-    opted_out_at = standing.opted_out_at if standing else None
-    return bool(told.at and opted_out_at and told.at < opted_out_at)
+def _addresses_meant(account: Account, sender: Sender, lead: Lead | None) -> Sequence[str]:
+    """The address under which we know a lead; of others all under which we may come to."""
+    if lead:
+        return [address_of(lead, account, sender)]
+    if sender.address:
+        return [sender.address, *sender.alternatives]
+    return [sender.external_id, *sender.aliases]
 
 
 def _answered(account: Account, incoming: Incoming) -> Message | None:
@@ -189,6 +215,13 @@ def _answered(account: Account, incoming: Incoming) -> Message | None:
     rows = Message.objects.filter(channel=account.channel, vendor_id__in=ids)
     found = {message.vendor_id: message for message in rows.select_related("lead")}
     return next((found[vendor_id] for vendor_id in ids if vendor_id in found), None)
+
+
+def _settle(answered: Message | None, incoming: Incoming) -> None:
+    """Who answers a message of which nobody knew whether it had arrived has got it."""
+    is_unknown = answered is not None and answered.status == MessageStatus.UNKNOWN
+    if answered and is_unknown and incoming.automatic != Automatic.BOUNCE:
+        record_status(answered.pk, MessageStatus.DELIVERED, at=incoming.received_at)
 
 
 def _own(report: Report) -> Message | None:
@@ -245,7 +278,7 @@ def _heed_words(account: Account, message: Message) -> None:
     if message.automatic != Automatic.NO:
         return
     clear_bounce(channel=account.channel, address=message.address)
-    if is_opt_out(message.body):
+    if is_opt_out(message.body, is_choice=message.type == MessageType.REPLY):
         opt_out(
             message.lead,
             channel=account.channel,

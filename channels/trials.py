@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from channels.faults import TransportBroke
 from channels.models import Account, AccountTrial, Channel, MessageType
 from channels.services.accounts import note_error, note_sent, note_well
 from channels.transports import Outgoing, TransportError, transport_named
@@ -102,10 +103,11 @@ def run_trial(trial_id: UUID) -> None:
             note_error(trial.account_id, error.reason)
             _answer(trial, str(error.reason), has_worked=False)
         except Exception as error:
-            said = _("The transport broke: %(error)s") % {"error": type(error).__name__}
+            broke = TransportBroke.of(error)
+            said = _("The transport broke: %(error)s") % {"error": broke}
             note_error(trial.account_id, said)
             _answer(trial, said, has_worked=False)
-            raise Permanent(said) from error
+            raise Permanent(said) from broke
         else:
             note_well(trial.account_id)
             _answer(trial, words, has_worked=True)

@@ -60,6 +60,9 @@ class ConsentRecord(TenantScoped):
         related_name="+",
         verbose_name=_("recorded by"),
     )
+    said_at = models.DateTimeField(
+        _("said"), null=True, blank=True, help_text=_("When they said so.")
+    )
     created_at = models.DateTimeField(_("recorded"), db_default=Now())
 
     class Meta:
@@ -84,6 +87,9 @@ class AddressStanding(TenantScoped):
     address = models.CharField(_("address"), max_length=254)
     basis = models.CharField(
         _("lawful basis"), max_length=20, choices=LawfulBasis.choices, blank=True
+    )
+    allowed_at = models.DateTimeField(
+        _("allowed"), null=True, blank=True, help_text=_("When they allowed it last.")
     )
     opted_out_at = models.DateTimeField(_("opted out"), null=True, blank=True)
     opt_out_source = models.CharField(_("opted out by"), max_length=50, blank=True)

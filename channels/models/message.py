@@ -208,6 +208,7 @@ class Message(Publisher):
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
+        # The index message_answers serves it.
         db_index=False,
         related_name="+",
         verbose_name=_("in reply to"),
@@ -220,6 +221,7 @@ class Message(Publisher):
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
+        # The index message_of_template serves it.
         db_index=False,
         related_name="+",
         verbose_name=_("template"),
@@ -241,11 +243,23 @@ class Message(Publisher):
         _("vendor's id"), max_length=255, blank=True, help_text=_("What the vendor calls it.")
     )
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    earlier_attempts = models.PositiveIntegerField(
+        _("earlier attempts"),
+        default=0,
+        db_default=0,
+        help_text=_("Those of them that were made before it was replayed last."),
+    )
     slot_at = models.DateTimeField(
         _("may go at"),
         null=True,
         blank=True,
         help_text=_("The place that it has drawn within its account's limits."),
+    )
+    held_since = models.DateTimeField(
+        _("held since"),
+        null=True,
+        blank=True,
+        help_text=_("Since when it lets an earlier message of the conversation go first."),
     )
     sending_since = models.DateTimeField(
         _("handed over at"),
@@ -305,6 +319,18 @@ class Message(Publisher):
             models.Index(fields=["tenant", "-id"], name="message_by_tenant"),
             # The inbox's search: a word of a text.
             GinIndex(F("tenant"), SEARCHED, name="message_search"),
+            # What answers a message that is deleted: PostgreSQL asks for each of a lead's messages.
+            models.Index(
+                fields=["in_reply_to"],
+                condition=Q(in_reply_to__isnull=False),
+                name="message_answers",
+            ),
+            # What was made from a template that is deleted.
+            models.Index(
+                fields=["template"],
+                condition=Q(template__isnull=False),
+                name="message_of_template",
+            ),
             # The admin's list of messages that have not gone out.
             models.Index(
                 fields=["status", "-id"],

@@ -1,13 +1,11 @@
 """What changes conversations and messages. Bad input raises ValidationError, field → messages."""
 
 from channels.services.conversations import mark_conversation_read
-from channels.services.messages import (
+from channels.services.messages import lock_message, receive_message, send_message
+from channels.services.outcomes import (
     confirm_sent,
     discard_prepared,
-    lock_message,
-    receive_message,
     record_status,
-    send_message,
     settle_unknown,
 )
 

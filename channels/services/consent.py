@@ -3,7 +3,7 @@ is sent."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -17,11 +17,14 @@ from channels.models import (
     Channel,
     ConsentRecord,
     Conversation,
+    Direction,
     LawfulBasis,
+    Message,
     Purpose,
 )
 from channels.payloads import AddressBounced, ContactOptedIn, ContactOptedOut
 from channels.queries import addresses_of, hidden_addresses_of
+from channels.statuses import PROGRESS
 from events import publish
 from leads.models import Lead
 from salesflow.accounts.models import User
@@ -31,31 +34,45 @@ MOST_SOFT_BOUNCES = 5
 Decision = ConsentRecord.Decision
 
 
+class Told(TypedDict, total=False):
+    """How a decision became known.
+
+    Attributes:
+        proof: what shows it, such as the words and the message's id.
+        actor: the colleague who recorded it.
+        at: when they said so, by somebody who may tell it late, twice and in any order: the same
+            decision of the same moment is recorded once, and one that they have changed since
+            changes nothing. Without it they say so now.
+    """
+
+    proof: Mapping[str, Any] | None
+    actor: User | None
+    at: datetime | None
+
+
 @transaction.atomic
 def opt_out(
-    lead: Lead,
-    *,
-    channel: str,
-    address: str,
-    source: str,
-    proof: Mapping[str, Any] | None = None,
-    actor: User | None = None,
-    at: datetime | None = None,
+    lead: Lead | None, *, channel: str, address: str, source: str, **told: Unpack[Told]
 ) -> ConsentRecord:
     """Record that a person does not want to be written to; publishes `contact.opted_out`.
 
     Args:
+        lead: None: they are none, or not yet.
         address: in normal form.
         source: such as "keyword", "unsubscribe_link", "whatsapp_preference", "manual".
-        proof: what shows it, such as the words and the message's id.
-        at: when they said so; now when not given.
+        told: see `Told`.
     """
-    standing = _locked_standing(channel, address)
-    is_news = standing.opted_out_at is None
-    record = _record(lead, channel, address, Decision.WITHDRAWN, source, proof, actor)
-    if is_news:
-        standing.opted_out_at, standing.opt_out_source = at or timezone.now(), source
-        standing.save()
+    standing, at = _locked_standing(channel, address), told.get("at")
+    record, is_news = _record(standing, Decision.WITHDRAWN, lead, source, told)
+    is_late = bool(at and standing.allowed_at and at < standing.allowed_at)
+    if not is_news or is_late or not record.said_at:
+        return record
+    was_out_at = standing.opted_out_at
+    # Said again, it holds against what they have written in between.
+    standing.opted_out_at = max(was_out_at or record.said_at, record.said_at)
+    standing.opt_out_source = source
+    standing.save()
+    if lead and not was_out_at:
         payload = ContactOptedOut(
             lead_id=lead.pk, channel=channel, source=source, record_id=record.pk
         )
@@ -65,14 +82,13 @@ def opt_out(
 
 @transaction.atomic
 def opt_in(
-    lead: Lead,
+    lead: Lead | None,
     *,
     channel: str,
     address: str,
     basis: str,
     source: str,
-    proof: Mapping[str, Any] | None = None,
-    actor: User | None = None,
+    **told: Unpack[Told],
 ) -> ConsentRecord:
     """Record that a person allows to be written to, and why; publishes `contact.opted_in`.
 
@@ -81,18 +97,19 @@ def opt_in(
     """
     if basis not in LawfulBasis.values:
         raise ValidationError({"basis": _("Choose a lawful basis.")})
-    standing = _locked_standing(channel, address)
+    standing, at = _locked_standing(channel, address), told.get("at")
     if standing.opted_out_at and basis != LawfulBasis.CONSENT:
         reason = _("They opted out: only their own consent can take that back.")
         raise ValidationError({"basis": reason})
-    record = _record(lead, channel, address, Decision.GRANTED, source, proof, actor, basis)
+    record, is_news = _record(standing, Decision.GRANTED, lead, source, told, basis)
+    if not is_news or (at and standing.opted_out_at and at < standing.opted_out_at):
+        return record
     standing.basis, standing.opted_out_at, standing.opt_out_source = basis, None, ""
+    standing.allowed_at = record.said_at
     standing.save()
-    publish(
-        ContactOptedIn(
-            lead_id=lead.pk, channel=channel, source=source, basis=basis, record_id=record.pk
-        )
-    )
+    if lead:
+        allowed = {"channel": channel, "source": source, "basis": basis}
+        publish(ContactOptedIn(lead_id=lead.pk, record_id=record.pk, **allowed))
     return record
 
 
@@ -148,7 +165,8 @@ def mark_bounced(
     """Note that mail to an address came back; a hard bounce, or many soft ones, close it."""
     standing = _locked_standing(channel, address)
     standing.bounce_reason = reason
-    standing.soft_bounces = 0 if hard else standing.soft_bounces + 1
+    in_a_row = 0 if _came_through(lead, channel, address, message_id) else standing.soft_bounces
+    standing.soft_bounces = 0 if hard else in_a_row + 1
     is_closed = hard or standing.soft_bounces >= MOST_SOFT_BOUNCES
     is_news = is_closed and standing.bounced_at is None
     if is_news:
@@ -166,10 +184,23 @@ def mark_bounced(
         )
 
 
+def _came_through(lead: Lead, channel: str, address: str, message_id: Any) -> bool:
+    """Whether the message before that one has not come back."""
+    rows = Message.objects.filter(
+        lead=lead, channel=channel, address=address, direction=Direction.OUTBOUND
+    )
+    this = rows.filter(pk=message_id).first()
+    if this is None:
+        return False
+    earlier = rows.filter(created_at__lt=this.created_at).order_by("-created_at", "-id")
+    return earlier.values_list("status", flat=True).first() in PROGRESS
+
+
 def clear_bounce(*, channel: str, address: str) -> None:
     """Write to an address again: somebody has mended it, or a mail came from there."""
     rows = AddressStanding.objects.filter(channel=channel, address=address)
-    rows.update(bounced_at=None, bounce_reason="", soft_bounces=0)
+    marked = rows.exclude(bounced_at=None, soft_bounces=0)
+    marked.update(bounced_at=None, bounce_reason="", soft_bounces=0)
 
 
 def standing_of(channel: str, address: str) -> AddressStanding | None:
@@ -233,24 +264,27 @@ def _locked_standing(channel: str, address: str) -> AddressStanding:
 
 
 def _record(
-    lead: Lead,
-    channel: str,
-    address: str,
+    standing: AddressStanding,
     decision: str,
+    lead: Lead | None,
     source: str,
-    proof: Mapping[str, Any] | None,
-    actor: User | None,
+    told: Told,
     basis: str = "",
-) -> ConsentRecord:
+) -> tuple[ConsentRecord, bool]:
+    """The record of a decision, and whether it is a new one."""
+    at, proof = told.get("at"), dict(told.get("proof") or {})
+    same = {"channel": standing.channel, "address": standing.address}
+    same |= {"decision": decision, "source": source}
+    known = ConsentRecord.objects.filter(**same, said_at=at).first() if at else None
+    if known:
+        return known, False
     record = ConsentRecord(
-        channel=channel,
-        address=address,
+        **same,
         lead=lead,
-        decision=decision,
         basis=basis,
-        source=source,
-        proof=dict(proof or {}),
-        actor=actor,
+        proof=proof,
+        actor=told.get("actor"),
+        said_at=at or timezone.now(),
     )
     record.save()
-    return record
+    return record, True

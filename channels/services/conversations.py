@@ -95,10 +95,15 @@ def wake_conversations() -> int:
 
 
 def mark_conversation_read(conversation: Conversation) -> None:
-    """Note that somebody has looked at the conversation."""
-    if conversation.unread:
-        conversation.unread = 0
-        conversation.save(update_fields=["unread", "changed_at"])
+    """Note that somebody has looked at the conversation; what has come in since stays unread."""
+    if not conversation.unread:
+        return
+    now = timezone.now()
+    rows = Conversation.objects.filter(pk=conversation.pk)
+    if rows.filter(unread=conversation.unread).update(unread=0, changed_at=now):
+        conversation.unread, conversation.changed_at = 0, now
+    else:
+        conversation.refresh_from_db(fields=["unread", "changed_at"])
 
 
 def mark_conversation_unread(conversation: Conversation) -> None:

@@ -1,4 +1,4 @@
-"""Writing, receiving and settling messages."""
+"""Writing and receiving messages; what becomes of them is in `channels.services.outcomes`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -23,12 +23,10 @@ from channels.models import (
     MessageType,
     Purpose,
 )
-from channels.payloads import milliseconds_between
 from channels.queries import addresses_of, hidden_addresses_of, last_of_thread
 from channels.services.accounts import default_account
 from channels.services.consent import refuse_unwanted
 from channels.services.conversations import open_conversation
-from channels.statuses import advance
 from channels.transports import transport_named
 from channels.windows import window_of
 from leads.contact_points import normalise_email
@@ -41,6 +39,9 @@ from salesflow.accounts.models import User
 LONGEST_BODY = {Channel.EMAIL: 100_000, Channel.WHATSAPP: 4096, Channel.LINKEDIN: 8000}
 LONGEST_SUBJECT = 200
 LONGEST_VENDOR_ID = 255
+MOST_COPIES = 50
+# In `Message.details`: that a failed message was sent again, as another one.
+SENT_AGAIN = "sent_again"
 # Names a lead that has no address on a channel.
 NO_ADDRESS = {
     Channel.EMAIL: gettext_lazy("The lead has no e-mail address."),
@@ -113,39 +114,12 @@ def send_message(
     """
     known = _known_channel(channel)
     body, subject = _checked_text(known, body, subject)
-    lead = lock_lead(lead)
-    conversation = open_conversation(lead, known)
-    account = _account_for(conversation, options.get("account"))
-    transport = transport_named(account.transport)
-    purpose = options.get("purpose", Purpose.PERSONAL)
-    kind = options.get("message_type", MessageType.TEXT)
-    addresses = addresses_of(lead, known) or hidden_addresses_of(lead, known)
-    address = _checked_address(to_address, addresses, known)
-    refuse_unwanted(known, address, purpose, conversation)
-    _refuse_closed_window(conversation, account, kind)
-    answered = last_of_thread(conversation) if known == Channel.EMAIL else None
-    message = Message(
-        conversation=conversation,
-        lead=lead,
-        account=account,
-        author=options.get("author"),
-        channel=known,
-        direction=Direction.OUTBOUND,
-        type=kind,
-        purpose=purpose,
-        status=MessageStatus.PREPARED if transport.is_assisted else MessageStatus.QUEUED,
-        address=address,
-        subject=subject,
-        body=body,
-        cc=_checked_cc(known, options.get("cc", ())),
-        in_reply_to=answered,
-        template=options.get("template"),
-        details=dict(options.get("details", {})),
-    )
+    message = _draft(lock_lead(lead), known, to_address, options)
+    message.body, message.subject = body, subject
+    message.cc = _checked_cc(message, options.get("cc", ()))
+    _refuse_unsendable(message)
     message.save()
-    conversation.state, conversation.snoozed_until = Conversation.State.OPEN, None
-    conversation.last_message_at = max(conversation.last_message_at, message.created_at)
-    conversation.save()
+    _note_queued(message)
     return message
 
 
@@ -176,126 +150,16 @@ def receive_message(
         ValidationError: by `channel` or `vendor_id`.
         Lead.DoesNotExist: the lead was deleted, or belongs to another tenant.
     """
-    known = _known_channel(channel)
-    if len(vendor_id) > LONGEST_VENDOR_ID:
-        raise ValidationError({"vendor_id": _("Longer than 255 characters.")})
-    now = timezone.now()
-    message = Message(
-        channel=known,
-        direction=Direction.INBOUND,
-        status=MessageStatus.RECEIVED,
-        type=message_type,
-        address=address,
-        subject=_storable(subject)[:LONGEST_SUBJECT],
-        body=_storable(body),
-        vendor_id=vendor_id,
-        # A vendor's clock may be fast: nothing has come in before it was written.
-        created_at=min(received_at or now, now),
-        stored_at=now,
-        account=options.get("account"),
-        quoted=_storable(options.get("quoted", "")),
-        html=_storable(options.get("html", "")),
-        automatic=options.get("automatic", Automatic.NO),
-        references=_storable(options.get("references", "")),
-        cc=list(options.get("cc", ())),
-        in_reply_to=options.get("in_reply_to"),
-        details=dict(options.get("details", {})),
-    )
+    message = _arrived(channel, vendor_id, received_at, options)
+    message.type, message.address = message_type, address
+    message.subject, message.body = _storable(subject)[:LONGEST_SUBJECT], _storable(body)
     try:
         return _take_in(lead, message)
     except IntegrityError:
         # The same message came in for another lead, or at the same moment.
-        if twin := known_message(known, vendor_id):
+        if twin := known_message(message.channel, vendor_id):
             return twin
         raise
-
-
-@transaction.atomic
-def record_status(
-    message_id: UUID, status: str, *, at: datetime | None = None, reason: str = ""
-) -> Message:
-    """Note what a vendor reports of a message: sent, delivered, read or failed.
-
-    Reports may come late, twice and in any order; see `channels.statuses`. A report also settles
-    a message of which nobody knew whether it had arrived.
-
-    Args:
-        at: when it happened; now when not given.
-        reason: why it failed, in words.
-
-    Raises:
-        Message.DoesNotExist: the tenant has no such message.
-    """
-    message = lock_message(message_id)
-    at = at or timezone.now()
-    if not advance(message, status, at=at):
-        return message
-    message.sending_since = None
-    failed = message.status == MessageStatus.FAILED
-    message.error, message.permanent = (reason, True) if failed else ("", False)
-    if message.sent_at and message.latency_ms is None:
-        note_sent_at(message, message.sent_at)
-    message.save()
-    return message
-
-
-@transaction.atomic
-def confirm_sent(message: Message, *, at: datetime | None = None) -> Message:
-    """Note that a colleague has carried a prepared message to the lead by hand.
-
-    Raises:
-        ValidationError: it was not prepared for that, or somebody has said so before.
-    """
-    message = lock_message(message.pk)
-    if message.status != MessageStatus.PREPARED:
-        raise ValidationError(_("This message does not wait to be sent by hand."))
-    at = at or timezone.now()
-    advance(message, MessageStatus.SENT, at=at)
-    message.transport = message.account.transport if message.account else ""
-    note_sent_at(message, at)
-    message.save()
-    return message
-
-
-@transaction.atomic
-def discard_prepared(message: Message) -> None:
-    """Throw away a prepared message that nobody has sent.
-
-    Raises:
-        ValidationError: it does not wait to be sent by hand.
-    """
-    message = lock_message(message.pk)
-    if message.status != MessageStatus.PREPARED:
-        raise ValidationError(_("This message does not wait to be sent by hand."))
-    message.delete()
-
-
-@transaction.atomic
-def settle_unknown(message: Message, *, arrived: bool) -> Message:
-    """Note what a colleague has found out about a message of which nobody knew whether it arrived.
-
-    Raises:
-        ValidationError: that is known by now.
-    """
-    message = lock_message(message.pk)
-    if message.status != MessageStatus.UNKNOWN:
-        raise ValidationError(_("What became of this message is known by now."))
-    status = MessageStatus.SENT if arrived else MessageStatus.FAILED
-    return record_status(message.pk, status, reason=_("A colleague saw that it had not arrived."))
-
-
-def note_sent_at(message: Message, at: datetime) -> None:
-    """Measure a message that has gone out, and note that the lead has their answer.
-
-    The caller holds the message and saves it.
-    """
-    message.latency_ms = milliseconds_between(message.created_at, at)
-    rows = Conversation.objects.select_for_update().filter(pk=message.conversation_id)
-    conversation = rows.first()
-    if conversation and conversation.waiting_since and conversation.waiting_since <= at:
-        message.answer_ms = milliseconds_between(conversation.waiting_since, at)
-        conversation.waiting_since = None
-        conversation.save(update_fields=["waiting_since", "changed_at"])
 
 
 def lock_message(message_id: UUID) -> Message:
@@ -325,23 +189,87 @@ def _known_channel(channel: str) -> Channel:
         raise ValidationError({"channel": reason % {"channel": channel, "known": known}}) from None
 
 
+def _draft(lead: Lead, channel: Channel, to_address: str, options: SendOptions) -> Message:
+    """A message without its words: in which conversation, through which account, to whom."""
+    conversation = open_conversation(lead, channel)
+    account = _account_for(conversation, options.get("account"))
+    is_assisted = transport_named(account.transport).is_assisted
+    return Message(
+        conversation=conversation,
+        lead=lead,
+        account=account,
+        author=options.get("author"),
+        channel=channel,
+        direction=Direction.OUTBOUND,
+        type=options.get("message_type", MessageType.TEXT),
+        purpose=options.get("purpose", Purpose.PERSONAL),
+        status=MessageStatus.PREPARED if is_assisted else MessageStatus.QUEUED,
+        address=_checked_address(lead, channel, to_address),
+        in_reply_to=last_of_thread(conversation) if channel == Channel.EMAIL else None,
+        template=options.get("template"),
+        details=dict(options.get("details", {})),
+    )
+
+
+def _refuse_unsendable(message: Message) -> None:
+    """Raise ValidationError where the address, or what is written, may not be sent now."""
+    conversation, account = message.conversation, message.account
+    refuse_unwanted(message.channel, message.address, message.purpose, conversation)
+    if message.type == MessageType.TEMPLATE or not account:
+        return
+    if not window_of(conversation, account).is_open:
+        reason = _(
+            "The lead has not written within 24 hours: only an approved template may be sent now."
+        )
+        raise ValidationError({"body": reason}, code="window_closed")
+
+
+def _note_queued(message: Message) -> None:
+    """Whoever writes has a reason to: the conversation is open."""
+    conversation = message.conversation
+    conversation.state, conversation.snoozed_until = Conversation.State.OPEN, None
+    conversation.last_message_at = max(conversation.last_message_at, message.created_at)
+    conversation.save()
+
+
+def _arrived(
+    channel: str, vendor_id: str, received_at: datetime | None, options: ReceiveOptions
+) -> Message:
+    """A message that came in, without its words and its writer."""
+    if len(vendor_id) > LONGEST_VENDOR_ID:
+        raise ValidationError({"vendor_id": _("Longer than 255 characters.")})
+    now = timezone.now()
+    return Message(
+        channel=_known_channel(channel),
+        direction=Direction.INBOUND,
+        status=MessageStatus.RECEIVED,
+        vendor_id=vendor_id,
+        # A vendor's clock may be fast: nothing has come in before it was written.
+        created_at=min(received_at or now, now),
+        stored_at=now,
+        account=options.get("account"),
+        quoted=_storable(options.get("quoted", "")),
+        html=_storable(options.get("html", "")),
+        automatic=options.get("automatic", Automatic.NO),
+        references=_storable(options.get("references", "")),
+        cc=list(options.get("cc", ())),
+        in_reply_to=options.get("in_reply_to"),
+        details=dict(options.get("details", {})),
+    )
+
+
 def _account_for(conversation: Conversation, wanted: Account | None) -> Account:
     """Through which account a message goes out; the ones before it may have been taken away."""
     channel = conversation.channel
     for account in (wanted, conversation.account, default_account(channel)):
-        if account and account.is_active and account.channel == channel:
+        if account and account.is_active and _is_of(account, conversation):
             return account
     reason = _("No account is connected for %(channel)s: an admin can connect one in the settings.")
     raise ValidationError({"channel": reason % {"channel": Channel(channel).label}})
 
 
-def _refuse_closed_window(conversation: Conversation, account: Account, kind: str) -> None:
-    if kind == MessageType.TEMPLATE or window_of(conversation, account).is_open:
-        return
-    reason = _(
-        "The lead has not written within 24 hours: only an approved template may be sent now."
-    )
-    raise ValidationError({"body": reason}, code="window_closed")
+def _is_of(account: Account, conversation: Conversation) -> bool:
+    return (account.tenant_id, account.channel) == (conversation.tenant_id, conversation.channel)
 
 
 def _checked_text(channel: Channel, body: str, subject: str) -> tuple[str, str]:
@@ -370,7 +298,8 @@ def _checked_text(channel: Channel, body: str, subject: str) -> tuple[str, str]:
     return body, subject
 
 
-def _checked_address(wanted: str, known: Sequence[str], channel: Channel) -> str:
+def _checked_address(lead: Lead, channel: Channel, wanted: str) -> str:
+    known = addresses_of(lead, channel) or hidden_addresses_of(lead, channel)
     if not known:
         raise ValidationError({"channel": NO_ADDRESS[channel]})
     if wanted and wanted not in known:
@@ -379,13 +308,19 @@ def _checked_address(wanted: str, known: Sequence[str], channel: Channel) -> str
     return wanted or known[0]
 
 
-def _checked_cc(channel: Channel, given: Sequence[str]) -> list[str]:
-    if given and channel != Channel.EMAIL:
+def _checked_cc(message: Message, given: Sequence[str]) -> list[str]:
+    """The addresses in normal form, each once, and none that gets the mail anyway."""
+    if given and message.channel != Channel.EMAIL:
         raise ValidationError({"cc": _("Only e-mails have copies.")})
     try:
-        return list(dict.fromkeys(normalise_email(address) for address in given if address.strip()))
+        normal = dict.fromkeys(normalise_email(each) for each in given if each.strip())
     except ValidationError as error:
         raise ValidationError({"cc": error.messages}) from None
+    copies = [address for address in normal if address != message.address]
+    if len(copies) > MOST_COPIES:
+        reason = _("A mail goes to up to %(most)d people as a copy.")
+        raise ValidationError({"cc": reason % {"most": MOST_COPIES}})
+    return copies
 
 
 def _storable(text: str) -> str:
@@ -413,6 +348,7 @@ def _note_written(conversation: Conversation, message: Message) -> None:
     written = message.created_at
     conversation.state, conversation.snoozed_until = Conversation.State.OPEN, None
     conversation.unread += 1
-    conversation.account = message.account or conversation.account
-    conversation.last_inbound_at = max(conversation.last_inbound_at or written, written)
+    if written >= (conversation.last_inbound_at or written):
+        conversation.last_inbound_at = written
+        conversation.account = message.account or conversation.account
     conversation.waiting_since = min(conversation.waiting_since or written, written)

@@ -16,19 +16,13 @@ from django.views.generic import View
 from django_htmx.http import trigger_client_event
 
 from channels.models import Message, MessageStatus
-from channels.services.messages import (
-    confirm_sent,
-    discard_prepared,
-    lock_message,
-    send_message,
-    settle_unknown,
-)
+from channels.services.messages import SENT_AGAIN, lock_message, send_message
+from channels.services.outcomes import confirm_sent, discard_prepared, settle_unknown
 from channels.services.templates import send_template
 from leads.views.base import LeadMixin, announce_change, lead_url
 from salesflow.accounts.models import User
 
-# In `Message.details`: that a copy of a failed message was sent. A copy has these two of its own.
-SENT_AGAIN = "sent_again"
+# Of `Message.details`, what a copy has of its own.
 OWN = (SENT_AGAIN, "reactions")
 
 

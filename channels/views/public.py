@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
-from channels.models import Message
+from channels.queries import lead_with
 from channels.services.consent import opt_out
-from channels.unsubscribing import message_id_of
+from channels.unsubscribing import Subscription, subscription_of
 from salesflow.accounts.context import tenant_context
+from salesflow.accounts.models import Tenant
 
 
 @method_decorator(csrf_exempt, name="dispatch")
@@ -25,39 +26,40 @@ class UnsubscribeView(View):
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         """Ask, with a button that posts."""
-        return self._page(request, _message(token), is_done=False)
+        return self._page(request, *_found(token), is_done=False)
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         """Opt out; to do so twice is no error."""
-        message = _message(token)
-        with tenant_context(message.tenant):
+        tenant, told = _found(token)
+        with tenant_context(tenant):
             opt_out(
-                message.lead,
-                channel=message.channel,
-                address=message.address,
+                lead_with(told.channel, told.address),
+                channel=told.channel,
+                address=told.address,
                 source="unsubscribe_link",
                 proof={
-                    "message": str(message.pk),
+                    "message": str(told.message_id),
                     "one_click": request.POST.get("List-Unsubscribe") == "One-Click",
                     "user_agent": request.headers.get("User-Agent", "")[:300],
                 },
             )
-        return self._page(request, message, is_done=True)
+        return self._page(request, tenant, told, is_done=True)
 
-    def _page(self, request: HttpRequest, message: Message, *, is_done: bool) -> HttpResponse:
+    def _page(
+        self, request: HttpRequest, tenant: Tenant, told: Subscription, *, is_done: bool
+    ) -> HttpResponse:
         context: dict[str, Any] = {
-            "company": message.tenant.name,
-            "address": message.address,
+            "company": tenant.name,
+            "address": told.address,
             "is_done": is_done,
         }
-        with translation.override(message.tenant.language):
+        with translation.override(tenant.language):
             return render(request, "channels/unsubscribe.html", context)
 
 
-def _message(token: str) -> Message:
-    rows = Message.unscoped.select_related("tenant", "lead")
-    message_id = message_id_of(token)
-    message = rows.filter(pk=message_id).first() if message_id else None
-    if message is None:
+def _found(token: str) -> tuple[Tenant, Subscription]:
+    told = subscription_of(token)
+    tenant = Tenant.objects.filter(pk=told.tenant_id).first() if told else None
+    if told is None or tenant is None:
         raise Http404(_("This address is not valid any more."))
-    return message
+    return tenant, told

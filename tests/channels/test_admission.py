@@ -7,7 +7,7 @@ import pytest
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from channels.admission import POLICY
+from channels.admission import PATIENCE, POLICY
 from channels.delivering import deliver
 from channels.models import Account, Channel, Message, MessageStatus, MessageType, Pace, Purpose
 from channels.services import send_message
@@ -134,6 +134,47 @@ def test_messages_of_a_conversation_go_in_the_order_in_which_they_were_written(
     deliver(first.pk)
     deliver(second.pk)
     assert [call.body for call in carrier.calls] == ["one", "two"]
+
+
+def test_order_is_kept_when_an_account_that_was_stopped_is_used_again(
+    carrier: ScriptedTransport,
+) -> None:
+    account = default_account(Channel.EMAIL)
+    assert account
+    stop_account(account.pk, "the token has expired")
+    lead = make_reachable_lead()
+    first, second = make_message(lead, body="one"), make_message(lead, body="two")
+    run()
+    hour = timedelta(hours=1)
+    for message in (first, second):
+        message.created_at -= hour
+        message.save(update_fields=["created_at"])
+    resume_account(account)
+    # The later one is looked at first.
+    with pytest.raises(Postpone):
+        deliver(second.pk)
+    deliver(first.pk)
+    deliver(second.pk)
+    assert [call.body for call in carrier.calls] == ["one", "two"]
+
+
+def test_message_that_never_goes_holds_nobody_up_for_long(carrier: ScriptedTransport) -> None:
+    lead = make_reachable_lead()
+    _stuck, message = make_message(lead), make_message(lead, body="two")
+    with pytest.raises(Postpone):
+        deliver(message.pk)
+    Message.objects.filter(pk=message.pk).update(held_since=timezone.now() - 2 * PATIENCE)
+    deliver(message.pk)
+    assert [call.body for call in carrier.calls] == ["two"]
+
+
+def test_message_of_another_account_is_not_waited_for(carrier: ScriptedTransport) -> None:
+    lead = make_reachable_lead()
+    other = connect_account(channel="email", transport="scripted", name="Other", is_default=False)
+    waits, message = make_message(lead), make_message(lead, account=other)
+    assert waits.account != other
+    deliver(message.pk)
+    assert status_of(message) == MessageStatus.SENT
 
 
 # --- Accounts -----------------------------------------------------------------------------------

@@ -3,14 +3,22 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from channels.models import Conversation, Message, MessageStatus
 from channels.queries import conversations, messages_of, messages_told_of, thread
 from channels.services import mark_conversation_read
+from channels.services.accounts import connect_account, default_account
+from channels.testing import carried_by
 from events.models import Event
-from tests.channels.factories import make_inbound_message, make_message, make_reachable_lead
+from tests.channels.factories import (
+    ScriptedTransport,
+    make_inbound_message,
+    make_message,
+    make_reachable_lead,
+)
 from tests.factories import make_user
 
 pytestmark = pytest.mark.usefixtures("tenant")
@@ -84,3 +92,49 @@ def test_messages_of_a_timeline_are_read_at_once(
         told = messages_told_of(events)
     assert [told.get(event.id) for event in events] == [None, sent, received]
     assert Message.objects.count() == 2
+
+
+def test_what_comes_in_while_somebody_looks_stays_unread() -> None:
+    lead = make_reachable_lead()
+    make_inbound_message(lead)
+    seen = Conversation.objects.get()
+    make_inbound_message(lead)
+    mark_conversation_read(seen)
+    assert Conversation.objects.get().unread == seen.unread == 2
+    mark_conversation_read(seen)
+    assert Conversation.objects.get().unread == seen.unread == 0
+
+
+def test_answers_go_out_where_the_lead_wrote_last_whatever_comes_late() -> None:
+    lead, now = make_reachable_lead(), timezone.now()
+    with carried_by(ScriptedTransport(None), "email"):
+        old, new = (
+            connect_account(channel="email", transport="scripted", name=name)
+            for name in ("Old", "New")
+        )
+        make_inbound_message(lead, account=new, received_at=now)
+        make_inbound_message(lead, account=old, received_at=now - timedelta(hours=1))
+        assert Conversation.objects.get().account == new
+
+
+def test_mail_from_before_the_mailbox_was_connected_is_not_timed() -> None:
+    account = default_account("email")
+    assert account
+    for days in (0, 30):
+        at = account.created_at - timedelta(days=days)
+        make_inbound_message(account=account, received_at=at)
+    told = Event.objects.filter(type="message.received").order_by("position")
+    assert [event.payload["stored_ms"] is None for event in told] == [False, True]
+
+
+def test_message_that_is_answered_is_found_by_an_index_when_it_is_deleted() -> None:
+    answered = make_message()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        # What PostgreSQL asks for each row that goes.
+        cursor.execute(
+            "EXPLAIN SELECT 1 FROM channels_message WHERE in_reply_to_id = %s FOR KEY SHARE",
+            [answered.pk],
+        )
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "message_answers" in plan

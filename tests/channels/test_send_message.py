@@ -6,6 +6,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from channels.models import Channel, Conversation, Message, MessageStatus
 from channels.services import send_message
+from channels.services.accounts import default_account
+from channels.services.messages import MOST_COPIES
 from events.models import Event
 from leads.models import Lead
 from salesflow.accounts.context import tenant_context
@@ -91,3 +93,23 @@ def test_lead_of_another_tenant_is_not_found() -> None:
         lead = make_reachable_lead()
     with pytest.raises(Lead.DoesNotExist):
         send_message(lead, channel="email", body="Hello")
+
+
+def test_nobody_gets_a_mail_twice() -> None:
+    lead = make_reachable_lead("ada@example.com")
+    copies = ["Bob@example.com", "ada@example.com", "bob@example.com "]
+    assert make_message(lead, cc=copies).cc == ["bob@example.com"]
+
+
+def test_copies_are_for_some_and_not_for_all() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        make_message(cc=[f"{number}@example.com" for number in range(MOST_COPIES + 1)])
+    assert list(refusal.value.message_dict) == ["cc"]
+
+
+def test_account_of_another_tenant_carries_nothing() -> None:
+    with tenant_context(make_tenant()):
+        theirs = default_account(Channel.EMAIL)
+    own = default_account(Channel.EMAIL)
+    assert theirs != own
+    assert make_message(account=theirs).account == own
