@@ -26,7 +26,7 @@ from channels.models import (
     LawfulBasis,
     Message,
 )
-from channels.noting import take_note
+from channels.noting import note_template, take_note
 from channels.payloads import FilesAnnounced
 from channels.services.accounts import note_received
 from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out, standing_of
@@ -142,6 +142,8 @@ def take_in_report(account: Account, report: Report) -> None:
     if report.vendor_id and not message.vendor_id:
         Message.objects.filter(pk=message.pk, vendor_id="").update(vendor_id=report.vendor_id)
     record_status(message.pk, report.status, at=report.at, reason=report.reason)
+    if report.template_status:
+        note_template(message, report.template_status)
     if report.bounced:
         mark_bounced(
             message.lead,

@@ -91,6 +91,7 @@ class Report:
         reason: why it failed, in words.
         bounced: the address that refuses mail; empty where the failure is not the address's.
         hard: of a bounce: the address does not exist.
+        template_status: what the message's template is by this; see `TransportError`.
     """
 
     status: str
@@ -101,6 +102,7 @@ class Report:
     reason: str = ""
     bounced: str = ""
     hard: bool = False
+    template_status: str = ""
 
 
 @dataclass(frozen=True)
