@@ -33,6 +33,7 @@ from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_ou
 from channels.services.messages import known_message, receive_message, record_status
 from channels.transports import Fact, Incoming, OptOut, Report, transport_named
 from channels.transports.facts import File
+from channels.trials import note_report
 from events import publish
 
 log = structlog.get_logger(__name__)
@@ -137,7 +138,8 @@ def take_in_report(account: Account, report: Report) -> None:
     """What became of a message of ours; one that nobody knows is another system's."""
     message = known_message(account.channel, report.vendor_id) or _own(report)
     if message is None:
-        log.info("report_about_nothing", account=str(account.pk), status=report.status)
+        if not note_report(report):
+            log.info("report_about_nothing", account=str(account.pk), status=report.status)
         return
     if report.vendor_id and not message.vendor_id:
         Message.objects.filter(pk=message.pk, vendor_id="").update(vendor_id=report.vendor_id)
