@@ -121,8 +121,18 @@ def _log_in(box: BaseMailBox, settings: MailSettings) -> None:
     if user.isascii() and password.isascii():
         box.login(user, password, initial_folder=None)
     else:
-        box.login_utf8(user, password, initial_folder=None)
+        _log_in_utf8(box, user, password)
     box.folder.set(settings.imap_folder, readonly=True)
+
+
+def _log_in_utf8(box: BaseMailBox, user: str, password: str) -> None:
+    try:
+        box.login_utf8(user, password, initial_folder=None)
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        # Python's library raises a refusal by itself, as if the server had not answered.
+        raise _of_login(_said(error)) from error
 
 
 @contextmanager
