@@ -71,8 +71,8 @@ def _about_ours(account: Account, report: Report) -> Report | None:
     """The report under the name that our message has; None: it is about none of ours."""
     message = _named(account, report.vendor_id, report.message_id)
     if message is None:
-        # It may name what no message is, such as a trial of the account.
-        return _guessed(account, report) or (report if report.message_id else None)
+        # What it names may be no message, such as a trial of the account.
+        return report if report.message_id else _guessed(account, report)
     own = replace(report, vendor_id=message.vendor_id, message_id=message.pk, attempt=0)
     is_copy = report.bounced in message.cc
     # An earlier try, or somebody who got a copy, says nothing of what became of the message.
