@@ -6,6 +6,7 @@ says nothing, what cannot be read fails the event, and a replay reads it again.
 """
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -30,8 +31,9 @@ from channels.noting import note_template, take_note
 from channels.payloads import FilesAnnounced
 from channels.services.accounts import note_received
 from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out, standing_of
+from channels.services.echoes import record_echo
 from channels.services.messages import known_message, receive_message, record_status
-from channels.transports import Fact, Incoming, OptOut, Report, transport_named
+from channels.transports import Echo, Fact, Incoming, OptOut, Report, transport_named
 from channels.transports.facts import File
 from channels.trials import note_report
 from events import publish
@@ -90,6 +92,8 @@ def take_in_fact(account: Account, fact: Fact) -> None:
     match fact:
         case Incoming():
             take_in_message(account, fact)
+        case Echo():
+            take_in_echo(account, fact)
         case Report():
             take_in_report(account, fact)
         case OptOut():
@@ -131,6 +135,23 @@ def take_in_message(account: Account, incoming: Incoming) -> Message | None:
     )
     _keep_files(message, incoming.files)
     _heed_words(account, message)
+    return message
+
+
+def take_in_echo(account: Account, echo: Echo) -> Message | None:
+    """What somebody of ours has written elsewhere, on the lead who got it.
+
+    Returns:
+        None where that is no lead: people have private words in such an app, too.
+    """
+    told = echo.message
+    lead = identify(account, replace(told, vendor_id=""), None)
+    if lead is None:
+        return None
+    address = address_of(lead, account, told.sender)
+    answered = _answered(account, told)
+    message = record_echo(lead, told, account=account, address=address, answered=answered)
+    _keep_files(message, told.files)
     return message
 
 

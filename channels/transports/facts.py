@@ -80,6 +80,17 @@ class Incoming:
 
 
 @dataclass(frozen=True)
+class Echo:
+    """That somebody of ours has written to a lead without us, such as in the vendor's own app.
+
+    Attributes:
+        message: what they wrote; its `sender` is to whom.
+    """
+
+    message: Incoming
+
+
+@dataclass(frozen=True)
 class Report:
     """What became of a message of ours.
 
@@ -175,4 +186,4 @@ class Trouble:
     refuses: bool = False
 
 
-Fact = Incoming | Report | OptOut | Reaction | Move | Approval | Trouble
+Fact = Incoming | Echo | Report | OptOut | Reaction | Move | Approval | Trouble

@@ -15,6 +15,7 @@ import structlog
 from channels.models import MessageStatus, MessageTemplate
 from channels.transports.facts import (
     Approval,
+    Echo,
     Fact,
     Move,
     OptOut,
@@ -43,6 +44,8 @@ STATUSES = {
     "played": MessageStatus.READ,
     "failed": MessageStatus.FAILED,
 }
+# Kinds of items that say something about a message, or about somebody.
+NO_MESSAGES = {"reaction", "revoke", "system", "request_welcome"}
 MOVES = {"user_changed_number", "customer_changed_number", "user_changed_user_id"}
 PREFERENCES = {"stop": False, "resume": True, "signup": True}
 T = MessageTemplate.VendorStatus
@@ -122,6 +125,15 @@ def _read_message(item: Item, book: Book) -> Iterator[Fact]:
         yield from _read_move(item, sender)
     elif kind != "request_welcome":
         yield incoming_of(item, sender)
+
+
+def _read_echo(item: Item, book: Book) -> Iterator[Fact]:
+    """What somebody has written in WhatsApp's app with the same number."""
+    recipient = text_of(item, "to") or text_of(item, "to_user_id")
+    if not recipient or not text_of(item, "id", LONGEST_ID):
+        log.warning("webhook_echo_unreadable", keys=sorted(item))
+    elif text_of(item, "type") not in NO_MESSAGES:
+        yield Echo(incoming_of(item, book.sender(recipient)))
 
 
 def _read_reaction(item: Item, sender: Sender) -> Iterator[Fact]:
@@ -216,6 +228,7 @@ def _ours(tracker: str) -> tuple[UUID | None, int]:
 
 READERS: Mapping[str, Callable[[Item, Book], Iterator[Fact]]] = {
     "messages": _read_message,
+    "message_echoes": _read_echo,
     "statuses": _read_status,
     "errors": _read_error,
     "user_preferences": _read_preference,
