@@ -145,7 +145,14 @@ def test_images_that_came_along_are_shown() -> None:
 
 @pytest.mark.parametrize(
     "html",
-    ["x" * (LONGEST + 1), "<div>" * (DEEPEST + 1), "<b></b>" * 20_000, "<div></p></div>" * 20_000],
+    [
+        "x" * (LONGEST + 1),
+        "<div>" * (DEEPEST + 1),
+        "<b></b>" * 20_000,
+        "<div></p></div>" * 20_000,
+        # Each of the paragraphs gets all of the colours.
+        "<p>" + "".join(f"<font color=#{each:06x}>" for each in range(100)) + "<p>x" * 5000,
+    ],
 )
 def test_what_would_keep_the_cleaner_busy_is_not_cleaned(html: str) -> None:
     assert not is_showable(html)
