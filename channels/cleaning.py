@@ -24,9 +24,9 @@ NEVER_NESTED = _names(
     "area br col hr img input link meta source wbr p li td tr th dd dt option tbody thead tfoot"
     " colgroup"
 )
-# What was not closed goes on in the paragraphs behind it: each of them gets a copy of its own, so that
-# a small page may become a very large one. Of what looks alike no more than three are copied. Source:
-# HTML Standard, "Reconstruct the active formatting elements", "Noah's Ark clause".
+# What was not closed goes on in the paragraphs behind it: each of them gets a copy of its own, so
+# that a small page may become a very large one. Of what looks alike at most three are copied.
+# Source: HTML Standard, "Reconstruct the active formatting elements", "Noah's Ark clause".
 GOES_ON = re.compile(
     r"<(?:b|big|code|em|font|i|s|small|strike|strong|tt|u)(?=[\s/>])[^>]*", re.IGNORECASE
 )
