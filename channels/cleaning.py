@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import nh3
 
@@ -188,7 +189,8 @@ class _Attributes:
         if element != "img" or attribute != "src":
             return value
         if value.lower().startswith("cid:"):
-            return self.images.get(value[4:].strip("<> "))
+            # RFC 2392: as in any address, signs may be written as "%40".
+            return self.images.get(unquote(value[4:]).strip("<> "))
         if self.show_remote:
             return value
         self.blocked += 1

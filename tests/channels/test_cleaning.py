@@ -136,10 +136,11 @@ def test_images_of_other_servers_are_counted_and_shown_when_asked_for() -> None:
 
 def test_images_that_came_along_are_shown() -> None:
     images = {"pic@x": "data:image/png;base64,AAAA"}
-    shown = clean('<img src="cid:pic@x"><img src="cid:none">', images=images, show_remote=False)
+    html = '<img src="cid:pic@x"><img src="cid:pic%40x"><img src="cid:none">'
+    shown = clean(html, images=images, show_remote=False)
     assert shown
-    assert shown.html.count("<img") == 2
-    assert shown.html.count("src=") == 1
+    assert shown.html.count("<img") == 3
+    assert shown.html.count("src=") == 2
     assert "data:image/png;base64,AAAA" in shown.html
 
 
