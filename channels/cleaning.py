@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import nh3
 
@@ -24,6 +25,13 @@ NEVER_NESTED = _names(
     "area br col hr img input link meta source wbr p li td tr th dd dt option tbody thead tfoot"
     " colgroup"
 )
+# What was not closed goes on in the paragraphs behind it: each of them gets a copy of its own, so
+# that a small page may become a very large one. Of what looks alike at most three are copied.
+# Source: HTML Standard, "Reconstruct the active formatting elements", "Noah's Ark clause".
+GOES_ON = re.compile(
+    r"<(?:b|big|code|em|font|i|s|small|strike|strong|tt|u)(?=[\s/>])[^>]*", re.IGNORECASE
+)
+MOST_ALIKE, MOST_COPIES = 3, 1_000_000
 TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 TAGS = _names(
     "a abbr address b big blockquote br caption center cite code col colgroup dd del details div dl"
@@ -138,7 +146,15 @@ def is_showable(html: str) -> bool:
             depth += step
         if depth > DEEPEST or seen > MOST_TAGS:
             return False
-    return seen <= MOST_TAGS
+    return seen <= MOST_TAGS and MOST_ALIKE * _different(html) * seen <= MOST_COPIES
+
+
+def _different(html: str) -> int:
+    """How many elements that go on there are, of those that look different."""
+    found = [match[0] for match in GOES_ON.finditer(html)]
+    # Of one whose quotes are open we have seen the beginning alone.
+    cut = sum(1 for each in found if each.count("'") % 2 or each.count('"') % 2)
+    return cut + len(set(found))
 
 
 def text_of(html: str) -> str:
@@ -173,7 +189,8 @@ class _Attributes:
         if element != "img" or attribute != "src":
             return value
         if value.lower().startswith("cid:"):
-            return self.images.get(value[4:].strip("<> "))
+            # RFC 2392: as in any address, signs may be written as "%40".
+            return self.images.get(unquote(value[4:]).strip("<> "))
         if self.show_remote:
             return value
         self.blocked += 1

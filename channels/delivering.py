@@ -27,6 +27,7 @@ from channels.admission import LOOK_AGAIN, ask_circuit, tell_circuit, wait_of, w
 from channels.faults import TransportBroke
 from channels.identifying import remember
 from channels.models import Message, MessageStatus, Purpose
+from channels.noting import note_template
 from channels.services.accounts import note_error, note_sent, stop_account
 from channels.services.consent import mark_bounced, opt_out
 from channels.services.messages import SENT_AGAIN, lock_message
@@ -272,7 +273,7 @@ def _is_given_up(message: Message) -> bool:
 
 
 def _note_recipient(message: Message, error: TransportError) -> None:
-    """Remember what the vendor says of the recipient."""
+    """Remember what the vendor says of the recipient, and of the template."""
     lead, channel, address = message.lead, message.channel, message.address
     said = str(error.reason)
     if error.opted_out:
@@ -282,6 +283,8 @@ def _note_recipient(message: Message, error: TransportError) -> None:
         mark_bounced(
             lead, channel=channel, address=address, hard=True, reason=said, message_id=message.id
         )
+    if error.template_status:
+        note_template(message, error.template_status)
 
 
 @transaction.atomic

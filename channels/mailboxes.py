@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
@@ -40,6 +40,7 @@ MOST_REFUSALS = 3
 # After so many polls in a row that failed at one mail, which takes half an hour, it is left where
 # it is: else none behind it would ever come in.
 MOST_TRIES = 6
+UNREADABLE = _("The server for incoming mail answers in a way that we do not understand: {error}")
 # Seconds until the next poll after the first failure, the second, …
 WAITS = (30, 60, 120, 300, 600, 900)
 
@@ -53,7 +54,7 @@ def due_mailboxes() -> list[UUID]:
 
 
 def _is_due(account: Account) -> bool:
-    if not account.settings.get("imap_host"):
+    if not account.is_active or not account.settings.get("imap_host"):
         return False
     progress = Progress.of(account)
     if account.stopped_at and progress.refusals >= MOST_REFUSALS:
@@ -76,14 +77,27 @@ def poll_mailbox(account_id: UUID) -> int:
         if not is_alone:
             return 0
         account.refresh_from_db()
-        progress = Progress.of(account)
-        try:
-            settings = mail_settings_of(account)
-            with open_mailbox(settings) as mailbox:
-                return _take(account, settings, mailbox, progress)
-        except TransportError as error:
-            _note_failure(account, progress, error)
-            return 0
+        # Other polls may have been asked for before this one got its turn, and have failed.
+        return _poll(account) if _is_due(account) else 0
+
+
+def _poll(account: Account) -> int:
+    progress = Progress.of(account)
+    try:
+        settings = mail_settings_of(account)
+        with open_mailbox(settings) as mailbox:
+            return _take(account, settings, mailbox, progress)
+    except TransportError as error:
+        _note_failure(account, progress, error)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        # A server that answers as no other does: it is noted and asked more seldom, like one that
+        # is down, and a mail at which it happens again and again is passed over.
+        log.exception("mailbox_poll_broke", account=str(account.pk))
+        reason = format_lazy(UNREADABLE, error=type(error).__name__)
+        _note_failure(account, progress, TransportError(reason))
+    return 0
 
 
 @contextmanager
@@ -113,7 +127,8 @@ def _take(account: Account, settings: MailSettings, mailbox: Mailbox, progress: 
         _clear_error(account)
     progress.failures = progress.refusals = 0
     progress.next_at = ""
-    progress.save(account)
+    if progress != Progress.of(account):
+        progress.save(account)
     return stored
 
 

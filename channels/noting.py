@@ -77,6 +77,13 @@ def take_in_approval(account: Account, approval: Approval) -> int:
     return changed
 
 
+def note_template(message: Message, status: str) -> None:
+    """Note what a vendor says of the template when it refuses a message that was made from it."""
+    name, language = message.details.get("name"), message.details.get("language")
+    if isinstance(name, str) and isinstance(language, str) and message.account:
+        take_in_approval(message.account, Approval(name, language, status))
+
+
 def take_in_trouble(account: Account, trouble: Trouble) -> None:
     """Note it with the account, and send nothing more where the vendor would not take it."""
     note_error(account.pk, trouble.reason)

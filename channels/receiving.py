@@ -7,6 +7,7 @@ says nothing, what cannot be read fails the event, and a replay reads it again.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -29,14 +30,16 @@ from channels.models import (
     MessageStatus,
     MessageType,
 )
-from channels.noting import take_note
+from channels.noting import note_template, take_note
 from channels.payloads import FilesAnnounced
 from channels.services.accounts import note_received
-from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out
+from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out, standing_of
+from channels.services.echoes import record_echo
 from channels.services.messages import known_message, receive_message
 from channels.services.outcomes import record_status
-from channels.transports import Fact, Incoming, OptOut, Report, Sender, transport_named
+from channels.transports import Echo, Fact, Incoming, OptOut, Report, Sender, transport_named
 from channels.transports.facts import File
+from channels.trials import note_report
 from events import EventType, publish
 from events.models import Event, EventStatus
 from leads.models import Lead
@@ -112,6 +115,8 @@ def take_in_fact(account: Account, fact: Fact) -> None:
     match fact:
         case Incoming():
             take_in_message(account, fact)
+        case Echo():
+            take_in_echo(account, fact)
         case Report():
             take_in_report(account, fact)
         case OptOut():
@@ -157,15 +162,35 @@ def take_in_message(account: Account, incoming: Incoming) -> Message | None:
     return message
 
 
+def take_in_echo(account: Account, echo: Echo) -> Message | None:
+    """What somebody of ours has written elsewhere, on the lead who got it.
+
+    Returns:
+        None where that is no lead: people have private words in such an app, too.
+    """
+    told = echo.message
+    lead = identify(account, replace(told, vendor_id=""), None)
+    if lead is None:
+        return None
+    address = address_of(lead, account, told.sender)
+    answered = _answered(account, told)
+    message = record_echo(lead, told, account=account, address=address, answered=answered)
+    _keep_files(message, told.files)
+    return message
+
+
 def take_in_report(account: Account, report: Report) -> None:
     """What became of a message of ours; one that nobody knows is another system's."""
     message = known_message(account.channel, report.vendor_id) or _own(report)
     if message is None:
-        log.info("report_about_nothing", account=str(account.pk), status=report.status)
+        if not note_report(report):
+            log.info("report_about_nothing", account=str(account.pk), status=report.status)
         return
     if report.vendor_id and not message.vendor_id:
         Message.objects.filter(pk=message.pk, vendor_id="").update(vendor_id=report.vendor_id)
     told = record_status(message.pk, report.status, at=report.at, reason=report.reason)
+    if report.template_status:
+        note_template(message, report.template_status)
     # What is told once more says nothing new about a mailbox that was full.
     if report.bounced and (report.hard or told.status != message.status):
         mark_bounced(

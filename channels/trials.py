@@ -4,6 +4,7 @@
 2. The handler `try_account` notes on the row that it begins, and calls the transport.
 3. What came of it is noted on the row. A trial that was begun and not answered (a worker that died
    in between) is not made again: a message may have gone out.
+   What the vendor reports of that message later is its last word.
 """
 
 from collections.abc import Callable
@@ -17,9 +18,9 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from channels.faults import TransportBroke
-from channels.models import Account, AccountTrial, Channel, MessageType
+from channels.models import Account, AccountTrial, Channel, MessageStatus, MessageType
 from channels.services.accounts import note_error, note_sent, note_well
-from channels.transports import Outgoing, TransportError, transport_named
+from channels.transports import Outgoing, Report, TransportError, transport_named
 from events import Permanent
 from leads.contact_points import normalise
 from salesflow.accounts.context import current_tenant
@@ -30,6 +31,7 @@ Kind = AccountTrial.Kind
 MOST_KEPT = 20
 # Seconds after which one that nobody has answered does not stand before the next one.
 PATIENCE = 150.0
+ARRIVED = (MessageStatus.DELIVERED, MessageStatus.READ)
 # Source: WhatsApp Business Platform, "Get started": every account has this template.
 FIRST_TEMPLATE = {"name": "hello_world", "language": "en_US", "variables": []}
 
@@ -109,8 +111,30 @@ def run_trial(trial_id: UUID) -> None:
             _answer(trial, said, has_worked=False)
             raise Permanent(said) from broke
         else:
+            trial.refresh_from_db(fields=["answered_at"])
+            if trial.answered_at:
+                # A report has overtaken the vendor's answer, and says more.
+                return
             note_well(trial.account_id)
             _answer(trial, words, has_worked=True)
+
+
+@transaction.atomic
+def note_report(report: Report) -> bool:
+    """Note what a vendor tells later of a message that a trial has sent; False: it is of none."""
+    rows = AccountTrial.objects.select_for_update()
+    trial: AccountTrial | None = rows.filter(pk=report.message_id, kind=Kind.SEND).first()
+    if trial is None:
+        return False
+    with translation.override(current_tenant().language):
+        if report.status == MessageStatus.FAILED:
+            words = report.reason or _("The message did not arrive.")
+            note_error(trial.account_id, words)
+            _answer(trial, words, has_worked=False)
+        elif report.status in ARRIVED:
+            words = _("The message to %(address)s has arrived.") % {"address": trial.address}
+            _answer(trial, words, has_worked=True)
+    return True
 
 
 @transaction.atomic

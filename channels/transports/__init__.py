@@ -10,6 +10,7 @@ account it is given, in the form that its class `settings` declares.
 
 from channels.transports.facts import (
     Approval,
+    Echo,
     Fact,
     File,
     Incoming,
@@ -39,6 +40,7 @@ __all__ = [
     "AccountRefused",
     "AccountSettings",
     "Approval",
+    "Echo",
     "Fact",
     "File",
     "Incoming",

@@ -80,6 +80,17 @@ class Incoming:
 
 
 @dataclass(frozen=True)
+class Echo:
+    """That somebody of ours has written to a lead without us, such as in the vendor's own app.
+
+    Attributes:
+        message: what they wrote; its `sender` is to whom.
+    """
+
+    message: Incoming
+
+
+@dataclass(frozen=True)
 class Report:
     """What became of a message of ours.
 
@@ -91,6 +102,7 @@ class Report:
         reason: why it failed, in words.
         bounced: the address that refuses mail; empty where the failure is not the address's.
         hard: of a bounce: the address does not exist.
+        template_status: what the message's template is by this; see `TransportError`.
     """
 
     status: str
@@ -101,6 +113,7 @@ class Report:
     reason: str = ""
     bounced: str = ""
     hard: bool = False
+    template_status: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,4 +186,4 @@ class Trouble:
     refuses: bool = False
 
 
-Fact = Incoming | Report | OptOut | Reaction | Move | Approval | Trouble
+Fact = Incoming | Echo | Report | OptOut | Reaction | Move | Approval | Trouble

@@ -90,6 +90,8 @@ class TransportError(Exception):
             never sent again by itself.
         opted_out: the recipient has told the vendor that we may not write to them.
         bounced: the recipient's address does not exist.
+        template_status: what the vendor says the message's template is, as a
+            `MessageTemplate.VendorStatus`; empty where it says nothing of it.
         at_fault: whether it speaks against the account's server: enough of these open its circuit.
     """
 
@@ -102,6 +104,7 @@ class TransportError(Exception):
         unknown: bool = False,
         opted_out: bool = False,
         bounced: bool = False,
+        template_status: str = "",
         at_fault: bool | None = None,
     ) -> None:
         super().__init__(reason)
@@ -111,6 +114,7 @@ class TransportError(Exception):
         self.unknown = unknown
         self.opted_out = opted_out
         self.bounced = bounced
+        self.template_status = template_status
         self.at_fault = not permanent if at_fault is None else at_fault
 
 

@@ -136,16 +136,24 @@ def test_images_of_other_servers_are_counted_and_shown_when_asked_for() -> None:
 
 def test_images_that_came_along_are_shown() -> None:
     images = {"pic@x": "data:image/png;base64,AAAA"}
-    shown = clean('<img src="cid:pic@x"><img src="cid:none">', images=images, show_remote=False)
+    html = '<img src="cid:pic@x"><img src="cid:pic%40x"><img src="cid:none">'
+    shown = clean(html, images=images, show_remote=False)
     assert shown
-    assert shown.html.count("<img") == 2
-    assert shown.html.count("src=") == 1
+    assert shown.html.count("<img") == 3
+    assert shown.html.count("src=") == 2
     assert "data:image/png;base64,AAAA" in shown.html
 
 
 @pytest.mark.parametrize(
     "html",
-    ["x" * (LONGEST + 1), "<div>" * (DEEPEST + 1), "<b></b>" * 20_000, "<div></p></div>" * 20_000],
+    [
+        "x" * (LONGEST + 1),
+        "<div>" * (DEEPEST + 1),
+        "<b></b>" * 20_000,
+        "<div></p></div>" * 20_000,
+        # Each of the paragraphs gets all of the colours.
+        "<p>" + "".join(f"<font color=#{each:06x}>" for each in range(100)) + "<p>x" * 5000,
+    ],
 )
 def test_what_would_keep_the_cleaner_busy_is_not_cleaned(html: str) -> None:
     assert not is_showable(html)

@@ -10,8 +10,9 @@ from django.db import connection
 from django.utils import timezone
 
 from channels.models import Account, AccountTrial
+from channels.receiving import take_in_report
 from channels.services.accounts import stop_account
-from channels.transports import Outgoing, Receipt, TransportError
+from channels.transports import Outgoing, Receipt, Report, TransportError
 from channels.trials import MOST_KEPT, request_trial, run_trial, webhook_url
 from events.models import Event
 from tests.channels.account_factories import (
@@ -125,6 +126,52 @@ def test_trial_that_was_interrupted_is_not_made_again(service: ScriptedService) 
     trial.refresh_from_db()
     assert service.sent == []
     assert (trial.has_worked, trial.answer) == (False, "The trial was interrupted: try again.")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "has_worked", "words"),
+    [
+        ("failed", "The number is not on WhatsApp.", False, "The number is not on WhatsApp."),
+        ("delivered", "", True, "The message to sales@example.com has arrived."),
+        ("sent", "", True, "The message to sales@example.com was taken over."),
+    ],
+)
+def test_what_the_vendor_reports_later_is_the_last_word(
+    service: ScriptedService,
+    settle_events: Settle,
+    status: str,
+    reason: str,
+    has_worked: bool,
+    words: str,
+) -> None:
+    account = make_scripted_account()
+    trial = tried(account, "send", settle_events)
+    take_in_report(account, Report(status=status, message_id=trial.pk, attempt=1, reason=reason))
+    trial.refresh_from_db()
+    account.refresh_from_db()
+    assert (trial.has_worked, trial.answer) == (has_worked, words)
+    assert account.last_error == reason
+
+
+def test_report_that_overtakes_the_answer_stays(settle_events: Settle) -> None:
+    class Hasty(ScriptedService):
+        def send(self, account: Account, outgoing: Outgoing) -> Receipt:
+            failed = Report(status="failed", message_id=outgoing.message_id, reason="Not there.")
+            take_in_report(account, failed)
+            return super().send(account, outgoing)
+
+    with scripted() as usual:
+        usual.send = Hasty().send  # type: ignore[method-assign]
+        trial = tried(make_scripted_account(), "send", settle_events)
+    assert (trial.has_worked, trial.answer) == (False, "Not there.")
+
+
+def test_report_about_no_trial_is_none(service: ScriptedService, settle_events: Settle) -> None:
+    account = make_scripted_account()
+    trial = tried(account, "check", settle_events)
+    take_in_report(account, Report(status="failed", message_id=trial.pk, reason="Not there."))
+    trial.refresh_from_db()
+    assert trial.has_worked
 
 
 def test_trial_is_made_once(service: ScriptedService, settle_events: Settle) -> None:

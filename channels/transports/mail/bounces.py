@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from email.message import Message as Part
 from email.utils import parseaddr
 
@@ -17,11 +18,11 @@ from channels.transports.mail.charsets import decode
 from channels.transports.mail.headers import Headers, Person, addresses_in, normal_address
 from channels.transports.mail.identifiers import MESSAGE_ID, OWN_HEADER, own_message
 from channels.transports.mail.parts import Mail, enclosed, text_of_part
+from channels.transports.mail.refusals import Status, blames_address, status_in, tells_gone
 
 # It tells of each dialect that it tries, and what it stumbles over is none of our errors.
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
-STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 CODE = re.compile(r"(?<![\d.])(5\d\d|4[25]\d)(?=[ -])")
 FIELD = re.compile(r"^([A-Za-z-]{2,60}):[ \t]*(.*)$")
 SERVER = re.compile(
@@ -107,29 +108,28 @@ def report_in(mail: Mail, writer: Person | None) -> ServerReport | None:
 def _delivery(mail: Mail, part: Part) -> ServerReport:
     groups = list(_groups(text_of_part(part)))
     recipients = [group for group in groups if "final-recipient" in group or "action" in group]
-    actions = {group.get("action", "failed").split()[0].lower() for group in recipients} or {""}
-    failed = [
-        group for group in recipients if group.get("action", "failed")[:6].lower() == "failed"
-    ]
+    failed = [group for group in recipients if _action(group) == "failed"]
     if failed or not recipients:
         failures = tuple(_failure(group, mail) for group in failed) or tuple(_guesses(mail))
         return _about(mail, "failed", failures=failures)
     told = tuple(_recipient(group) for group in recipients)
-    kind = "delayed" if "delayed" in actions else "delivered"
+    is_late = any(_action(group) == "delayed" for group in recipients)
+    kind = "delayed" if is_late else "delivered"
     return _about(mail, kind, recipients=told)
 
 
 def _action(group: dict[str, str]) -> str:
-    return (group.get("action") or "failed").split()[0].lower()
+    words = group.get("action", "").lower().split()
+    return words[0].strip(";,") if words else "failed"
 
 
 def _failure(group: dict[str, str], mail: Mail) -> Failure:
     said = group.get("diagnostic-code", "").partition(";")[2].strip()
     said = said or group.get("diagnostic-code", "")
-    status = STATUS.search(group.get("status", ""))
+    status = status_in(group.get("status", ""))
     # "5.0.0" says nothing but that it failed: the server's own words may say more.
-    if status is None or status[2] == status[3] == "0":
-        status = STATUS.search(said) or status
+    if status is None or status.is_vague:
+        status = status_in(said) or status
     return _judged(_recipient(group), status, said or _first_words(mail))
 
 
@@ -139,23 +139,20 @@ def _recipient(group: dict[str, str]) -> str:
     return normal_address(address) if "@" in address else ""
 
 
-def _judged(address: str, status: re.Match[str] | None, said: str) -> Failure:
-    """What a status means. Source: RFC 3463, 3: x.1 address, x.2 mailbox, x.4 way, x.7 policy."""
+def _judged(address: str, status: Status | None, said: str) -> Failure:
+    """What a server's words mean for the address that it names."""
     reason = " ".join(said.split())[:LONGEST_REASON]
-    if status and status[0] not in reason:
-        reason = f"{status[0]} {reason}".strip()
-    kind, subject, detail = status.groups() if status else _by_code(said)
-    is_full = (subject, detail) == ("2", "2") or FULL.search(said) is not None
-    is_hard = kind == "5" and not is_full
-    is_gone = is_hard and (subject in ("0", "1", "4") or (subject, detail) == ("2", "1"))
-    # Content and policy are about the mail, or about us.
-    is_address = subject not in ("6", "7", "5")
-    return Failure(address=address, reason=reason, is_gone=is_gone, is_address=is_address)
-
-
-def _by_code(said: str) -> tuple[str, str, str]:
+    if status and ".".join(status) not in reason:
+        reason = f"{'.'.join(status)} {reason}".strip()
     code = CODE.search(said)
-    return (code[1][0], "0", "0") if code else ("5", "0", "0")
+    number = int(code[1]) if code else 0
+    is_full = FULL.search(said) is not None or (status is not None and status[1:] == ("2", "2"))
+    return Failure(
+        address=address,
+        reason=reason,
+        is_gone=not is_full and tells_gone(status, number, said),
+        is_address=is_full or blames_address(status, said),
+    )
 
 
 def _receipt(mail: Mail, part: Part) -> ServerReport | None:
@@ -260,7 +257,7 @@ def _is_by_server(mail: Mail, writer: Person | None) -> bool:
 def _guesses(mail: Mail) -> Iterator[Failure]:
     """Whom a report in a dialect names, and why."""
     text = BELOW.split(mail.text[:LONGEST_TEXT], maxsplit=1)[0]
-    status = STATUS.search(text)
+    status = status_in(text)
     for address in dict.fromkeys(_named(mail, text)):
         yield _judged(address, status, _reason_near(text, address))
 
@@ -270,7 +267,8 @@ def _named(mail: Mail, text: str) -> list[str]:
     if marked:
         return marked
     try:
-        temporary, permanent = all_failures(mail.root)
+        # It asks for texts in whatever charset they claim, which may take for ever with long ones.
+        temporary, permanent = all_failures(message_from_bytes(mail.beginning))
         found = [decode(address) for address in sorted(permanent or temporary)]
     except Exception:  # it raises whatever its readers of dialects stumble over
         found = []

@@ -23,8 +23,10 @@ ALIASES = {
     "utf8mb4": "utf-8",
     "unicode": "utf-8",
 }
-# UTF-7 writes "<script>" in letters that look like none; the others are no character sets.
-REFUSED = {"utf-7", "unicode-1-1-utf-7", "x-user-defined", "base64", "hex", "rot13", "zlib", "idna"}
+# By Python's names for them, whatever a mail calls them. UTF-7 writes "<script>" in letters that
+# look like none, the escapes any letter at all; Punycode takes hours for a megabyte.
+REFUSED = {"utf-7", "punycode", "idna", "unicode-escape", "unicode_escape", "undefined"}
+REFUSED |= {"raw-unicode-escape", "raw_unicode_escape"}
 # Fewer bytes tell nothing about their language.
 ENOUGH_TO_GUESS = 64
 MOST_TO_GUESS = 20_000
@@ -57,14 +59,15 @@ def _meant(declared: str) -> str:
     if declared in ("", "us-ascii", "ascii"):
         return ""
     charset = ALIASES.get(declared, declared)
-    return "" if charset in REFUSED or not _is_known(charset) else charset
+    return charset if _is_usable(charset) else ""
 
 
-def _is_known(charset: str) -> bool:
+def _is_usable(charset: str) -> bool:
     try:
-        return codecs.lookup(charset)._is_text_encoding
+        codec = codecs.lookup(charset)
     except (LookupError, ValueError):
         return False
+    return codec._is_text_encoding and codec.name not in REFUSED
 
 
 def _try(data: bytes, charset: str) -> str | None:

@@ -19,7 +19,7 @@ FOLD = re.compile(r"\r?\n(?=[ \t])|[\r\n]+")
 NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 ANGLED = re.compile(r"<([^<>]{1,320})>")
 ADDRESS = re.compile(r"[^\s<>\"(),:;@\[\]]{1,64}@[^\s<>\"(),:;@\[\]]{1,255}")
-LONGEST = 10_000
+LONGEST, MOST_OF_A_NAME = 10_000, 100
 MOST_ADDRESSES = 100
 # Nobody wrote mails before; such a date is a broken clock.
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -39,7 +39,9 @@ class Headers:
     def __init__(self, part: Part) -> None:
         self._values: dict[str, list[str]] = {}
         for name, value in part.raw_items():
-            self._values.setdefault(name.lower(), []).append(str(value)[:LONGEST])
+            values = self._values.setdefault(name.lower(), [])
+            if len(values) < MOST_OF_A_NAME:
+                values.append(str(value)[:LONGEST])
 
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._values
@@ -64,7 +66,7 @@ class Headers:
         """The mailboxes in all headers of these names, each once."""
         values = [value for name in names for value in self.all_raw(name)]
         found: dict[str, Person] = {}
-        for name, address in getaddresses(values):
+        for name, address in _addresses(values[:MOST_ADDRESSES]):
             if "@" in address and len(found) < MOST_ADDRESSES:
                 person = Person(normal_address(address), _name(name))
                 found.setdefault(person.address, person)
@@ -125,16 +127,19 @@ def addresses_in(text: str) -> list[str]:
     return [normal_address(found) for found in ADDRESS.findall(text)]
 
 
-def first_of(headers: Headers, names: Sequence[str]) -> str:
-    """The first of these headers that says anything."""
-    return next((value for name in names if (value := headers.raw(name))), "")
+def _addresses(values: Sequence[str]) -> list[tuple[str, str]]:
+    """Names and addresses; of what Python's parser stumbles over what looks like addresses."""
+    try:
+        return getaddresses(values)
+    except (RecursionError, LookupError, ValueError):
+        return [("", address) for value in values for address in ADDRESS.findall(value)]
 
 
 def _first_person(raw: str) -> Person | None:
     if match := ANGLED.search(raw):
         address, name = match[1], raw[: match.start()]
     else:
-        found = [(name, a) for name, a in getaddresses([raw]) if "@" in a]
+        found = [(name, a) for name, a in _addresses([raw]) if "@" in a]
         name, address = found[0] if found else ("", "")
     if "@" not in address:
         guessed = ADDRESS.search(raw)

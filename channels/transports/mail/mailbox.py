@@ -18,6 +18,7 @@ from imap_tools import AND, BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencr
 from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, MailboxLoginError
 
 from channels.transports.interface import AccountRefused, TransportError
+from channels.transports.mail.charsets import storable
 from channels.transports.mail.settings import MailSettings, Security
 
 # Seconds for each answer of the server.
@@ -120,8 +121,18 @@ def _log_in(box: BaseMailBox, settings: MailSettings) -> None:
     if user.isascii() and password.isascii():
         box.login(user, password, initial_folder=None)
     else:
-        box.login_utf8(user, password, initial_folder=None)
+        _log_in_utf8(box, user, password)
     box.folder.set(settings.imap_folder, readonly=True)
+
+
+def _log_in_utf8(box: BaseMailBox, user: str, password: str) -> None:
+    try:
+        box.login_utf8(user, password, initial_folder=None)
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        # Python's library raises a refusal by itself, as if the server had not answered.
+        raise _of_login(_said(error)) from error
 
 
 @contextmanager
@@ -144,10 +155,10 @@ def _in_words() -> Iterator[None]:
 def _of_login(said: str) -> TransportError:
     if NOT_NOW.search(said):
         reason = _("The server for incoming mail cannot let us in just now: {said}")
-        return TransportError(format_lazy(reason, said=said[:300]))
+        return TransportError(format_lazy(reason, said=storable(said)[:300]))
     reason = _("The server for incoming mail refuses user or password: {said}")
-    return AccountRefused(format_lazy(reason, said=said[:300]))
+    return AccountRefused(format_lazy(reason, said=storable(said)[:300]))
 
 
 def _said(error: Exception) -> str:
-    return (str(error) or type(error).__name__)[:300]
+    return storable(str(error) or type(error).__name__)[:300]

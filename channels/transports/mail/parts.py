@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message as Part
 from email.parser import BytesHeaderParser
-from email.utils import collapse_rfc2231_value
+from email.utils import unquote
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -17,7 +18,13 @@ from channels.transports.facts import File
 from channels.transports.mail.charsets import decode, storable
 from channels.transports.mail.headers import Headers, decode_words
 
-DEEPEST, MOST_PARTS, MOST_BOUNDARIES = 50, 200, 100
+DEEPEST, MOST_PARTS = 50, 200
+# Python's parser keeps each line by itself, and asks all open boundaries for each of them: a mail
+# of nothing but line ends would take a gigabyte, and one with many boundaries as well hours.
+MOST_BOUNDARIES, MOST_LINES, MOST_QUESTIONS = 100, 1_000_000, 20_000_000
+BOUNDARY = re.compile(rb"boundary[\s*\d]{0,20}=")
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+LONGEST_HEAD, LONGEST_BEGINNING = 500_000, 50_000
 LARGEST_FILE = 15 * 1024 * 1024
 LONGEST_TEXT = 1_000_000
 EXTENSIONS = {"text/calendar": ".ics", "message/rfc822": ".eml", "image/jpeg": ".jpg"}
@@ -32,12 +39,14 @@ class Mail:
     Attributes:
         root: as the parser has it.
         headers: of the whole mail.
+        beginning: so much of it, as it came, as others' code is given to read.
         leaves: the parts that hold something, in order; mails inside the mail are leaves.
         is_cut: it has more parts, or deeper ones, than are looked at.
     """
 
     root: Part
     headers: Headers
+    beginning: bytes
     leaves: list[Part] = field(default_factory=list)
     is_cut: bool = False
 
@@ -58,7 +67,8 @@ class Mail:
         """The text, that of the HTML where there is no other."""
         if self.plain.strip():
             return self.plain
-        return text_of("\n".join(_text(part) for part in self._texts("text/html")))
+        html = "\n".join(_text(part) for part in self._texts("text/html"))
+        return text_of(html)[:LONGEST_TEXT]
 
     @cached_property
     def files(self) -> tuple[File, ...]:
@@ -80,7 +90,8 @@ class Mail:
 def parse(body: bytes) -> Mail:
     """A mail in parts; what cannot be parsed still has its head."""
     root, is_whole = _parsed(body)
-    mail = Mail(root=root, headers=Headers(root), is_cut=not is_whole)
+    beginning = body[:LONGEST_BEGINNING]
+    mail = Mail(root=root, headers=Headers(root), beginning=beginning, is_cut=not is_whole)
     for depth, part in _walk(root):
         if depth > DEEPEST or len(mail.leaves) >= MOST_PARTS:
             mail.is_cut = True
@@ -92,33 +103,50 @@ def parse(body: bytes) -> Mail:
 
 def text_of_part(part: Part) -> str:
     """Whatever a part holds, as text."""
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        # A report's groups of headers.
-        groups = (_lines_of(each) for each in payload if isinstance(each, Part))
-        return storable("\n\n".join(groups))
-    return _text(part)
+    if not part.is_multipart():
+        return _text(part)
+    # A report's groups of headers.
+    groups = (_lines_of(each) for each in _inner(part))
+    return storable("\n\n".join(groups))
 
 
 def enclosed(part: Part) -> Part | None:
     """The mail, or the head of one, that a part holds."""
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        return payload[0] if payload and isinstance(payload[0], Part) else None
-    return BytesHeaderParser().parsebytes(_bytes(part))
+    if part.is_multipart():
+        return next(_inner(part), None)
+    data = _bytes(part)
+    return BytesHeaderParser().parsebytes(data if _is_parsable(data) else _head(data))
 
 
 def _parsed(body: bytes) -> tuple[Part, bool]:
     """The mail, or its head alone, and whether it is the whole mail."""
-    # For each line the parser asks all open boundaries: many of them would keep it for minutes.
-    if body.lower().count(b"boundary=") <= MOST_BOUNDARIES:
+    if _is_parsable(body):
         try:
             return message_from_bytes(body), True
         except (RecursionError, ValueError, TypeError, LookupError):
             pass
-    root = BytesHeaderParser().parsebytes(body.split(b"\r\n\r\n", 1)[0] + b"\r\n\r\n")
+    root = BytesHeaderParser().parsebytes(_head(body))
     del root["Content-Type"]
     return root, False
+
+
+def _is_parsable(body: bytes) -> bool:
+    lines = body.count(b"\n") + body.count(b"\r") - body.count(b"\r\n")
+    found = islice(BOUNDARY.finditer(body.lower()), MOST_BOUNDARIES + 1)
+    boundaries = sum(1 for _match in found)
+    is_short = lines <= MOST_LINES and lines * boundaries <= MOST_QUESTIONS
+    return is_short and boundaries <= MOST_BOUNDARIES
+
+
+def _head(body: bytes) -> bytes:
+    end = HEAD_END.search(body)
+    return body[: end.start() if end else None][:LONGEST_HEAD] + b"\r\n\r\n"
+
+
+def _inner(part: Part) -> Iterator[Part]:
+    # Of a part that holds no others this would be its text, in whatever charset the mail claims.
+    payload = part.get_payload() if part.is_multipart() else []
+    return (each for each in payload if isinstance(each, Part))
 
 
 def _walk(root: Part) -> Iterator[tuple[int, Part]]:
@@ -127,8 +155,7 @@ def _walk(root: Part) -> Iterator[tuple[int, Part]]:
         depth, part = waiting.pop()
         yield depth, part
         if not _is_leaf(part):
-            inner = [each for each in part.get_payload() if isinstance(each, Part)]
-            waiting += [(depth + 1, each) for each in reversed(inner)]
+            waiting += [(depth + 1, each) for each in reversed(list(_inner(part)))]
 
 
 def _is_leaf(part: Part) -> bool:
@@ -165,9 +192,12 @@ def _text(part: Part) -> str:
 def _parameter(part: Part, name: str, header: str = "content-type") -> str:
     try:
         value = part.get_param(name, "", header=header)
-        return collapse_rfc2231_value(value) if isinstance(value, str | tuple) else ""
-    except (ValueError, LookupError, IndexError, TypeError):
+    except (ValueError, LookupError, TypeError):
         return ""
+    if isinstance(value, tuple):
+        # RFC 2231: charset, language, and bytes that are written as letters.
+        return decode(value[2].encode("raw-unicode-escape"), value[0] or "")
+    return unquote(value) if isinstance(value, str) else ""
 
 
 def _flowing_text(part: Part) -> str:

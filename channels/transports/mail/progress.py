@@ -1,7 +1,7 @@
 """How far a mailbox was read."""
 
 from collections.abc import Mapping, Set
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from django.db import transaction
@@ -38,8 +38,10 @@ class Progress:
 
     @classmethod
     def of(cls, account: Account) -> "Progress":
-        """As it was saved last."""
-        return cls(**account.state.get(KEY, {}))
+        """As it was saved last; what another version has kept beside it is left out."""
+        names = {each.name for each in fields(cls)}
+        kept = account.state.get(KEY, {})
+        return cls(**{name: value for name, value in kept.items() if name in names})
 
     def save(self, account: Account) -> None:
         """Keep it; the rest of the account's state is left alone."""

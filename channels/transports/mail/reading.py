@@ -79,8 +79,16 @@ class Letter:
 
     @cached_property
     def writer(self) -> Person | None:
-        """Who it is from."""
-        return self.headers.writer()
+        """Who it is from.
+
+        Forms on web pages write in the name of the mailbox that they write to, and say behind
+        "Reply-To" who has filled them in.
+        """
+        writer = self.headers.writer()
+        if writer is None or writer.address != self.own_address:
+            return writer
+        people = self.headers.people("Reply-To")
+        return next((each for each in people if not self._is_own(each.address)), writer)
 
     @property
     def is_ours(self) -> bool:
@@ -167,16 +175,15 @@ class Letter:
 
     def _copies(self) -> tuple[str, ...]:
         """Who else got it: what an answer to all goes to."""
-        name, _at, domain = self.own_address.rpartition("@")
         people = (person.address for person in self.headers.people("To", "Cc"))
         return tuple(
-            address
-            for address in people
-            if len(address) <= 254
-            and not (
-                address.endswith(f"@{domain}") and address.startswith((f"{name}+", f"{name}@"))
-            )
+            address for address in people if len(address) <= 254 and not self._is_own(address)
         )
+
+    def _is_own(self, address: str) -> bool:
+        """Whether it is the mailbox's, or one of its plus addresses."""
+        name, _at, domain = self.own_address.rpartition("@")
+        return address.endswith(f"@{domain}") and address.startswith((f"{name}+", f"{name}@"))
 
     def _files(self) -> tuple[File, ...]:
         if LEFT_OUT not in self.headers:
@@ -192,20 +199,33 @@ class Letter:
 
 
 def _facts_of(report: ServerReport, letter: Letter) -> Iterator[Fact]:
-    if report.kind == "complaint" and report.complainer:
-        sender = Sender(external_id=report.complainer, address=report.complainer)
-        proof = {"subject": letter.headers.text("Subject")}
-        yield OptOut(sender=sender, source="complaint", at=letter.headers.date(), proof=proof)
+    if report.kind == "complaint":
+        yield _complaint(report, letter)
     if report.kind not in STATUSES:
         return
     for failure in report.failures or (None,):
-        if fact := _report(report, failure, letter):
-            yield fact
+        yield _report(report, failure, letter)
 
 
-def _report(report: ServerReport, failure: Failure | None, letter: Letter) -> Report | None:
-    ids = report.message_ids
-    own = next(filter(None, map(own_message, [report.own, *ids])), (None, 0))
+def _complaint(report: ServerReport, letter: Letter) -> OptOut:
+    ids, own = report.message_ids, _own(report)[0]
+    proof = {
+        "subject": letter.headers.text("Subject"),
+        "vendor_id": vendor_id_of(ids[0]) if ids else "",
+        "message_id": str(own) if own else "",
+    }
+    sender = Sender(external_id=report.complainer, address=report.complainer)
+    return OptOut(sender=sender, source="complaint", at=letter.headers.date(), proof=proof)
+
+
+def _own(report: ServerReport) -> tuple[UUID | None, int]:
+    """Our message that a report names, and which try."""
+    told = map(own_message, [report.own, *report.message_ids])
+    return next(filter(None, told), (None, 0))
+
+
+def _report(report: ServerReport, failure: Failure | None, letter: Letter) -> Report:
+    ids, own = report.message_ids, _own(report)
     return Report(
         status=STATUSES[report.kind],
         vendor_id=vendor_id_of(ids[0]) if ids else "",

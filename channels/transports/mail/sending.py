@@ -9,6 +9,7 @@ import re
 import smtplib
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -19,15 +20,14 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.transports.interface import AccountRefused, TransportError
 from channels.transports.mail.building import ascii_address
+from channels.transports.mail.charsets import storable
+from channels.transports.mail.refusals import status_in, tells_gone
 from channels.transports.mail.settings import MailSettings, Security
 
 # Seconds for each step, and for the server's last word, which may take long: it scans the mail.
 STEP, LAST_WORD = 15.0, 45.0
 # And for the answer to "QUIT", which changes nothing any more.
 GOODBYE = 2.0
-ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
-# "no such mailbox" and "not here", where the server tells no more; RFC 5321, 4.2.3.
-NO_MAILBOX = (550, 551, 553)
 TOO_LARGE = 552
 CRLF = b"\r\n"
 DOT_AT_START = re.compile(rb"(?m)^\.")
@@ -90,7 +90,18 @@ def _introduce(server: smtplib.SMTP, settings: MailSettings) -> None:
         server.starttls(context=ssl.create_default_context())
         server.ehlo()
     if settings.smtp_user:
-        server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+        _log_in(server, settings.smtp_user, settings.smtp_password.get_secret_value())
+
+
+def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:
+    if user.isascii() and password.isascii():
+        server.login(user, password)
+        return
+    # The library knows no other letters. Source: RFC 4616, 2: in PLAIN they are UTF-8.
+    token = b64encode(f"\0{user}\0{password}".encode()).decode()
+    code, answer = server.docmd("AUTH", f"PLAIN {token}")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, answer)
 
 
 @contextmanager
@@ -131,7 +142,7 @@ def _of_login(error: smtplib.SMTPAuthenticationError) -> TransportError:
 
 def _name_people(server: smtplib.SMTP, sender: str, recipients: Sequence[str]) -> None:
     """Tell who writes, and to whom: nothing is sent unless the server takes all of them."""
-    plain = [_in_ascii(address) for address in (sender, *recipients)]
+    plain = plain_addresses([sender, *recipients])
     with _before_the_mail():
         code, answer = server.mail(plain[0])
     if code != 250:
@@ -141,6 +152,15 @@ def _name_people(server: smtplib.SMTP, sender: str, recipients: Sequence[str]) -
             code, answer = server.rcpt(address)
         if code not in (250, 251):
             raise _of_recipient(code, answer, given, is_copy=given != recipients[0])
+
+
+def plain_addresses(addresses: Sequence[str]) -> list[str]:
+    """The addresses as every server takes them.
+
+    Raises:
+        TransportError: permanent, of one that has no such form.
+    """
+    return list(map(_in_ascii, addresses))
 
 
 def _in_ascii(address: str) -> str:
@@ -173,15 +193,8 @@ def _of_recipient(code: int, answer: bytes, address: str, *, is_copy: bool) -> T
     if code < 500:
         # Greylisting and full mailboxes: the server is well.
         return TransportError(reason, at_fault=code == 421)
-    gone = not is_copy and means_no_mailbox(code, said)
+    gone = not is_copy and tells_gone(status_in(said), code, said)
     return TransportError(reason, permanent=True, bounced=gone)
-
-
-def means_no_mailbox(code: int, said: str) -> bool:
-    """Whether a refusal says that the address does not exist; RFC 3463, 3.2."""
-    if match := ENHANCED.search(said):
-        return match[1] == "5" and (match[2] == "1" or (match[2], match[3]) == ("2", "1"))
-    return code in NO_MAILBOX
 
 
 def _write(server: smtplib.SMTP, content: bytes, last_word: float) -> None:
@@ -209,8 +222,9 @@ def _of_content(code: int, answer: bytes) -> TransportError:
         reason = _("The mail server does not take the mail just now: {said}")
         return TransportError(format_lazy(reason, said=said))
     reason = _("The mail is refused: {said}")
-    match = ENHANCED.search(said)
-    is_address = bool(match) and means_no_mailbox(code, said)
+    status = status_in(said)
+    # Without a status it is the mail that is refused, after its recipients were not.
+    is_address = bool(status and not status.is_vague) and tells_gone(status, code, said)
     return TransportError(format_lazy(reason, said=said), permanent=True, bounced=is_address)
 
 
@@ -222,4 +236,4 @@ def _stuffed(content: bytes) -> bytes:
 
 def _said(code: int, answer: bytes | str) -> str:
     text = answer if isinstance(answer, str) else answer.decode("utf-8", "replace")
-    return f"{code} {' '.join(text.split())}"[:500]
+    return storable(f"{code} {' '.join(text.split())}")[:500]

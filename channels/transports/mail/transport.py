@@ -24,7 +24,7 @@ from channels.transports.mail.mailbox import open_mailbox
 from channels.transports.mail.matching import matched
 from channels.transports.mail.progress import remembered
 from channels.transports.mail.reading import read_mail
-from channels.transports.mail.sending import connected, send_mail
+from channels.transports.mail.sending import connected, plain_addresses, send_mail
 from channels.transports.mail.settings import MailSettings
 
 SENDABLE = (MessageType.TEXT, MessageType.TEMPLATE)
@@ -45,8 +45,11 @@ class MailTransport(BaseTransport):
         if outgoing.message_type not in SENDABLE:
             raise TransportError(_("By e-mail only texts can be sent."), permanent=True)
         settings = mail_settings_of(account)
+        recipients = [outgoing.address, *outgoing.cc]
+        # No mail can even be written to an address that few servers know.
+        plain_addresses([account.address, *recipients])
         mail = build_mail(account, settings, outgoing)
-        send_mail(settings, mail, account.address, [outgoing.address, *outgoing.cc])
+        send_mail(settings, mail, account.address, recipients)
         return Receipt(
             vendor_id=self.foretell_id(account, outgoing.message_id, outgoing.attempt),
             references=references_of(mail),

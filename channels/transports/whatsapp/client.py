@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from channels.transports.interface import TransportError
+from channels.transports.interface import AccountRefused, TransportError
 from channels.transports.whatsapp.errors import error_of, problem_of
 
 # Seconds. The whole exchange has DEADLINE, however slowly the server talks.
@@ -188,6 +188,9 @@ def _raise_error(answer: Answer, *, is_message: bool) -> None:
     us and Meta has answered, who may have passed the request on before.
     """
     if problem := problem_of(answer.json.get("error")):
+        if is_message and problem.is_missing:
+            # Messages are posted to the account's number: it is that which is not there.
+            raise AccountRefused(problem.reason)
         raise error_of(problem, answer.status, answer.retry_after)
     if OK <= answer.status < REDIRECT:
         return

@@ -41,6 +41,13 @@ def body_of(outgoing: Outgoing) -> Part:
     build = BUILDERS.get(outgoing.message_type)
     if build is None:
         raise _wrong(_("WhatsApp cannot carry this kind of message."))
+    try:
+        content = build(outgoing)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        # Whatever an API's caller put there: nothing has left the house.
+        raise _wrong(
+            _("What this kind of message needs is missing, or is of another kind.")
+        ) from None
     return {
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
@@ -48,7 +55,7 @@ def body_of(outgoing: Outgoing) -> Part:
         # Comes back in every report on the message.
         "biz_opaque_callback_data": f"{outgoing.message_id}.{outgoing.attempt}",
         **({"context": {"message_id": outgoing.answers}} if outgoing.answers else {}),
-        **build(outgoing),
+        **content,
     }
 
 

@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from channels.models import MessageTemplate
 from channels.transports.interface import AccountRefused, TransportError
 
 # Seconds to leave somebody alone to whom we write too fast.
@@ -41,13 +42,20 @@ MEANINGS: Mapping[Meaning, frozenset[int]] = {
     Meaning.OPTED_OUT: frozenset({131050}),
     Meaning.ACCOUNT: frozenset(
         {0, 3, 10, 33, 190, *range(200, 300), 368}
-        | {130497, 131005, 131031, 131037, 131042, 131044, 131045}
+        | {130497, 131005, 131031, 131037, 131042, 131044, 131045, 133010}
     ),
     Meaning.REFUSED: frozenset(
         {100, 131008, 131009, 131021, 131026, 131030, 131047, 131051, 131052, 131053}
         | {131062, 131063, 135000, 137000, *range(132000, 133000)}
     ),
 }
+# What a refusal tells of the template that a message was made from.
+TEMPLATES = {
+    132015: MessageTemplate.VendorStatus.PAUSED,
+    132016: MessageTemplate.VendorStatus.REJECTED,
+}
+# Code and subcode of "object does not exist". Source: Graph API, "Handling errors".
+INVALID, NO_SUCH_OBJECT = 100, 33
 WORDS: Mapping[int, Promise] = {
     4: _("Too many calls to WhatsApp; it is tried again later."),
     80007: _("Too many calls to WhatsApp; it is tried again later."),
@@ -73,6 +81,7 @@ WORDS: Mapping[int, Promise] = {
     132001: _("WhatsApp does not know the template in this language."),
     132015: _("WhatsApp has paused the template."),
     132016: _("WhatsApp has disabled the template."),
+    133010: _("The number is not registered for the Cloud API."),
     190: _("The access token is not valid any more."),
     368: _("WhatsApp has blocked the account for breaking its rules."),
 }
@@ -80,15 +89,25 @@ WORDS: Mapping[int, Promise] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """An error as Meta writes it, in an answer or in a webhook call."""
+    """An error as Meta writes it, in an answer or in a webhook call.
+
+    Attributes:
+        is_missing: there is nothing under the id that was called, or not for our token.
+    """
 
     code: int
     said: str
+    is_missing: bool = False
 
     @property
     def meaning(self) -> Meaning | None:
         """What follows from it; None: we do not know the code."""
         return next((each for each, codes in MEANINGS.items() if self.code in codes), None)
+
+    @property
+    def template_status(self) -> str:
+        """What the message's template is by this, as a `MessageTemplate.VendorStatus`."""
+        return TEMPLATES.get(self.code, "")
 
     @property
     def reason(self) -> str | Promise:
@@ -106,9 +125,10 @@ def problem_of(error: object) -> Problem | None:
         return None
     try:
         code = int(error["code"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return Problem(code=code, said=_said(error)[:LONGEST_SAYING])
+    is_missing = code == INVALID and error.get("error_subcode") == NO_SUCH_OBJECT
+    return Problem(code, _said(error)[:LONGEST_SAYING], is_missing)
 
 
 def error_of(problem: Problem, status: int, retry_after: float | None = None) -> TransportError:
@@ -133,7 +153,8 @@ def error_of(problem: Problem, status: int, retry_after: float | None = None) ->
         case Meaning.OPTED_OUT:
             return TransportError(reason, permanent=True, opted_out=True)
         case Meaning.REFUSED:
-            return TransportError(reason, permanent=True)
+            told = problem.template_status
+            return TransportError(reason, permanent=True, template_status=told)
 
 
 def _guess(status: int) -> Meaning:

@@ -6,7 +6,7 @@ that one that is broken takes none of the others with it. Source: Cloud API, "We
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import structlog
 from channels.models import MessageStatus, MessageTemplate
 from channels.transports.facts import (
     Approval,
+    Echo,
     Fact,
     Move,
     OptOut,
@@ -43,6 +44,8 @@ STATUSES = {
     "played": MessageStatus.READ,
     "failed": MessageStatus.FAILED,
 }
+# Kinds of items that say something about a message, or about somebody.
+NO_MESSAGES = {"reaction", "revoke", "system", "request_welcome"}
 MOVES = {"user_changed_number", "customer_changed_number", "user_changed_user_id"}
 PREFERENCES = {"stop": False, "resume": True, "signup": True}
 T = MessageTemplate.VendorStatus
@@ -60,6 +63,10 @@ APPROVALS = {
     "PENDING_DELETION": T.REJECTED,
     "DELETED": T.REJECTED,
 }
+# Meta calls again for seven days, and replays read what is older: by then somebody may have mended
+# what an account, or a template, was refused for.
+FRESH = timedelta(hours=1)
+LONGEST_ID, LONGEST_EMOJI = 255, 50
 Item = Mapping[str, Any]
 
 
@@ -108,7 +115,7 @@ def _read_value(value: Item, field: str) -> Iterator[Fact]:
 
 def _read_message(item: Item, book: Book) -> Iterator[Fact]:
     sender = sender_of(item, book)
-    if sender is None or not text_of(item, "id"):
+    if sender is None or not text_of(item, "id", LONGEST_ID):
         log.warning("webhook_message_unreadable", keys=sorted(item))
         return
     kind = text_of(item, "type")
@@ -120,11 +127,20 @@ def _read_message(item: Item, book: Book) -> Iterator[Fact]:
         yield incoming_of(item, sender)
 
 
+def _read_echo(item: Item, book: Book) -> Iterator[Fact]:
+    """What somebody has written in WhatsApp's app with the same number."""
+    recipient = text_of(item, "to") or text_of(item, "to_user_id")
+    if not recipient or not text_of(item, "id", LONGEST_ID):
+        log.warning("webhook_echo_unreadable", keys=sorted(item))
+    elif text_of(item, "type") not in NO_MESSAGES:
+        yield Echo(incoming_of(item, book.sender(recipient)))
+
+
 def _read_reaction(item: Item, sender: Sender) -> Iterator[Fact]:
     reaction = part_of(item, "reaction")
-    if about := text_of(reaction, "message_id"):
+    if about := text_of(reaction, "message_id", LONGEST_ID):
         at = at_of(item) or datetime.now(UTC)
-        yield Reaction(sender, about, text_of(reaction, "emoji"), at)
+        yield Reaction(sender, about, text_of(reaction, "emoji", LONGEST_EMOJI), at)
 
 
 def _read_move(item: Item, sender: Sender) -> Iterator[Fact]:
@@ -138,18 +154,20 @@ def _read_move(item: Item, sender: Sender) -> Iterator[Fact]:
 
 def _read_status(item: Item, book: Book) -> Iterator[Fact]:
     status = STATUSES.get(text_of(item, "status"))
-    if status is None or not text_of(item, "id"):
+    vendor_id = text_of(item, "id", LONGEST_ID)
+    if status is None or not vendor_id:
         log.info("webhook_status_unknown", status=text_of(item, "status"))
         return
-    problem = next(_problems(item), None)
+    problem, at = next(_problems(item), None), at_of(item)
     message_id, attempt = _ours(text_of(item, "biz_opaque_callback_data"))
     yield Report(
         status=status,
-        vendor_id=text_of(item, "id"),
+        vendor_id=vendor_id,
         message_id=message_id,
         attempt=attempt,
-        at=at_of(item),
+        at=at,
         reason=str(problem.reason) if problem else "",
+        template_status=problem.template_status if problem and _is_fresh(at) else "",
     )
     if problem:
         yield from _follow(problem, item, book)
@@ -158,12 +176,16 @@ def _read_status(item: Item, book: Book) -> Iterator[Fact]:
 def _follow(problem: Problem, item: Item, book: Book) -> Iterator[Fact]:
     """What a failure says beside that the message has failed."""
     recipient = text_of(item, "recipient_id") or text_of(item, "recipient_user_id")
-    if problem.meaning == Meaning.ACCOUNT:
+    if problem.meaning == Meaning.ACCOUNT and _is_fresh(at_of(item)):
         yield Trouble(str(problem.reason), refuses=True)
     elif problem.meaning == Meaning.OPTED_OUT and recipient:
         sender = book.sender(recipient)
         proof = {"code": problem.code, "said": problem.said}
         yield OptOut(sender, source="vendor", at=at_of(item), proof=proof)
+
+
+def _is_fresh(at: datetime | None) -> bool:
+    return at is None or at > datetime.now(UTC) - FRESH
 
 
 def _read_error(item: Item, book: Book) -> Iterator[Fact]:
@@ -206,6 +228,7 @@ def _ours(tracker: str) -> tuple[UUID | None, int]:
 
 READERS: Mapping[str, Callable[[Item, Book], Iterator[Fact]]] = {
     "messages": _read_message,
+    "message_echoes": _read_echo,
     "statuses": _read_status,
     "errors": _read_error,
     "user_preferences": _read_preference,

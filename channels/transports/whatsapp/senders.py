@@ -19,8 +19,8 @@ class Book:
     def sender(self, wa_id: str, user_id: str = "", name: str = "") -> Sender:
         """Somebody, with what the call tells of them elsewhere."""
         person = self._person(wa_id, user_id)
-        wa_id = wa_id or text_of(person, "wa_id", LONGEST_ID)
-        user_id = user_id or text_of(person, "user_id", LONGEST_ID)
+        wa_id = (wa_id or text_of(person, "wa_id"))[:LONGEST_ID]
+        user_id = (user_id or text_of(person, "user_id"))[:LONGEST_ID]
         profile = part_of(person, "profile")
         called = name or text_of(profile, "name", LONGEST_NAME)
         ids = [each for each in dict.fromkeys((wa_id, user_id)) if each]

@@ -28,7 +28,7 @@ from channels.transports.whatsapp.reading import read_call
 
 # Bytes of the largest file that is taken in. WhatsApp's documents may have 100 MB.
 LARGEST_FILE = 20_000_000
-LONGEST_VENDOR_ID = 255
+LONGEST_VENDOR_ID, LONGEST_EXTERNAL_ID = 255, 254
 ID = re.compile(r"\d{5,25}")
 TOKEN = re.compile(r"[!-~]{1,1000}")
 
@@ -101,7 +101,7 @@ class WhatsAppTransport(BaseTransport):
             reason = _("WhatsApp's answer does not say whether it took the message.")
             raise TransportError(reason, unknown=True)
         external_id = text_of(person, "wa_id") or text_of(person, "user_id")
-        return Receipt(vendor_id=vendor_id, external_id=external_id)
+        return Receipt(vendor_id=vendor_id, external_id=external_id[:LONGEST_EXTERNAL_ID])
 
     def check(self, account: Account) -> None:
         """Read the number with the token, proving that we know the app's secret too."""

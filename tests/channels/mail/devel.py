@@ -90,22 +90,31 @@ async def _serve(ports: MailDevel, ready: threading.Event, stop: asyncio.Event) 
 
 
 @contextmanager
-def refusing_proxy(port: int, refused: bytes) -> Iterator[int]:
-    """A way to a server on which commands that contain `refused` are answered with NO."""
+def refusing_proxy(
+    port: int, refused: bytes = b"\0", garbled: tuple[bytes, bytes] = (b"\0", b"\0")
+) -> Iterator[int]:
+    """A way to a server on which commands that contain `refused` are answered with NO.
+
+    Args:
+        garbled: words of the server, and what comes through instead.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_pass_on, args=(listener, port, refused), daemon=True)
+        given = (listener, port, refused, garbled)
+        thread = threading.Thread(target=_pass_on, args=given, daemon=True)
         thread.start()
         yield listener.getsockname()[1]
 
 
-def _pass_on(listener: socket.socket, port: int, refused: bytes) -> None:
+def _pass_on(
+    listener: socket.socket, port: int, refused: bytes, garbled: tuple[bytes, bytes]
+) -> None:
     while True:
         try:
             near, _address = listener.accept()
         except OSError:
             return
         with near, socket.create_connection(("127.0.0.1", port)) as far:
-            back = threading.Thread(target=_copy, args=(far, near))
+            back = threading.Thread(target=_copy, args=(far, near, *garbled))
             back.start()
             with near.makefile("rb") as lines:
                 for line in lines:
@@ -117,9 +126,9 @@ def _pass_on(listener: socket.socket, port: int, refused: bytes) -> None:
             back.join(20)
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, old: bytes, new: bytes) -> None:
     try:
         while data := source.recv(65536):
-            target.sendall(data)
+            target.sendall(data.replace(old, new))
     except OSError:
         return

@@ -1,7 +1,7 @@
 """Mail servers that do as they are told."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,7 +77,11 @@ def smtp_server(script: Script, **options: Any) -> Iterator[int]:
         controller.stop()
 
 
-def only_with_password(_server: Any, _session: Any, _envelope: Any, _how: str, data: Any) -> Any:
+def only_with(password: str) -> Callable[..., Any]:
     """Who may log in."""
-    is_right = isinstance(data, LoginPassword) and data.password == PASSWORD.encode()
-    return AuthResult(success=is_right, handled=is_right)
+
+    def check(_server: Any, _session: Any, _envelope: Any, _how: str, data: Any) -> Any:
+        is_right = isinstance(data, LoginPassword) and data.password == password.encode()
+        return AuthResult(success=is_right, handled=is_right)
+
+    return check

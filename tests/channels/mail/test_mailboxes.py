@@ -5,12 +5,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels.mailboxes import LOCK, MOST_REFUSALS, MOST_TRIES, due_mailboxes, poll_mailbox
 from channels.models import Account, Inbound
 from channels.receiving import KEPT, prune_inbounds
-from channels.services.accounts import edit_account
+from channels.services.accounts import deactivate_account, edit_account
 from channels.transports.mail.mailbox import LEFT_OUT
 from channels.transports.mail.progress import KEY
 from channels.transports.mail.transport import mail_settings_of
@@ -167,6 +169,58 @@ def test_mail_that_can_never_be_fetched_does_not_keep_back_those_behind_it(
     [[uid, reason]] = state_of(account)["passed_over"]
     assert uid == poison
     assert "cannot read it" in reason
+
+
+def test_server_that_answers_as_no_other_does_is_noted_and_asked_more_seldom(
+    server: MailDevel,
+) -> None:
+    with refusing_proxy(server.imap, garbled=(b"UIDVALIDITY", b"UIDVALIDITX")) as port:
+        account = mailbox(server, imap_port=port)
+        assert poll_mailbox(account.pk) == 0
+    account.refresh_from_db()
+    assert "do not understand: KeyError" in account.last_error
+    assert account.pk not in due_mailboxes()
+
+
+def test_poll_that_was_asked_for_before_the_last_one_failed_does_not_try_again(
+    server: MailDevel,
+) -> None:
+    account = mailbox(server, imap_port=free_port())
+    assert [poll_mailbox(account.pk) for _ in range(3)] == [0, 0, 0]
+    assert state_of(account)["failures"] == 1
+
+
+def test_account_that_is_not_in_use_any_more_is_not_read(server: MailDevel) -> None:
+    account = known_mailbox(server)
+    server.put(mail("Hi"))
+    deactivate_account(account)
+    assert poll_mailbox(account.pk) == 0
+    assert bodies() == []
+
+
+def test_poll_without_news_writes_nothing(server: MailDevel) -> None:
+    account = known_mailbox(server)
+    with CaptureQueriesContext(connection) as told:
+        assert poll_mailbox(account.pk) == 0
+    assert not [query for query in told.captured_queries if "UPDATE" in query["sql"]]
+
+
+def test_state_of_another_version_keeps_no_mailbox_from_being_read(server: MailDevel) -> None:
+    account = known_mailbox(server)
+    account.state = {KEY: {**state_of(account), "idle_since": 7}}
+    account.save(update_fields=["state"])
+    server.put(mail("Hi"))
+    assert due_mailboxes() == [account.pk]
+    assert poll_mailbox(account.pk) == 1
+
+
+@pytest.mark.parametrize("password", ["wrong-password", "falsches-Paßwort"])
+def test_refused_password_is_told_as_that(server: MailDevel, password: str) -> None:
+    account = mailbox(server, imap_password=password)
+    assert poll_mailbox(account.pk) == 0
+    account.refresh_from_db()
+    assert "refuses user or password" in account.last_error
+    assert password not in account.last_error
 
 
 def test_two_polls_of_a_mailbox_do_not_run_at_once(server: MailDevel) -> None:

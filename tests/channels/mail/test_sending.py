@@ -16,11 +16,12 @@ import pytest
 
 from channels.models import Account
 from channels.transports import AccountRefused, TransportError
+from channels.transports.mail import MailTransport
 from channels.transports.mail.building import build_mail
 from channels.transports.mail.sending import connected, send_mail
 from salesflow.accounts.models import Tenant
 from tests.channels.mail.factories import OURS, mail_settings, make_outgoing
-from tests.channels.mail.servers import PASSWORD, Script, only_with_password, smtp_server
+from tests.channels.mail.servers import PASSWORD, Script, only_with, smtp_server
 from tests.journeys.processes import free_port
 
 
@@ -101,6 +102,13 @@ def test_what_follows_from_an_answer(answers: dict[str, str], expected: str, wor
         ("550 5.2.1 mailbox disabled", True),
         ("550 5.2.2 over quota", False),
         ("550 5.7.1 blocked by policy", False),
+        ("550 5.1.8 bad outbound sender", False),
+        ("550 5.1.0 sender rejected", False),
+        ("550 rejected as spam", False),
+        ("550 blocked, see http://example.com/192.5.2.1", False),
+        ("554 your server 192.5.1.1 is not welcome", False),
+        ("550 5.4.1 Recipient address rejected: Access denied", True),
+        ("550 5.1.0 no such address", True),
         ("554 5.7.1 relay denied", False),
         ("450 4.1.1 no such user yet", False),
     ],
@@ -139,6 +147,16 @@ def test_right_password_lets_us_in() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH")
+@pytest.mark.parametrize("given", ["Schlüssel", "falscher Schlüssel"])
+def test_password_with_other_letters_is_one_too(given: str) -> None:
+    script = Script()
+    locked = {**LOCKED, "authenticator": only_with("Schlüssel")}
+    with smtp_server(script, **locked) as port, contextlib.suppress(AccountRefused):
+        send(port, smtp_user="ann", smtp_password=given)
+    assert len(script.received) == (given == "Schlüssel")
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
 @pytest.mark.parametrize("given", [{"smtp_user": "ann", "smtp_password": "wrong-password"}, {}])
 def test_without_the_right_password_the_account_is_stopped(given: dict[str, str]) -> None:
     with smtp_server(Script(), **LOCKED) as port, pytest.raises(AccountRefused) as caught:
@@ -171,6 +189,12 @@ def test_local_part_with_other_letters_is_refused_in_words() -> None:
     error = error_of(Script(), "änn@example.com")
     assert verdict(error) == "never"
     assert "änn@example.com" in str(error.reason)
+    # Nor can a mail to it be written.
+    account = Account(transport="mail", address=OURS, settings={"smtp_host": "127.0.0.1"})
+    for given in ({"address": "änn@example.com"}, {"cc": ("änn@example.com",)}):
+        with pytest.raises(TransportError) as caught:
+            MailTransport().send(account, make_outgoing(**given))
+        assert verdict(caught.value) == "never"
 
 
 def test_check_leaves_nothing_behind() -> None:
@@ -191,7 +215,7 @@ def test_line_that_breaks_while_the_mail_is_written_is_tried_again() -> None:
 
 
 LOCKED: dict[str, Any] = {
-    "authenticator": only_with_password,
+    "authenticator": only_with(PASSWORD),
     "auth_required": True,
     "auth_require_tls": False,
 }

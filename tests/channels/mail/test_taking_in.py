@@ -1,12 +1,15 @@
 """Mails become messages on leads: whose, in which thread, and what they do to a conversation."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
 
 from channels.models import (
     Account,
+    AccountTrial,
     AddressStanding,
     Automatic,
     Channel,
@@ -25,10 +28,12 @@ from salesflow.accounts.models import Tenant
 from tests.channels.factories import make_reachable_lead
 from tests.channels.mail.corpus import Specimen, corpus
 from tests.channels.mail.corpus.bounces import dsn
-from tests.channels.mail.corpus.specimen import ANN, OUR_ID, REPORT, mail
+from tests.channels.mail.corpus.specimen import ANN, DATE, OUR_ID, REPORT, mail, mail_of, part
 from tests.channels.mail.factories import CONVERSATION, MESSAGE, OURS, make_mail_account
 from tests.factories import make_tenant, make_user
 
+# When the corpus's mails came in.
+TOLD_AT = parsedate_to_datetime(DATE)
 CORPUS = {each.name: each for each in corpus()}
 
 
@@ -175,13 +180,34 @@ def test_bounce_whose_message_id_was_replaced_still_finds_its_message(account: A
     assert sent.status == MessageStatus.FAILED
 
 
-def test_bounce_without_the_mail_is_about_the_last_one_to_the_address(account: Account) -> None:
-    sent = write_to_ann(make_reachable_lead("ann@example.com"))
-    body = CORPUS["exchange de no original"].body
-    lines = [line for line in body.split(b"\r\n") if OUR_ID.encode() not in line]
-    receive(account, b"\r\n".join(lines))
+def bounce_without_names() -> bytes:
+    """A report that anybody could have written."""
+    lines = CORPUS["exchange de no original"].body.split(b"\r\n")
+    return b"\r\n".join(line for line in lines if OUR_ID.encode() not in line)
+
+
+def test_bounce_that_names_no_mail_fails_the_last_one_and_closes_nothing(account: Account) -> None:
+    """Whoever knows to whom we write could else keep us from writing to them."""
+    given = {"account": account, "created_at": TOLD_AT - timedelta(days=1)}
+    sent = write_to_ann(make_reachable_lead("ann@example.com"), **given)
+    bounce = receive(account, bounce_without_names())
     sent.refresh_from_db()
     assert sent.status == MessageStatus.FAILED
+    assert "names the address, but no mail" in sent.error
+    assert not AddressStanding.objects.exists()
+    assert bounce
+    assert (bounce.automatic, bounce.in_reply_to) == (Automatic.BOUNCE, sent)
+
+
+@pytest.mark.parametrize("late", [timedelta(days=-6), timedelta(minutes=1)])
+def test_bounce_that_names_no_mail_is_about_none_that_is_too_old_or_newer(
+    account: Account, late: timedelta
+) -> None:
+    given = {"account": account, "created_at": TOLD_AT + late}
+    sent = write_to_ann(make_reachable_lead("ann@example.com"), **given)
+    assert receive(account, bounce_without_names()) is None
+    sent.refresh_from_db()
+    assert sent.status == MessageStatus.SENT
 
 
 def test_bounced_copy_does_not_fail_the_message(account: Account) -> None:
@@ -219,6 +245,37 @@ def test_complaint_opts_out(account: Account) -> None:
     assert receive(account, CORPUS["complaint"].body) is None
     standing = AddressStanding.objects.get()
     assert (standing.address, standing.opt_out_source) == ("ann@example.com", "complaint")
+
+
+def test_complaint_about_no_mail_of_ours_opts_nobody_out(account: Account) -> None:
+    write_to_ann(make_reachable_lead("ann@example.com"))
+    told = "Feedback-Type: abuse\nOriginal-Rcpt-To: ann@example.com\n"
+    original = "To: ann@example.com\nMessage-ID: <1@x.com>\n\nHi"
+    parts = [part("Spam!"), part(told, "message/feedback-report")]
+    parts += [part(original, "message/rfc822")]
+    assert receive(account, mail_of(*parts, kind="report", From="m@example.org")) is None
+    assert not AddressStanding.objects.exists()
+
+
+def test_bounce_of_a_trial_is_told_with_the_trial(account: Account) -> None:
+    trial = AccountTrial(account=account, kind="send", address="nobody@example.com")
+    trial.save()
+    trial_id = f"<{trial.pk}.1@acme.example.com>"
+    body = CORPUS["postfix 5.1.1 message/rfc822"].body
+    body = body.replace(OUR_ID.encode(), trial_id.encode())
+    receive(account, body.replace(str(MESSAGE).encode(), str(trial.pk).encode()))
+    trial.refresh_from_db()
+    assert (trial.has_worked, "User doesn't exist" in trial.answer) == (False, True)
+
+
+def test_form_that_writes_in_the_mailboxs_name_is_its_writers(account: Account) -> None:
+    form = {"From": f"Website <{OURS}>", "Reply_To": "Bob Brown <bob@example.com>"}
+    message = receive(account, mail("A quote, please.", **form))
+    assert message
+    assert (message.lead.name, message.address) == ("Bob Brown", "bob@example.com")
+    own = OURS.replace("@", "+token@")
+    assert receive(account, mail("A copy", From=OURS, Reply_To=own)) is None
+    assert receive(account, mail("Another", From=OURS)) is None
 
 
 def test_stop_as_the_whole_answer_opts_out_and_within_a_sentence_does_not(account: Account) -> None:

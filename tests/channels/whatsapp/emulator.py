@@ -39,10 +39,12 @@ JSON = "application/json; charset=UTF-8"
 class Refused(Exception):
     """The call ends with an error in Meta's words."""
 
-    def __init__(self, status: int, code: int, details: str, retry_after: str = "") -> None:
+    def __init__(
+        self, status: int, code: int, details: str, retry_after: str = "", subcode: int = 0
+    ) -> None:
         super().__init__(details)
         self.status, self.code, self.details = status, code, details
-        self.retry_after = retry_after
+        self.retry_after, self.subcode = retry_after, subcode
 
     @property
     def body(self) -> dict[str, Any]:
@@ -54,6 +56,8 @@ class Refused(Exception):
             "error_data": {"messaging_product": "whatsapp", "details": self.details},
             "fbtrace_id": "AZ1b2C3d4E5f6",
         }
+        if self.subcode:
+            error["error_subcode"] = self.subcode
         return {"error": error}
 
 
@@ -290,7 +294,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.read_json()
         self._check_token()
         if self.path != f"{VERSION}{NUMBER_ID}/messages":
-            raise Refused(400, 100, "Unsupported post request.")
+            raise Refused(400, 100, "Unsupported post request.", subcode=33)
         if body.get("status") == "read":
             return {"success": True}
         return self.emulator.take(body)
@@ -305,7 +309,7 @@ class Handler(BaseHTTPRequestHandler):
             return {"display_phone_number": "+1 555 078 3881", "id": NUMBER_ID}
         file = self.emulator.files.get(name)
         if file is None:
-            raise Refused(400, 100, "Unsupported get request. Object does not exist.")
+            raise Refused(400, 100, "Unsupported get request. Object does not exist.", subcode=33)
         return file.data if "/files/" in asked.path else self._description(name, file)
 
     def _description(self, name: str, file: File) -> dict[str, Any]:

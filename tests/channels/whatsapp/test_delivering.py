@@ -6,7 +6,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from channels.models import Account, AddressStanding, Identity, Message, MessageStatus
+from channels.models import (
+    Account,
+    AddressStanding,
+    Identity,
+    Message,
+    MessageStatus,
+    MessageTemplate,
+)
 from channels.services import send_message
 from channels.services.accounts import resume_account
 from events.external import run_delivery
@@ -113,6 +120,24 @@ def test_who_wants_no_marketing_is_not_written_to_again(
     assert answer.status == MessageStatus.FAILED
     standing = AddressStanding.objects.get(address=ANNAS_NUMBER)
     assert (standing.opt_out_source, bool(standing.opted_out_at)) == ("vendor", True)
+
+
+def test_template_that_meta_has_paused_is_marked(
+    emulator: Emulator, answer: Message, settle_events: Settle
+) -> None:
+    row = MessageTemplate(
+        name="Order", channel="whatsapp", language="de", body="Hallo", vendor_name="order",
+        vendor_language="de", vendor_status="approved",
+    )  # fmt: skip
+    row.save()
+    details = {"name": "order", "language": "de", "variables": ["Anna"]}
+    settle_events()
+    emulator.refuse(132015)
+    kind = {"message_type": "template", "details": details}
+    send_message(answer.lead, channel="whatsapp", body="Hallo", **kind)  # type: ignore[arg-type]
+    settle_events()
+    row.refresh_from_db()
+    assert row.vendor_status == "paused"
 
 
 @pytest.mark.parametrize("code", OF_THE_ACCOUNT)

@@ -1,6 +1,7 @@
 """What webhook calls say: pure, whatever is in them."""
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -232,6 +233,37 @@ def test_failure_may_speak_of_the_person_or_the_account() -> None:
     _report, trouble = facts_of(calls.statuses_call(item))
     assert isinstance(trouble, Trouble)
     assert trouble.refuses
+
+
+def test_trouble_of_long_ago_stops_nothing() -> None:
+    """A replay, or a call that Meta has repeated for days, speaks of what may be mended by now."""
+    long_ago = int(time.time()) - 2 * 3600
+    for code in (131042, 132015):
+        item = calls.status("wamid.1", "failed", at=long_ago, errors=[calls.failure(code)])
+        [report] = facts_of(calls.statuses_call(item))
+        assert isinstance(report, Report)
+        assert (report.status, report.template_status) == ("failed", "")
+
+
+def test_failure_may_speak_of_the_template() -> None:
+    item = calls.status("wamid.1", "failed", errors=[calls.failure(132015)])
+    [report] = facts_of(calls.statuses_call(item))
+    assert isinstance(report, Report)
+    assert report.template_status == "paused"
+
+
+def test_names_that_are_too_long_for_a_column_are_cut() -> None:
+    long = "w" * 400
+    told = {"type": "user_changed_user_id", "user_id": long}
+    moved = calls.messages_call(message("system", told, wa_id=long), people=[])
+    status = calls.status(long, "failed", recipient_id=long, errors=[calls.failure(131050)])
+    [move] = facts_of(moved)
+    report, opt_out = facts_of(calls.statuses_call(status))
+    assert isinstance(move, Move)
+    assert isinstance(report, Report)
+    assert isinstance(opt_out, OptOut)
+    assert max(map(len, (move.sender.external_id, opt_out.sender.external_id))) <= 254
+    assert len(report.vendor_id) <= 255
 
 
 def test_errors_beside_messages_are_the_accounts() -> None:

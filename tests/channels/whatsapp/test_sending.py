@@ -21,7 +21,10 @@ pytestmark = pytest.mark.usefixtures("tenant")
 transport = WhatsAppTransport()
 REFUSED = {100, *range(132000, 132020), 131008, 131009, 131021, 131026, 131030, 131047, 131051}
 REFUSED |= {131052, 131053, 131062, 132999, 135000, 137000}
+OF_THE_ACCOUNT = {0, 3, 10, 33, 190, 200, 230, 299, 368, 130497, 131005, 131031, 131037, 131042}
+OF_THE_ACCOUNT |= {131045, 133010}
 OUR_ID = UUID("0197a2f0-0000-7000-8000-000000000001")
+ORDER = {"name": "order", "language": "de"}
 
 
 def error_of_sending(account: Account, **given: object) -> TransportError:
@@ -128,6 +131,11 @@ def test_buttons_are_reply_buttons(emulator: Emulator, account: Account) -> None
             "details": {"kind": "image", "link": "https://example.com/a"},
         },
         {"message_type": "interactive", "details": {"buttons": []}},
+        {"message_type": "interactive", "details": {"buttons": ["Yes"]}},
+        {"message_type": "interactive", "details": {"buttons": 7}},
+        {"message_type": "template", "details": {**ORDER, "header": "Hello"}},
+        {"message_type": "template", "details": {**ORDER, "variables": 7}},
+        {"message_type": "template", "details": {**ORDER, "buttons": [{"kind": "url"}]}},
         {
             "message_type": "interactive",
             "details": {"buttons": [{"title": str(i)} for i in "1234"]},
@@ -187,9 +195,7 @@ def test_who_wants_no_marketing_is_opted_out(emulator: Emulator, account: Accoun
     assert (error.permanent, error.opted_out) == (True, True)
 
 
-@pytest.mark.parametrize(
-    "code", [0, 3, 10, 190, 200, 230, 299, 368, 131005, 131031, 131037, 131042, 131045, 130497, 33]
-)
+@pytest.mark.parametrize("code", sorted(OF_THE_ACCOUNT))
 def test_refusal_of_the_account_stops_it(emulator: Emulator, account: Account, code: int) -> None:
     # Some of these come with a status that would otherwise mean something else.
     emulator.refuse(code, 500)
@@ -280,6 +286,19 @@ def test_wrong_token_stops_the_account(emulator: Emulator, tenant: object) -> No
     error = error_of_sending(make_account(access_token="EAAold"))
     assert isinstance(error, AccountRefused)
     assert "EAAold" not in str(error.reason)
+
+
+def test_number_that_is_not_there_stops_the_account(emulator: Emulator, tenant: object) -> None:
+    """By its code alone it would be a parameter of each message that is wrong."""
+    assert isinstance(error_of_sending(make_account(phone_number_id="99999")), AccountRefused)
+
+
+@pytest.mark.parametrize(("code", "status"), [(132015, "paused"), (132016, "rejected")])
+def test_refusal_tells_what_became_of_the_template(
+    emulator: Emulator, account: Account, code: int, status: str
+) -> None:
+    emulator.refuse(code)
+    assert error_of_sending(account).template_status == status
 
 
 def test_check_sees_what_is_wrong(emulator: Emulator, account: Account) -> None:

@@ -42,6 +42,10 @@ REASONS: list[tuple[str, str, bool | None]] = [
     ("5.7.1", "550 5.7.1 Message rejected as spam by content filtering.", None),
     ("5.0.0", "550 5.1.1 unknown user", True),
     ("5.7.26", "550-5.7.26 This mail is unauthenticated, which poses a security risk", None),
+    ("5.1.8", "550 5.1.8 Access denied, bad outbound sender", None),
+    ("5.0.1", "554 Message rejected as spam", None),
+    ("5.4.7", "554 5.4.7 Message expired", False),
+    ("5.4.1", "550 5.4.1 Recipient address rejected: Access denied", True),
 ]
 
 

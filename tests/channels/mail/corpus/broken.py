@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from channels.models import Automatic
 from tests.channels.mail.corpus.specimen import ANN, Specimen, mail, mail_of, multipart, part
 
+NO_ACTION = "Final-Recipient: rfc822; ann@example.com\nAction:\nStatus: 5.1.1\n"
+
 
 def broken() -> Iterator[Specimen]:
     """All of them."""
@@ -32,6 +34,8 @@ def _heads() -> Iterator[Specimen]:
     yield Specimen("word that is no base64", mail("Hi", Subject="=?utf-8?b?SGk?= =?utf-8?b?!!?="))
     yield Specimen("null in the subject", mail("Hi", Subject="a\x00b"), subject="ab")
     yield Specimen("folded again and again", mail("Hi", Subject="a\n b\n c\n d"), subject="a b c d")
+    yield Specimen("brackets without end", mail("Hi", From="(" * 3000 + "ann@example.com"))
+    yield Specimen("brackets without end around others", mail("Hi", Cc="(" * 3000))
 
 
 def _bodies() -> Iterator[Specimen]:
@@ -46,6 +50,15 @@ def _bodies() -> Iterator[Specimen]:
     latin = "Grüße aus Köln".encode("latin-1")
     yield Specimen("called utf-8, is latin-1", mail(latin), text="Grüße aus Köln")
     yield Specimen("nulls", mail("a\x00b"), text="ab")
+    for name, text in {
+        "punycode": "Hallo-",
+        "u7": "+ADw-b+AD4-",
+        "unicode_escape": r"\x3cb",
+    }.items():
+        kind = f"text/plain; charset={name}"
+        yield Specimen(f"in {name}", mail(text, Content_Type=kind), text=text)
+        named = {"Content_Disposition": f"attachment; filename*={name}''Hallo-"}
+        yield Specimen(f"name in {name}", mail("Hi", **named), files=("Hallo-",))
     yield Specimen(
         "base64 that breaks off",
         mail("SGVsbG8gdGhlcm", Content_Transfer_Encoding="base64"),
@@ -67,6 +80,13 @@ def _bodies() -> Iterator[Specimen]:
         kind=Automatic.BOUNCE,
         sender="mailer-daemon@mx.example.com",
     )
+    yield Specimen(
+        "report without an action",
+        mail_of(part("failed"), part(NO_ACTION, "message/delivery-status"), kind="report",
+                From="mailer-daemon@mx.example.com"),
+        kind=Automatic.BOUNCE,
+        sender="mailer-daemon@mx.example.com",
+    )  # fmt: skip
 
 
 def _bombs() -> Iterator[Specimen]:
@@ -82,6 +102,8 @@ def _bombs() -> Iterator[Specimen]:
     yield Specimen("500 files", mail_of(part("Hi"), *many), text="Hi")
     nested = "<div>" * 30_000 + "Hi"
     yield Specimen("30,000 levels of html", mail(nested, Content_Type="text/html"), text="Hi")
+    # Python's parser would keep each of them as a text of its own.
+    yield Specimen("1,100,000 empty lines", mail("\n" * 1_100_000), text="", files=("…",))
     words = "On " * 4000 + "wrote:\n" + "\n" * 5000 + "x"
     yield Specimen("quotes without end", mail(words))
     quotes = "On 1 May, x wrote:\n> a\nb\n" * 6000
