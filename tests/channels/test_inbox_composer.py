@@ -584,6 +584,18 @@ def test_only_images_of_other_servers_are_said_to_be_left_out(
     assert ("Show the images" in page) is has_images
 
 
+def test_what_a_colleague_wrote_in_the_vendors_own_app_is_not_called_automatic(
+    browser: Browser,
+) -> None:
+    message = make_message()
+    address = reverse("inbox:conversation", args=[message.conversation_id])
+    assert "Automatic" in page_of(browser.get(address)).text
+    Message.objects.filter(pk=message.pk).update(details={"echo": True})
+    text = page_of(browser.get(address)).text
+    assert "Written elsewhere" in text
+    assert "Automatic" not in text
+
+
 def test_what_people_write_is_never_markup(browser: Browser) -> None:
     lead = make_reachable_lead(name="<b>Grace</b>")
     row = make_conversation(
