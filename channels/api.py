@@ -107,8 +107,12 @@ class ConversationDetail(IdempotentPostMixin, generics.RetrieveAPIView[Conversat
         conversation = self.get_object()
         serializer = ConversationInputSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        with transaction.atomic():
-            change_conversation(conversation, serializer.validated_data)
+        try:
+            with transaction.atomic():
+                change_conversation(conversation, serializer.validated_data)
+        except Conversation.DoesNotExist:
+            # It went while the request was read.
+            raise Http404 from None
         return Response(ConversationSerializer(self.get_object()).data)
 
 

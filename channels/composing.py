@@ -1,7 +1,8 @@
 """What the composer offers: texts to put in, templates for a window that has closed, and why
 something may not be sent."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from channels.models import Account, Channel, Direction, Message, MessageTemplate, Purpose
 from channels.queries import addresses_of, channels_of, hidden_addresses_of, templates_for
@@ -45,24 +47,33 @@ def new_key() -> str:
     return uuid7().hex
 
 
-def write_once(key: str, write: Callable[[], Any]) -> bool:
+def write_once(key: str, said: Mapping[str, str], write: Callable[[], Any]) -> bool:
     """Do what a form asks for, unless that was done before; returns whether it was done now.
 
     Args:
         key: what it may be done once for; empty: as often as it is asked for.
+        said: what the form says. One whose answer was lost on the way may be sent again with other
+            words: those are not what was done.
 
     Raises:
-        ValidationError: what `write` says; the form may then be sent again.
+        ValidationError: what `write` says, or that something else was done under the key; the form
+            may then be sent again.
     """
     with transaction.atomic():
-        if key:
-            known = IdempotentResponse.objects.get_or_create(
-                key=f"composer:{key}", defaults={"fingerprint": ""}
-            )
-            if not known[1]:
-                return False
+        if key and not _is_first(key, said):
+            return False
         write()
         return True
+
+
+def _is_first(key: str, said: Mapping[str, str]) -> bool:
+    fingerprint = hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()
+    known, is_new = IdempotentResponse.objects.get_or_create(
+        key=f"composer:{key}", defaults={"fingerprint": fingerprint}
+    )
+    if known.fingerprint != fingerprint:
+        raise ValidationError(_("It went as you had written it before. Shall this go too?"))
+    return bool(is_new)
 
 
 def claim(message: Message, user: User) -> None:

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from channels.inbox import ANY, VIEWS, Wanted
 from channels.models import Account, Channel, Conversation
 from channels.queries import addresses_of
-from channels.templating import Malformed, variables_of
-from channels.variables import is_known
+from channels.templating import PLACEHOLDER, normal_name
+from channels.variables import is_known, names_in_words
 from leads.forms import ServiceForm, TagsField
 from leads.models import Lead
 from salesflow.accounts.models import User
@@ -47,8 +47,7 @@ class ComposerForm(ServiceForm):
         body: str = self.cleaned_data["body"]
         if names := unfilled(body):
             reason = _("Fill in %(names)s first.")
-            told = ", ".join(f"“{name}”" for name in names)
-            raise forms.ValidationError(reason, params={"names": told})
+            raise forms.ValidationError(reason, params={"names": names_in_words(names)})
         return body
 
 
@@ -115,8 +114,6 @@ class InboxForm(forms.Form):
 
 
 def unfilled(text: str) -> list[str]:
-    """The variables that stand in a text as such; a text that only looks like it has none."""
-    try:
-        return [each.name for each in variables_of(text) if is_known(each.name)]
-    except Malformed:
-        return []
+    """The variables that stand in a text as such, whatever other braces it has."""
+    insides = (match[1].partition("|")[0] for match in PLACEHOLDER.finditer(text))
+    return list(dict.fromkeys(filter(is_known, map(normal_name, insides))))

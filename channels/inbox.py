@@ -191,7 +191,8 @@ def counted(rows: QuerySet[Any]) -> str:
 
 
 def search_conversations(rows: QuerySet[Conversation], words: str) -> QuerySet[Conversation]:
-    """Those with a lead, or a message, that has all words; a message's by their beginnings."""
+    """Those with a lead, or a message, that has all words; a message's by their beginnings, which
+    are three letters at least: with a single one begins nearly all that was ever written."""
     if not words.strip():
         return rows
     of_leads = Conversation.objects.filter(lead__in=search_leads(Lead.objects.all(), words))
@@ -205,7 +206,7 @@ def search_conversations(rows: QuerySet[Conversation], words: str) -> QuerySet[C
 
 def _beginnings(words: str) -> str:
     quoted = (word.replace("\\", "").replace("'", "''") for word in words.split())
-    return " & ".join(f"'{word}':*" for word in quoted if word)
+    return " & ".join(f"'{word}'{':*' if len(word) > 2 else ''}" for word in quoted if word)
 
 
 def digest(*values: Any) -> str:

@@ -84,8 +84,10 @@ def thread(conversation: Conversation) -> QuerySet[Message]:
 def messages_told_of(events: Iterable[Event]) -> dict[UUID, Message]:
     """The messages that `events` are about, by the event's id, in one query."""
     about = {event.id: event.payload["message_id"] for event in events if _is_about_message(event)}
-    rows = Message.objects.select_related("author").in_bulk(set(about.values()))
-    found = {str(message_id): message for message_id, message in rows.items()}
+    # Not what only a thread shows: of a mail it may be megabytes.
+    rows = Message.objects.select_related("author").defer("html", "quoted", "references")
+    messages = rows.in_bulk(set(about.values()))
+    found = {str(message_id): message for message_id, message in messages.items()}
     return {event_id: found[row] for event_id, row in about.items() if row in found}
 
 

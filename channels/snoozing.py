@@ -1,7 +1,7 @@
 """The times until which a conversation is usually hidden, in the time of whoever asks."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -20,8 +20,8 @@ class Choice:
 
     @property
     def value(self) -> str:
-        """As a form sends it."""
-        return self.until.strftime("%Y-%m-%dT%H:%M")
+        """As a form sends it; with its offset, for the hours that are there twice or never."""
+        return self.until.isoformat(timespec="minutes")
 
 
 def snooze_choices(now: datetime | None = None) -> list[Choice]:
@@ -29,7 +29,7 @@ def snooze_choices(now: datetime | None = None) -> list[Choice]:
     now = timezone.localtime(now)
     to_monday = (MONDAY - now.weekday()) % 7 or 7
     return [
-        Choice(_("In three hours"), now + timedelta(hours=3)),
+        Choice(_("In three hours"), timezone.localtime(now.astimezone(UTC) + timedelta(hours=3))),
         Choice(_("Tomorrow morning"), _morning(now, 1)),
         Choice(_("In three days"), _morning(now, 3)),
         Choice(_("Next Monday"), _morning(now, to_monday)),

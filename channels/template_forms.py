@@ -48,6 +48,7 @@ class TemplateForm(ServiceForm):
         label=_("Approval"),
         required=False,
         choices=MessageTemplate.VendorStatus.choices,
+        show_hidden_initial=True,
         help_text=_("WhatsApp tells when it decides; what you know already, you can say here."),
     )
 
@@ -58,6 +59,13 @@ class TemplateForm(ServiceForm):
         super().__init__(*args, **kwargs | {"initial": initial})
         for name in ("name", "shortcut", "subject", "vendor_name", "vendor_language"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the service takes; no decision about approval that nobody has made here: its vendor
+        may have made another one since the form was opened."""
+        untouched = {"vendor_status"} - set(self.changed_data)
+        return {name: v for name, v in self.cleaned_data.items() if name not in untouched}
 
     @property
     def text_fields(self) -> list[forms.BoundField]:

@@ -27,8 +27,8 @@ ICONS = {
     Channel.WHATSAPP: "chat-bubble-left-right",
     Channel.LINKEDIN: "briefcase",
 }
-# An address of another server within HTML.
-REMOTE = r"(=|url\()\s*[\"']?\s*(https?:)?//"
+# An image of another server within HTML; links are none.
+REMOTE = r"<img\y[^>]*[\s\"'/]src\s*=\s*[\"']?\s*https?://"
 # What is said of types that the text alone does not tell.
 PLAIN = (MessageType.TEXT, MessageType.TEMPLATE, MessageType.REPLY)
 
@@ -53,7 +53,8 @@ class Entry:
         if message is None:
             return "note"
         files = [(file.pk, file.status) for file in message.attachments.all()]
-        return digest(message.status, message.error, message.details.get("reactions"), files)
+        own = [message.details.get(name) for name in ("reactions", "sent_again")]
+        return digest(message.status, message.error, *own, files)
 
     @property
     def reactions(self) -> str:
@@ -98,7 +99,7 @@ class Thread:
         """What `pulse_of` says as long as nothing changes; of the last page alone."""
         row = self.conversation
         messages = [entry.message for entry in reversed(self.entries) if entry.message]
-        told = [(message.pk, message.status) for message in messages]
+        told = [(message.pk, message.status, message.error) for message in messages]
         return _pulse(row and (row.pk, row.changed_at), told, self.last_note, self.replying)
 
     @property
@@ -170,7 +171,7 @@ def pulse_of(lead: Lead, channel: str, user: User) -> str:
     replying: Sequence[str] = ()
     if conversation:
         last = Message.objects.filter(conversation=conversation[0]).order_by("-created_at", "-id")
-        messages = list(last.values_list("pk", "status")[:PAGE_SIZE])
+        messages = list(last.values_list("pk", "status", "error")[:PAGE_SIZE])
         replying = replying_in([conversation[0]], but=user)[conversation[0]]
     notes = Note.objects.filter(lead=lead).order_by("-created_at")
     last_note = notes.values_list("pk", flat=True).first()
@@ -225,7 +226,7 @@ def _messages(conversation: Conversation) -> QuerySet[Any]:
     """A conversation's messages; of a mail's HTML only whether there is one, and images in it."""
     rows = Message.objects.filter(conversation=conversation).defer("html", "references")
     has_html = ExpressionWrapper(~Q(html=""), output_field=BooleanField())
-    has_images = ExpressionWrapper(Q(html__regex=REMOTE), output_field=BooleanField())
+    has_images = ExpressionWrapper(Q(html__iregex=REMOTE), output_field=BooleanField())
     told = rows.annotate(has_html=has_html, has_images=has_images)
     full: QuerySet[Any] = told.select_related("author", "account", "template")
     return full.prefetch_related("attachments")

@@ -1,9 +1,11 @@
 """What a template may say of a lead, of whoever writes, and of their team."""
 
+from collections.abc import Iterable
 from itertools import dropwhile
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.templating import normal_name
@@ -60,6 +62,11 @@ def values_for(lead: Lead, author: User | None = None) -> dict[str, str]:
 def is_known(name: str) -> bool:
     """Whether there is such a variable; a custom field may always be one."""
     return name in VARIABLES or (name.startswith(CUSTOM) and len(name) > len(CUSTOM))
+
+
+def names_in_words(names: Iterable[str]) -> str:
+    """Names of variables as they stand in a sentence."""
+    return ", ".join(gettext("“%(name)s”") % {"name": name} for name in names)
 
 
 def person_name(lead: Lead) -> str:

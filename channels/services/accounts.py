@@ -66,6 +66,7 @@ def connect_account(
         ValidationError: by `channel`, `transport`, `name` or `address`.
     """
     carrier = _carrier_of(channel, transport)
+    _lock_accounts(channel)
     _refuse_wrong_names(channel, name, address)
     plain, secret = split_settings(settings or carrier.settings())
     account = Account(
@@ -104,8 +105,8 @@ def edit_account(
     Raises:
         ValidationError: by `name` or `address`.
     """
-    _refuse_wrong_names(account.channel, name, address, but=account)
     row = _locked(account)
+    _refuse_wrong_names(row.channel, name, address, but=row)
     plain, secret = split_settings(settings)
     known = readable_secrets(row)
     changed = [key for key in plain if row.settings.get(key) != plain[key]]
@@ -126,12 +127,13 @@ def make_default(account: Account, *, actor: User | None = None) -> None:
     Raises:
         ValidationError: it is not active.
     """
-    if not account.is_active:
+    row = _locked(account)
+    if not row.is_active:
         raise ValidationError(_("Activate the account first."))
-    others = Account.objects.filter(channel=account.channel, is_default=True)
-    others.exclude(pk=account.pk).update(is_default=False)
+    others = Account.objects.filter(channel=row.channel, is_default=True)
+    others.exclude(pk=row.pk).update(is_default=False)
+    Account.objects.filter(pk=row.pk).update(is_default=True)
     account.is_default = True
-    account.save(update_fields=["is_default"])
     _note_deed("account.made_default", account, actor)
 
 
@@ -282,9 +284,18 @@ def _note_moment(field: str, account_id: UUID) -> None:
 
 
 def _locked(account: Account) -> Account:
-    """The account as it is in the database, locked until the transaction ends."""
-    row: Account = Account.objects.select_for_update().get(pk=account.pk)
-    return row
+    """The account as it is in the database; it and its channel's others are locked until the
+    transaction ends: which of them is the default one, and whose an address is, concerns them all.
+    """
+    rows = _lock_accounts(account.channel)
+    return rows[account.pk]
+
+
+def _lock_accounts(channel: str) -> dict[UUID, Account]:
+    """The channel's accounts, locked; there is always one: none is ever deleted."""
+    # Messages may refer to them meanwhile.
+    rows = Account.objects.select_for_update(no_key=True).filter(channel=channel).order_by("pk")
+    return {row.pk: row for row in rows}
 
 
 def readable_secrets(account: Account) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Who takes care of a conversation, and when."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,6 +16,8 @@ from salesflow.accounts.queries import team_members
 State = Conversation.State
 # Before any message.
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+# Times at the end of the calendar have none in some time zones.
+LONGEST_SNOOZE = timedelta(days=100 * 365)
 
 
 def open_conversation(lead: Lead, channel: Channel) -> Conversation:
@@ -61,10 +63,13 @@ def snooze_conversation(conversation: Conversation, until: datetime) -> Conversa
     """Hide a conversation until a time, or until the lead writes.
 
     Raises:
-        ValidationError: under "until": that is past.
+        ValidationError: under "until": that is past, or beyond all plans.
     """
-    if until <= timezone.now():
+    now = timezone.now()
+    if until <= now:
         raise ValidationError({"until": _("Choose a time that is yet to come.")})
+    if until > now + LONGEST_SNOOZE:
+        raise ValidationError({"until": _("Choose a time within the next hundred years.")})
     conversation = lock_conversation(conversation)
     _enter(conversation, State.SNOOZED, until)
     return conversation

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from channels.models import Account, Channel, Message, MessageTemplate, MessageType
 from channels.services.messages import send_message
 from channels.templating import Filled, Malformed, fill, variables_of
-from channels.variables import is_known, values_for
+from channels.variables import is_known, names_in_words, values_for
 from leads.models import Lead
 from leads.services import lock_lead
 from salesflow.accounts.models import User
@@ -148,10 +148,8 @@ def refuse_missing(template: MessageTemplate, subject: Filled, body: Filled) -> 
     if not missing:
         return
     reason = _("Nothing is known for %(names)s: fill that in, or give the template a fallback.")
-    told = ", ".join(f"“{name}”" for name in missing)
-    raise ValidationError(
-        {"template": ValidationError(reason % {"names": told}, "missing_variable")}
-    )
+    told = {"names": names_in_words(missing)}
+    raise ValidationError({"template": ValidationError(reason % told, "missing_variable")})
 
 
 def _channel_of(template: MessageTemplate, wanted: str) -> str:
@@ -217,7 +215,7 @@ def _wrong_text(name: str, text: str) -> dict[str, Any]:
     if not unknown:
         return {}
     reason = _("There is no variable %(names)s.")
-    return {name: reason % {"names": ", ".join(f"“{each}”" for each in unknown)}}
+    return {name: reason % {"names": names_in_words(unknown)}}
 
 
 def _wrong_vendor(template: MessageTemplate) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Writing to a lead, or to the team about them: the composer under every thread."""
 
 import re
+from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
@@ -37,13 +38,13 @@ from channels.services.conversations import (
     note_replying,
     stop_replying,
 )
-from channels.services.messages import receive_message, send_message
+from channels.services.messages import NO_ADDRESS, receive_message, send_message
 from channels.services.templates import send_template
-from channels.threads import Thread, channel_of, news_since, thread_of
+from channels.threads import Entry, Thread, channel_of, news_since, thread_of
 from leads.forms import ServiceForm
 from leads.mentions import see_mentions
 from leads.models import Lead
-from leads.services import add_note
+from leads.services import add_note, lock_lead
 from leads.views.base import LeadMixin, announce_change, fragment, lead_url
 from salesflow.accounts.models import User
 from salesflow.accounts.queries import team_members
@@ -53,6 +54,16 @@ INBOX, LEAD = "inbox", "lead"
 # What `new_key` makes.
 KEY = re.compile(r"[0-9a-f]{32}")
 TEXTS = ("subject", "cc", "body")
+# What a form says; the rest is about where it stood, and when.
+SAID = (*TEXTS, "mode", "account", "to_address", "template", "pasted")
+
+
+class HeldBack(Exception):
+    """Others have written meanwhile; `entries` are what."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        super().__init__(len(entries))
+        self.entries = entries
 
 
 class ThreadMixin(LeadMixin):
@@ -126,11 +137,7 @@ class ComposerView(ThreadMixin, View):
 
     def get(self, request: HttpRequest, **_kwargs: Any) -> HttpResponse:
         """An empty composer; without scripts a page."""
-        context = composer_context(self.thread, self.user, self.place, mode=self.mode)
-        if request.htmx:  # type: ignore[attr-defined]
-            return render(request, "channels/inbox/_composer.html", context)
-        context = thread_context(self.thread, self.user, LEAD) | context
-        return render(request, "channels/composer.html", {"section": "leads", **context})
+        return self._composer()
 
     def post(self, request: HttpRequest, **_kwargs: Any) -> HttpResponse:
         """Switch, hold back, refuse or send."""
@@ -141,34 +148,29 @@ class ComposerView(ThreadMixin, View):
         form = self._form()
         if not form.is_valid():
             return self._composer(form=form, status=422)
-        held = self._news()
-        if held:
-            return self._composer(form=form, held=held, status=422)
-        if not form.run(partial(self._write_once, form)):
-            return self._composer(form=form, status=422)
-        return self._written()
+        try:
+            is_written = form.run(partial(self._write_once, form))
+        except HeldBack as others:
+            return self._composer(form=form, held=others.entries, status=422)
+        return self._written() if is_written else self._composer(form=form, status=422)
 
     def _form(self) -> ServiceForm:
         if self.mode == NOTE or not self.mode:
             return TeamNoteForm(self.request.POST)
         return ComposerForm(self.request.POST, lead=self.lead, channel=Channel(self.mode))
 
-    def _news(self) -> list[Any]:
-        """What others have written since the composer was opened; notes wait for nobody."""
-        conversation = self.written_thread.conversation
-        if self.mode == NOTE or conversation is None or "seen" not in self.request.POST:
-            return []
-        return news_since(conversation, self.request.POST["seen"], but=self.user)
-
     def _write_once(self, form: ServiceForm) -> None:
         key = self.request.POST.get("key", "")
         known = key if KEY.fullmatch(key) else ""
-        write_once(known, partial(self._write, form.cleaned_data))
+        said = {name: self.request.POST.get(name, "") for name in SAID}
+        files = [(file.name, file.size) for file in self.request.FILES.getlist("files")]
+        write_once(known, {**said, "files": repr(files)}, partial(self._write, form.cleaned_data))
 
     def _write(self, given: dict[str, Any]) -> None:
         if self.mode == NOTE:
             add_note(self.lead, given["body"], author=self.user)
             return
+        self._hold_back()
         if self.request.POST.get("pasted"):
             take_in_pasted(self.lead, self.mode, given["body"])
             return
@@ -177,6 +179,18 @@ class ComposerView(ThreadMixin, View):
         stop_replying(message.conversation, self.user)
         if self.request.POST.get("then") == "close":
             close_conversation(message.conversation)
+
+    def _hold_back(self) -> None:
+        """Raise HeldBack where others have written since the composer was opened."""
+        if "seen" not in self.request.POST:
+            return
+        # Whoever else writes at this moment has written, or waits until this message is there.
+        lock_lead(self.lead)
+        conversation = self.lead.conversations.filter(channel=self.mode).first()
+        if conversation is None:
+            return
+        if entries := news_since(conversation, self.request.POST["seen"], but=self.user):
+            raise HeldBack(entries)
 
     def _send(self, given: dict[str, Any]) -> Message:
         options = {"author": self.user, "account": given.pop("account", None)}
@@ -199,6 +213,10 @@ class ComposerView(ThreadMixin, View):
         return render(self.request, "channels/composer.html", page, status=status)
 
     def _written(self) -> HttpResponse:
+        """Where it goes on; the page may forget the draft."""
+        return trigger_client_event(self._next(), "written")
+
+    def _next(self) -> HttpResponse:
         """A fresh composer; in another thread than the one shown, that thread."""
         if self.place == LEAD and self.mode != NOTE:
             messages.success(self.request, written_words(self.mode, self.request.POST))
@@ -235,7 +253,7 @@ class ReplyingView(ThreadMixin, View):
 
     def post(self, request: HttpRequest, **_kwargs: Any) -> HttpResponse:
         """Tell the others for some seconds."""
-        rows = self.lead.conversations.filter(channel=request.POST.get("channel", ""))
+        rows = self.lead.conversations.filter(channel=self.channel)
         if conversation := rows.first():
             note_replying(conversation, self.user)
         return HttpResponse(status=204)
@@ -300,7 +318,6 @@ def composer_context(
         "templates": approved_templates(lead, mode, user) if needs_template else [],
         "needs_template": needs_template,
         "refusal": why_not_now(thread, address) if mode != NOTE else None,
-        "profile": address if mode == Channel.LINKEDIN else "",
     }
 
 
@@ -324,9 +341,14 @@ def chosen_template(template_id: str) -> MessageTemplate:
 
 def take_in_pasted(lead: Lead, channel: str, body: str) -> None:
     """Keep what a lead answered where no program reads along."""
+    if channel != Channel.LINKEDIN:
+        raise ValidationError(_("What they write on this channel comes in by itself."))
     if not body.strip():
         raise ValidationError({"body": _("Paste what they answered.")})
-    receive_message(lead, channel=channel, address=addresses_of(lead, channel)[0], body=body)
+    address = next(iter(addresses_of(lead, channel)), None)
+    if address is None:
+        raise ValidationError({"channel": NO_ADDRESS[Channel.LINKEDIN]})
+    receive_message(lead, channel=channel, address=address, body=body)
 
 
 def written_words(mode: str, given: Any) -> str:

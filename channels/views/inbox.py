@@ -19,6 +19,7 @@ from django_htmx.http import push_url
 from channels.forms import InboxForm
 from channels.inbox import (
     VIEWS,
+    digest,
     is_quiet,
     open_counts,
     page_of,
@@ -86,10 +87,21 @@ class InboxMixin(TenantRequiredMixin):
             "query": self.query,
             "selected": selected,
             "since": asked_at.isoformat(),
-            "list_version": version_of(rows),
             "newer_url": self._page_url(before=page.before),
             "older_url": self._page_url(after=page.after),
         }
+
+    def side_context(self, selected: Any = None) -> dict[str, Any]:
+        """What the list, the tabs above it and the figure in the navigation name.
+
+        Each of them may change alone: what comes in for a colleague counts in no list but theirs.
+        """
+        context = self.list_context(selected) | self.tabs_context()
+        unread = context["inbox_unread"] = unread_count(self.user)
+        figures = [tab["count"] for tab in context["tabs"]]
+        rows = version_of(context["rows"])
+        context["list_version"] = digest(rows, unread, context["has_mentions"], *figures)
+        return context
 
     def tabs_context(self) -> dict[str, Any]:
         """What channels/inbox/_tabs.html names."""
@@ -152,11 +164,11 @@ class InboxView(InboxMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """What channels/inbox/page.html names."""
-        context = super().get_context_data(section="inbox", **self.tabs_context(), **kwargs)
+        context = super().get_context_data(section="inbox", **kwargs)
         if self.thread:
             context |= thread_context(self.thread, self.user, INBOX) | self.header_context()
         conversation = self.thread.conversation if self.thread else None
-        context |= self.list_context(conversation.pk if conversation else None)
+        context |= self.side_context(conversation.pk if conversation else None)
         if self.request.GET.get("view") == MENTIONS:
             context["mentions"] = list(mentions_of(self.user)[:MOST_MENTIONS])
         return context
@@ -191,7 +203,7 @@ class PulseView(InboxMixin, View):
 
     def _thread_news(self, thread: Thread) -> str:
         query, lead, row = self.request.GET, thread.lead, thread.conversation
-        if query.get("visible") and row and thread.version != query.get("version"):
+        if query.get("visible") and row and thread.seen > query.get("seen", ""):
             mark_conversation_read(row)
             see_mentions(lead, self.user)
         context = {"thread": thread, "lead": lead, **header_context(self.team)}
@@ -208,10 +220,9 @@ class PulseView(InboxMixin, View):
         if since and is_quiet(since):
             return []
         self._compared = True
-        context = self.list_context(query.get("selected"))
+        context = self.side_context(query.get("selected"))
         if context["list_version"] == query["list_version"]:
             return []
-        context |= self.tabs_context() | {"unread": unread_count(self.user)}
         return [render_to_string("channels/inbox/_list_news.html", context, self.request)]
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,6 +10,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.generic import View
 from django_htmx.http import trigger_client_event
@@ -51,8 +51,9 @@ class MessageVerbView(LeadMixin, View):
 
 def came_from(request: HttpRequest) -> str:
     """The page of ours on which a button was pressed; empty where nobody says."""
-    referer = urlsplit(request.headers.get("Referer", ""))
-    return referer.path if referer.netloc == request.get_host() else ""
+    referer = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()})
+    return referer if is_ours else ""
 
 
 def send_again(message: Message, user: User) -> None:
@@ -76,6 +77,7 @@ def _send_copy(message: Message, user: User) -> None:
         "channel": message.channel,
         "to_address": message.address,
         "author": user,
+        "account": message.account,
         "purpose": message.purpose,
         "cc": message.cc,
     }

@@ -102,7 +102,7 @@ class TemplateFormView(LeadingRoleMixin, FormView[TemplateForm]):
 
     def form_valid(self, form: TemplateForm) -> HttpResponse:
         """Save it."""
-        if not form.run(lambda: save_template(self.template, **form.cleaned_data)):
+        if not form.run(lambda: save_template(self.template, **form.given)):
             return self.form_invalid(form)
         messages.success(self.request, _("%(name)s was saved.") % {"name": self.template.name})
         return redirect("channels-settings:templates")

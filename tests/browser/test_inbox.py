@@ -4,12 +4,14 @@ import os
 import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from django.utils import timezone
+from playwright.sync_api import Page, Route, expect
 
-from channels.models import Message, MessageStatus
+from channels.models import Conversation, Message, MessageStatus
 from channels.services import record_status
 from channels.services.conversations import assign_conversation
 from leads.models import Lead
@@ -17,6 +19,7 @@ from salesflow.accounts.models import User
 from tests.browser.conftest import log_in
 from tests.channels.factories import make_inbound_message, make_reachable_lead
 from tests.channels.inbox_factories import make_conversation, make_template, make_whatsapp
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -193,6 +196,100 @@ def test_a_switch_of_channel_keeps_the_text_and_opens_the_other_thread(
     expect(entries_of(page)).to_contain_text("Shall I call you?")
     expect(page.locator(".sibling[aria-current]")).to_contain_text("WhatsApp")
     expect(page).not_to_have_url(re.compile(str(row.pk)))
+
+
+def test_a_draft_goes_along_and_is_not_offered_again_once_it_was_sent_elsewhere(
+    page: Page, ada: User, grace: Lead
+) -> None:
+    row = make_conversation(grace)
+    log_in(page, ada)
+    page.goto(f"/inbox/{row.pk}")
+    page.locator("#message-body").press_sequentially("Shall I call you?")
+    page.locator(".switch").get_by_role("button", name="WhatsApp").click()
+    expect(page.get_by_label("Subject")).to_have_count(0)
+    page.reload()
+    expect(page.locator("#message-body")).to_have_value("")
+    page.locator(".switch").get_by_role("button", name="WhatsApp").click()
+    expect(page.locator("#message-body")).to_have_value("Shall I call you?")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(entries_of(page)).to_contain_text("Shall I call you?")
+    page.goto(f"/inbox/{row.pk}")
+    expect(page.locator("#message-body")).to_have_value("")
+
+
+def test_a_draft_outlives_a_refusal(page: Page, ada: User, grace: Lead) -> None:
+    row = make_conversation(grace)
+    log_in(page, ada)
+    page.goto(f"/inbox/{row.pk}")
+    page.locator("#message-body").press_sequentially("Hard to write twice")
+    page.get_by_role("button", name="Copy", exact=True).click()
+    page.get_by_label("Copy to").fill("nobody")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("nobody")
+    page.reload()
+    expect(page.locator("#message-body")).to_have_value("Hard to write twice")
+
+
+def test_what_was_fetched_of_earlier_hours_stays_when_more_comes_in(
+    page: Page, ada: User, grace: Lead
+) -> None:
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    for number in range(40):
+        at = midnight + timedelta(seconds=number)
+        row = make_conversation(grace, body=f"message {number:02}", received_at=at)
+    log_in(page, ada)
+    page.goto(f"/inbox/{row.pk}")
+    page.get_by_role("link", name="Show earlier").click()
+    expect(entries_of(page)).to_contain_text("message 00")
+    expect(entries_of(page).locator("li.day")).to_have_count(1)
+    make_inbound_message(grace, body="the newest")
+    expect(entries_of(page)).to_contain_text("the newest", timeout=LIVE)
+    shown = [text.strip() for text in entries_of(page).locator(".words").all_inner_texts()]
+    assert shown == [*(f"message {number:02}" for number in range(40)), "the newest"]
+
+
+def test_news_of_a_thread_that_was_left_do_not_show_in_the_next_one(
+    page: Page, ada: User, grace: Lead
+) -> None:
+    row = make_conversation(grace)
+    make_conversation(make_reachable_lead(name="Alan Turing"), body="On computable numbers")
+    log_in(page, ada)
+    page.goto(f"/inbox/{row.pk}")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/inbox/pulse?*", hold)
+    with page.expect_request(lambda request: str(grace.pk) in request.url):
+        make_inbound_message(grace, body="For whoever reads Grace")
+    page.get_by_role("link", name="Alan Turing").click()
+    expect(entries_of(page)).to_contain_text("On computable numbers")
+    # The question that follows is asked once the answer to the one before was looked at.
+    with page.expect_request(lambda request: "/inbox/pulse" in request.url):
+        held[0].continue_()
+    assert "For whoever reads Grace" not in entries_of(page).inner_text()
+    page.unroute("**/inbox/pulse?*")
+    for route in held[1:]:
+        route.continue_()
+    expect(list_of(page)).to_contain_text("For whoever reads Grace", timeout=LIVE)
+
+
+def test_a_leads_page_reads_messages_only_while_it_shows_them(
+    page: Page, ada: User, grace: Lead
+) -> None:
+    make_conversation(grace)
+    log_in(page, ada)
+    page.goto(f"/leads/{grace.pk}")
+    entries = page.locator("#thread-entries")
+    expect(entries).to_contain_text("Hi")
+    make_inbound_message(grace, body="Is anybody there?")
+    expect(entries).to_contain_text("Is anybody there?", timeout=LIVE)
+    assert Conversation.objects.get().unread == 2
+    page.get_by_role("tab", name="Message").click()
+    make_inbound_message(grace, body="Hello?")
+    expect(entries).to_contain_text("Hello?", timeout=LIVE)
+    wait_until(lambda: Conversation.objects.get().unread == 0, "it is read")
 
 
 def test_a_row_under_the_focus_stays_there_when_others_come_in(

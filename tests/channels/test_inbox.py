@@ -1,16 +1,19 @@
 """The inbox: what it lists, how it is narrowed, and what it asks of the database."""
 
 from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, models
 from django.urls import reverse
 from django.utils import timezone
 
+from channels.forms import SnoozeForm
 from channels.inbox import unread_count
 from channels.models import Channel, Conversation, Message
+from channels.queries import messages_told_of
 from channels.services.conversations import (
     assign_conversation,
     close_conversation,
@@ -18,6 +21,8 @@ from channels.services.conversations import (
     snooze_conversation,
     wake_conversations,
 )
+from channels.snoozing import snooze_choices
+from events.models import Event
 from leads.services import add_note
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
@@ -96,6 +101,14 @@ def test_a_search_finds_people_and_what_they_wrote_in_any_state(
     close_conversation(row)
     assert listed(browser, f"?q={words.replace('+', '%2B')}") == ["Grace Hopper"]
     assert listed(browser, "?q=grace&state=open") == []
+
+
+def test_a_search_finds_short_words_whole(browser: Browser) -> None:
+    lead = make_reachable_lead("grace@example.com", name="Grace")
+    make_conversation(lead, body="Shall we meet at 4 or at 16?")
+    assert listed(browser, "?q=4") == listed(browser, "?q=at+16") == ["Grace"]
+    assert listed(browser, "?q=sha") == ["Grace"]
+    assert listed(browser, "?q=sh") == listed(browser, "?q=1") == []
 
 
 @pytest.mark.parametrize("words", ["'", "\\", "!!!", ":*", "a & | !b", "''x", "(", "<->"])
@@ -194,7 +207,7 @@ def test_a_poll_brings_the_rows_and_messages_that_are_new(browser: Browser) -> N
         "lead": str(row.lead_id),
         "on": row.channel,
         "pulse": page.context["pulse"],
-        "version": page.context["thread"].version,
+        "seen": page.context["thread"].seen,
         "place": "inbox",
         "visible": "1",
     }
@@ -224,6 +237,41 @@ def test_a_poll_sees_what_was_committed_late(browser: Browser) -> None:
     Conversation.objects.filter(pk=row.pk).update(changed_at=timezone.now() - timedelta(seconds=5))
     asked = {name: page.context[name] for name in ("list_version", "since")}
     assert browser.get(reverse("inbox:pulse"), asked).status_code == 200
+
+
+def test_a_poll_counts_what_comes_in_beside_the_list_that_is_open(
+    browser: Browser, tenant: Tenant
+) -> None:
+    page = browser.get(reverse("inbox:list") + "?view=mine")
+    asked = {name: page.context[name] for name in ("list_version", "since")} | {"view": "mine"}
+    assert browser.get(reverse("inbox:pulse"), asked).status_code == 204
+    make_conversation()
+    answer = browser.get(reverse("inbox:pulse"), asked)
+    assert answer.status_code == 200
+    assert 'data-part="inbox-badge">1<' in answer.content.decode()
+
+
+def test_a_tick_does_not_read_what_was_marked_as_unread(browser: Browser) -> None:
+    message = make_message()
+    page = browser.get(reverse("inbox:conversation", args=[message.conversation_id]))
+    asked = {"lead": str(message.lead_id), "on": "email", "pulse": "old", "visible": "1"}
+    asked["seen"] = page.context["thread"].seen
+    browser.post(reverse("inbox:unread", args=[message.conversation_id]), headers=HTMX)
+    Message.objects.filter(pk=message.pk).update(status="sent")
+    assert browser.get(reverse("inbox:pulse"), asked).status_code == 200
+    assert Conversation.objects.get().unread == 1
+    make_inbound_message(message.lead)
+    assert browser.get(reverse("inbox:pulse"), asked).status_code == 200
+    assert Conversation.objects.get().unread == 0
+
+
+def test_why_a_message_waits_is_news_of_the_thread(browser: Browser) -> None:
+    message = make_message()
+    page = browser.get(reverse("inbox:conversation", args=[message.conversation_id]))
+    asked = {"lead": str(message.lead_id), "on": "email", "pulse": page.context["pulse"]}
+    Message.objects.filter(pk=message.pk).update(error="The server is busy.")
+    answer = browser.get(reverse("inbox:pulse"), asked)
+    assert "The server is busy." in answer.content.decode()
 
 
 def test_a_status_that_changes_is_news_of_the_thread(browser: Browser) -> None:
@@ -299,11 +347,29 @@ def test_a_conversation_is_assigned_snoozed_closed_and_opened(browser: Browser, 
 
 
 @pytest.mark.parametrize(
+    ("now", "until"),
+    [
+        ("2026-03-28T23:30:00+01:00", "2026-03-29T03:30+02:00"),
+        ("2026-10-24T23:30:00+02:00", "2026-10-25T02:30+02:00"),
+        ("2026-10-25T00:30:00+02:00", "2026-10-25T02:30+01:00"),
+    ],
+)
+def test_three_hours_are_three_hours_when_the_clocks_are_changed(now: str, until: str) -> None:
+    with timezone.override(ZoneInfo("Europe/Berlin")):
+        choice = snooze_choices(datetime.fromisoformat(now))[0]
+        form = SnoozeForm({"until": choice.value})
+        assert form.is_valid(), form.errors
+        assert choice.value == until
+        assert form.cleaned_data["until"] == datetime.fromisoformat(now) + timedelta(hours=3)
+
+
+@pytest.mark.parametrize(
     ("verb", "given"),
     [
         ("assign", {"assignee": "999999"}),
         ("assign", {"assignee": "x"}),
         ("snooze", {"until": "2001-01-01T08:00"}),
+        ("snooze", {"until": "9999-12-31T23:59"}),
         ("snooze", {"until": "soon"}),
         ("snooze", {}),
     ],
@@ -353,6 +419,15 @@ def test_a_row_says_who_is_writing_and_when_the_window_closes(
     assert "Ben Busy is writing" in text
     assert "The window closes soon" in text
     assert message.channel == Channel.WHATSAPP
+
+
+def test_a_timeline_reads_no_html_of_mails(tenant: Tenant) -> None:
+    row = make_conversation(html="<p>Much</p>", body="Little")
+    event = Event.objects.get(type="message.received")
+    message = messages_told_of([event])[event.pk]
+    assert message.body == "Little"
+    assert "html" in message.get_deferred_fields()
+    assert message.conversation_id == row.pk
 
 
 def test_without_scripts_verbs_lead_back_to_the_conversation(browser: Browser) -> None:

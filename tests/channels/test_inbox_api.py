@@ -54,6 +54,7 @@ def test_a_conversation_is_read(api: ApiClient) -> None:
         ({"state": "snoozed"}, "snoozed_until"),
         ({"state": "snoozed", "snoozed_until": "soon"}, "snoozed_until"),
         ({"state": "snoozed", "snoozed_until": "2001-01-01T08:00:00Z"}, "snoozed_until"),
+        ({"state": "snoozed", "snoozed_until": "9999-12-31T23:59:59Z"}, "snoozed_until"),
         ({"snoozed_until": LATER}, "state"),
         ({"state": "open", "snoozed_until": LATER}, "state"),
         ({"assignee": "eve@example.com"}, "assignee"),

@@ -22,7 +22,12 @@ from channels.services.conversations import assign_conversation
 from leads.models import Lead, Note
 from leads.services import add_note
 from salesflow.accounts.models import Tenant, User
-from tests.channels.factories import make_inbound_message, make_message, make_reachable_lead
+from tests.channels.account_factories import make_scripted_account, scripted
+from tests.channels.factories import (
+    make_inbound_message,
+    make_message,
+    make_reachable_lead,
+)
 from tests.channels.inbox_factories import (
     make_conversation,
     make_template,
@@ -96,6 +101,29 @@ def test_a_form_that_is_sent_twice_goes_once(browser: Browser) -> None:
     answers = [send(browser, row.lead, form, body="Once") for _number in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert Message.objects.filter(direction="outbound").count() == 1
+
+
+def test_a_form_whose_answer_was_lost_goes_once_whatever_came_in_since(browser: Browser) -> None:
+    row = make_conversation()
+    form = opened(browser, row.lead)
+    send(browser, row.lead, form, body="Once")
+    make_inbound_message(row.lead, body="Thanks!")
+    assert send(browser, row.lead, form, body="Once").status_code == 200
+    assert Message.objects.filter(direction="outbound").count() == 1
+
+
+def test_what_was_changed_after_a_lost_answer_is_not_lost_itself(browser: Browser) -> None:
+    row = make_conversation()
+    form = opened(browser, row.lead)
+    send(browser, row.lead, form, body="At noon")
+    refused = send(browser, row.lead, form, body="At one")
+    assert refused.status_code == 422
+    assert "It went as you had written it before." in page_of(refused).text
+    assert "At one" in refused.content.decode()
+    form["key"] = refused.context["key"]
+    assert send(browser, row.lead, form, body="At one").status_code == 200
+    sent = Message.objects.filter(direction="outbound").order_by("id")
+    assert [message.body for message in sent] == ["At noon", "At one"]
 
 
 def test_a_refused_form_may_be_sent_again(browser: Browser) -> None:
@@ -181,6 +209,15 @@ def test_a_switch_of_channel_keeps_what_was_typed(browser: Browser) -> None:
     assert sent.headers["HX-Redirect"] == address
 
 
+def test_a_composer_is_of_the_channel_that_it_writes_on(browser: Browser) -> None:
+    lead = make_reachable_lead(phone="+4930901820")
+    make_conversation(lead)
+    asked = {"channel": "email", "mode": "whatsapp"}
+    answer = browser.get(composer(lead), asked, headers=HTMX)
+    assert "subject" not in answer.context["form"].fields
+    assert (answer.context["mode"], answer.context["shown"]) == ("whatsapp", "email")
+
+
 def test_an_answer_begins_with_the_subject_and_everybody_who_read_the_mail(
     browser: Browser, tenant: Tenant
 ) -> None:
@@ -264,6 +301,19 @@ def test_a_closed_window_offers_approved_templates_and_takes_no_text(browser: Br
     assert (sent.type, sent.body) == (MessageType.TEMPLATE, "Hello Grace, any news?")
 
 
+def test_what_was_typed_when_the_window_closed_is_kept(browser: Browser) -> None:
+    with with_window():
+        lead = make_whatsapp(received_at=timezone.now() - timedelta(hours=25)).lead
+        refused = send(browser, lead, opened(browser, lead, "whatsapp"), body="Nearly done")
+        assert refused.status_code == 422
+        values = {field["name"]: field.get("value") for field in page_of(refused).all("input")}
+        assert values["body"] == "Nearly done"
+        assert "Nearly done" in page_of(refused).text
+        form = {"channel": "whatsapp", "mode": "whatsapp", "place": "inbox"}
+        switched = send(browser, lead, form, body=values["body"], switch="email")
+    assert "Nearly done</textarea>" in switched.content.decode()
+
+
 def test_canned_replies_come_filled_in_and_what_is_missing_blocks(browser: Browser) -> None:
     make_template(name="Prices", shortcut="price", body="{{ first_name }}: {{ custom.industry }}")
     make_template(name="Other", shortcut="other")
@@ -278,6 +328,8 @@ def test_canned_replies_come_filled_in_and_what_is_missing_blocks(browser: Brows
     form = opened(browser, row.lead)
     refused = send(browser, row.lead, form, body=option["data-insert"])
     assert refused.status_code == 422
+    assert "Fill in “custom.industry” first." in page_of(refused).text
+    refused = send(browser, row.lead, form, body="{{ custom.industry | your trade }} :-}}")
     assert "Fill in “custom.industry” first." in page_of(refused).text
     assert send(browser, row.lead, form, body="function() {{ return 1 }}").status_code == 200
     everything = page_of(browser.get(address, {"sign": "/"}, headers=HTMX)).all("button")
@@ -334,7 +386,9 @@ def test_a_lead_without_an_address_can_have_a_note(browser: Browser) -> None:
 
 def test_others_see_that_somebody_writes_until_it_is_sent(browser: Browser, rep: User) -> None:
     row = make_conversation()
-    browser.post(reverse("channels:replying", args=[row.lead_id]), {"channel": "email"})
+    address = reverse("channels:replying", args=[row.lead_id])
+    assert browser.post(address, {"channel": "pig\x00eon"}).status_code == 204
+    browser.post(address, {"channel": "email"})
     assert Replying.objects.get().user == rep
     from tests.web import browser_of
 
@@ -393,6 +447,33 @@ def test_a_failed_message_says_why_and_is_sent_again_once(browser: Browser) -> N
     assert "Send again" not in page_of(browser.get(address)).text
 
 
+def test_what_goes_again_goes_through_the_same_account(browser: Browser) -> None:
+    from channels.services import record_status
+
+    with scripted():
+        make_scripted_account()
+        second = make_scripted_account(name="B", address="b@example.com", is_default=False)
+        message = make_message(account=second)
+        record_status(message.pk, "failed", reason="The mailbox is full.")
+        press(browser, message, "again")
+    assert Message.objects.exclude(pk=message.pk).get().account == second
+
+
+def test_without_scripts_a_button_leads_back_to_where_it_was_pressed(browser: Browser) -> None:
+    message = make_message()
+    address = reverse("channels:message-verb", args=[message.lead_id, message.pk, "arrived"])
+    page = "http://testserver/inbox?view=mine"
+    for referer, place in (
+        (page, page),
+        ("http://testserver//example.com/x", "http://testserver//example.com/x"),
+        ("http://example.com/", reverse("leads:detail", args=[message.lead_id])),
+        ("http://[", reverse("leads:detail", args=[message.lead_id])),
+        ("", reverse("leads:detail", args=[message.lead_id])),
+    ):
+        answer = browser.post(address, headers={"Referer": referer})
+        assert answer.headers["Location"] == place
+
+
 def test_linkedin_is_written_by_hand(browser: Browser, rep: User) -> None:
     lead = make_reachable_lead(profiles=[PROFILE])
     form = opened(browser, lead, "linkedin")
@@ -411,6 +492,17 @@ def test_linkedin_is_written_by_hand(browser: Browser, rep: User) -> None:
     assert (answer.body, answer.address, answer.channel) == ("Me too!", PROFILE, "linkedin")
     empty = send(browser, lead, opened(browser, lead, "linkedin"), body=" ", pasted="1")
     assert "Paste what they answered." in page_of(empty).text
+
+
+def test_an_answer_is_pasted_only_where_nobody_reads_along(browser: Browser) -> None:
+    row = make_conversation()
+    form = opened(browser, row.lead)
+    refused = send(browser, row.lead, form, body="I agree to everything", pasted="1")
+    assert "comes in by itself" in page_of(refused).text
+    form = {"channel": "linkedin", "mode": "linkedin", "place": "inbox"}
+    refused = send(browser, row.lead, form, body="Me too!", pasted="1")
+    assert "The lead has no LinkedIn profile." in page_of(refused).text
+    assert Message.objects.count() == 1
 
 
 def page_of_thread(browser: Browser, message: Message) -> Any:
@@ -473,6 +565,35 @@ def test_earlier_messages_are_fetched_page_by_page(browser: Browser) -> None:
     assert "message 04" in text
     assert "message 05" not in text
     assert "the newest note" not in text
+
+
+@pytest.mark.parametrize(
+    ("html", "has_images"),
+    [
+        ('<p><a href="https://example.com/offer">The offer</a></p>', False),
+        ("<p>https://example.com/ <img src='cid:logo'></p>", False),
+        ('<p><IMG width=1 SRC = "https://example.com/pixel"></p>', True),
+        ("<img\nsrc=http://example.com/x>", True),
+    ],
+)
+def test_only_images_of_other_servers_are_said_to_be_left_out(
+    browser: Browser, html: str, has_images: bool
+) -> None:
+    row = make_conversation(html=html)
+    page = browser.get(reverse("inbox:conversation", args=[row.pk])).content.decode()
+    assert ("Show the images" in page) is has_images
+
+
+def test_what_a_colleague_wrote_in_the_vendors_own_app_is_not_called_automatic(
+    browser: Browser,
+) -> None:
+    message = make_message()
+    address = reverse("inbox:conversation", args=[message.conversation_id])
+    assert "Automatic" in page_of(browser.get(address)).text
+    Message.objects.filter(pk=message.pk).update(details={"echo": True})
+    text = page_of(browser.get(address)).text
+    assert "Written elsewhere" in text
+    assert "Automatic" not in text
 
 
 def test_what_people_write_is_never_markup(browser: Browser) -> None:

@@ -132,6 +132,25 @@ def test_translation_begins_with_what_it_translates(browser: Browser) -> None:
     }
 
 
+def test_approval_that_was_told_while_the_form_was_open_stays(browser: Browser) -> None:
+    template = make_approved(vendor_status="pending")
+    address = url("template", template.pk)
+    given = {**GIVEN, "name": "Renamed", "channel": "whatsapp", "vendor_name": "hello"}
+    given |= {"vendor_language": "en_US", "vendor_status": "pending"}
+    shown = {
+        each.get("name"): each.get("value") for each in page_of(browser.get(address)).all("input")
+    }
+    given["initial-vendor_status"] = shown["initial-vendor_status"]
+    MessageTemplate.objects.update(vendor_status="approved")
+    assert browser.post(address, given).status_code == 302
+    template.refresh_from_db()
+    assert (template.name, template.vendor_status) == ("Renamed", "approved")
+    given |= {"vendor_status": "rejected", "initial-vendor_status": "approved"}
+    browser.post(address, given)
+    template.refresh_from_db()
+    assert template.vendor_status == "rejected"
+
+
 @pytest.mark.parametrize("query", ["?copy=nonsense", "?copy=", "?lead=nonsense", "?after=x"])
 def test_addresses_that_mean_nothing_are_no_trouble(browser: Browser, query: str) -> None:
     for name in ("new-template", "templates"):

@@ -32,8 +32,9 @@ function question() {
     asked.set("on", open.dataset.channel);
     asked.set("place", open.dataset.place);
     asked.set("pulse", open.dataset.pulse);
-    asked.set("version", byId("thread-entries").dataset.version);
-    if (document.visibilityState === "visible") asked.set("visible", "1");
+    asked.set("seen", open.dataset.seen);
+    // On a lead's page it may stand behind another tab, where nobody reads it.
+    if (document.visibilityState === "visible" && open.getClientRects().length) asked.set("visible", "1");
   }
   return asked;
 }
@@ -48,7 +49,7 @@ async function ask() {
     if (!response.ok || response.redirected) throw new Error(String(response.status));
     const since = response.headers.get("X-Inbox-Since");
     if (since && list()) list().dataset.since = since;
-    if (response.status === 200) show(await response.text());
+    if (response.status === 200) show(await response.text(), open);
     waiting = EVERY;
     document.documentElement.classList.remove("out-of-touch");
   } catch {
@@ -66,25 +67,25 @@ function plan(delay) {
   timer = setTimeout(ask, document.visibilityState === "visible" ? delay : Math.max(delay, 15000));
 }
 
-function show(html) {
+function show(html, asked) {
   const page = new DOMParser().parseFromString(html, "text/html");
-  // Of a thread that was left meanwhile nothing is shown.
-  const told = page.querySelector('[data-part="thread"]');
-  const atEnd = isAtEnd();
+  const atEnd = isAtEnd(), left = asked !== thread();
   for (const part of page.querySelectorAll("[data-part]")) {
     const target = byId(part.dataset.part);
-    if (!target) continue;
-    if (part === told) noteThread(part.dataset);
+    // Of a thread that was left meanwhile nothing is shown in the place of the one that is open now.
+    if (!target || (left && part.dataset.part.startsWith("thread"))) continue;
+    if (part.dataset.part === "thread") noteThread(part.dataset);
     else if (target.dataset.merge) merge(target, part);
     else replace(target, part);
   }
+  if (left) markChosen();
   if (atEnd) scrollToEnd();
-  document.dispatchEvent(new CustomEvent("inbox:news"));
 }
 
 function noteThread(news) {
   const open = thread();
   open.dataset.pulse = news.pulse;
+  open.dataset.seen = news.seen;
   open.dataset.conversation = news.conversation;
   const form = writer();
   if (!form || words()?.value) return;
@@ -119,7 +120,8 @@ function merge(target, part) {
     let here = known;
     if (!known || (known.dataset.version ?? "") !== (fresh.dataset.version ?? "")) here = put(target, known, fresh, before);
     else if (moves && known.previousElementSibling !== before) put(target, null, known, before);
-    first ??= here;
+    // The line of a day stands above what was fetched of it earlier, too.
+    if (moves || fresh.dataset.key) first ??= here;
     before = here;
   }
   const from = moves ? 0 : [...target.children].indexOf(first);
@@ -131,7 +133,7 @@ function merge(target, part) {
 
 function put(target, known, fresh, before) {
   const focused = known?.contains(document.activeElement) ? document.activeElement.id : fresh.contains(document.activeElement) ? document.activeElement.id : "";
-  if (known && before === known.previousElementSibling) known.replaceWith(fresh);
+  if (known && (target.dataset.merge === "append" || before === known.previousElementSibling)) known.replaceWith(fresh);
   else {
     known?.remove();
     if (before) before.after(fresh);
@@ -157,6 +159,15 @@ function scrollToEnd() {
   if (box) box.scrollTop = box.scrollHeight;
 }
 
+/** An earlier page may end on the day on which the next one begins. */
+function joinDays() {
+  const days = new Set();
+  for (const day of document.querySelectorAll("#thread-entries > .day")) {
+    if (days.has(day.id)) day.remove();
+    days.add(day.id);
+  }
+}
+
 function markChosen() {
   const chosen = thread()?.dataset.conversation;
   for (const link of document.querySelectorAll(".inbox-link[data-conversation]")) {
@@ -168,11 +179,10 @@ function markChosen() {
 // --- The composer --------------------------------------------------------------------------------
 
 let toldAt = 0;
+// The draft that goes along when the channel is switched: what is sent on one is not left on another.
+let taken = "";
 
-const draftName = () => {
-  const open = thread();
-  return open && `draft:${open.dataset.lead}:${byId("composer-box").dataset.mode}`;
-};
+const draftName = (form = writer(), mode = form?.elements.mode.value) => form && `draft:${form.getAttribute("action")}:${mode}`;
 
 function stored(action) {
   try {
@@ -192,6 +202,14 @@ function restoreDraft() {
 function keepDraft(area) {
   const name = draftName();
   if (name) stored((store) => area.value ? store.setItem(name, area.value) : store.removeItem(name));
+}
+
+function takeDraftAlong() {
+  if (taken && words()?.value) {
+    stored((store) => store.removeItem(taken));
+    keepDraft(words());
+  }
+  taken = "";
 }
 
 function tellReplying(form) {
@@ -230,8 +248,13 @@ document.addEventListener("click", async (event) => {
 }, true);
 
 async function copyText(button) {
-  await navigator.clipboard.writeText(button.dataset.copy);
-  button.classList.add("good");
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.classList.add("good");
+  } catch {
+    // No clipboard without HTTPS: the text is selected, so that the keyboard can copy it.
+    getSelection().selectAllChildren(button.closest(".entry").querySelector(".words"));
+  }
 }
 
 // --- Suggestions ---------------------------------------------------------------------------------
@@ -306,8 +329,15 @@ document.addEventListener("mousedown", (event) => {
 
 document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.target.closest?.("form[data-composer]") ?? event.detail.elt;
-  const sent = event.detail.successful && form?.matches?.("form[data-composer]") && !event.detail.requestConfig?.parameters?.switch;
-  if (sent) stored((store) => store.removeItem(`draft:${thread()?.dataset.lead}:${event.detail.requestConfig.parameters.mode}`));
+  const given = event.detail.requestConfig?.parameters;
+  if (event.detail.successful && given?.switch && form?.matches?.("form[data-composer]")) taken = draftName(form, given.mode);
+});
+
+// The server says so: an answer that refuses a form, or sends to the login, is none of failure to htmx.
+document.body.addEventListener("written", ({ target: form }) => {
+  // What was typed before the window closed is kept beside the template that went.
+  const isTemplate = form.querySelector("[name=template]:checked");
+  if (form.matches("form[data-composer]") && !isTemplate) stored((store) => store.removeItem(draftName(form)));
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
@@ -319,8 +349,10 @@ document.addEventListener("htmx:afterSettle", (event) => {
     plan(0);
   }
   if (event.target.id === "inbox-body") markChosen();
+  if (event.target.closest?.("#thread-entries")) joinDays();
   if (event.target.id === "composer-box") {
     restoreDraft();
+    takeDraftAlong();
     if (!event.target.querySelector("[data-focus]")) words()?.focus();
   }
 });
