@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from channels.files import attach_files
 from channels.models import (
     Account,
     Automatic,
@@ -29,7 +30,7 @@ from channels.services.accounts import default_account
 from channels.services.consent import refuse_unwanted
 from channels.services.conversations import open_conversation
 from channels.statuses import advance
-from channels.transports import transport_named
+from channels.transports import File, transport_named
 from channels.windows import window_of
 from leads.contact_points import normalise_email
 from leads.models import Lead
@@ -61,6 +62,7 @@ class SendOptions(TypedDict, total=False):
         details: what that type needs.
         template: from which the text was made.
         cc: further addresses, e-mail only.
+        files: with their data, e-mail only; see `channels.files`.
     """
 
     author: User | None
@@ -70,6 +72,7 @@ class SendOptions(TypedDict, total=False):
     details: Mapping[str, Any]
     template: MessageTemplate | None
     cc: Sequence[str]
+    files: Sequence[File]
 
 
 class ReceiveOptions(TypedDict, total=False):
@@ -108,7 +111,7 @@ def send_message(
         `message.sent` or `message.failed` tells what came of it.
 
     Raises:
-        ValidationError: by `channel`, `body`, `subject`, `to_address` or `cc`.
+        ValidationError: by `channel`, `body`, `subject`, `to_address`, `cc` or `files`.
         Lead.DoesNotExist: the lead was deleted, or belongs to another tenant.
     """
     known = _known_channel(channel)
@@ -143,6 +146,7 @@ def send_message(
         details=dict(options.get("details", {})),
     )
     message.save()
+    attach_files(message, options.get("files", ()))
     conversation.state, conversation.snoozed_until = Conversation.State.OPEN, None
     conversation.last_message_at = max(conversation.last_message_at, message.created_at)
     conversation.save()

@@ -29,6 +29,7 @@ from channels.composing import (
     why_not_now,
     write_once,
 )
+from channels.files import file_limits
 from channels.forms import ComposerForm, TeamNoteForm
 from channels.models import Channel, Message, MessageTemplate
 from channels.queries import addresses_of
@@ -151,7 +152,8 @@ class ComposerView(ThreadMixin, View):
     def _form(self) -> ServiceForm:
         if self.mode == NOTE or not self.mode:
             return TeamNoteForm(self.request.POST)
-        return ComposerForm(self.request.POST, lead=self.lead, channel=Channel(self.mode))
+        given = self.request.POST, self.request.FILES
+        return ComposerForm(*given, lead=self.lead, channel=Channel(self.mode))
 
     def _news(self) -> list[Any]:
         """What others have written since the composer was opened; notes wait for nobody."""
@@ -179,7 +181,8 @@ class ComposerView(ThreadMixin, View):
             close_conversation(message.conversation)
 
     def _send(self, given: dict[str, Any]) -> Message:
-        options = {"author": self.user, "account": given.pop("account", None)}
+        options: dict[str, Any] = {"author": self.user, "account": given.pop("account", None)}
+        options["files"] = given.pop("files", ())
         template_id = self.request.POST.get("template", "")
         if template_id:
             template = chosen_template(template_id)
@@ -193,6 +196,8 @@ class ComposerView(ThreadMixin, View):
         thread = self.written_thread
         context = composer_context(thread, self.user, self.place, mode=self.mode, **parts)
         context["shown"] = self.thread.channel
+        # A browser fills in all of a form again but the files.
+        context["files_left"] = bool(self.request.FILES)
         if self.request.htmx:
             return render(self.request, "channels/inbox/_composer.html", context, status=status)
         page = {"section": "leads", **thread_context(thread, self.user, LEAD), **context}
@@ -301,6 +306,7 @@ def composer_context(
         "needs_template": needs_template,
         "refusal": why_not_now(thread, address) if mode != NOTE else None,
         "profile": address if mode == Channel.LINKEDIN else "",
+        "limits": file_limits(),
     }
 
 

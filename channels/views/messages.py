@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.generic import View
 from django_htmx.http import trigger_client_event
 
+from channels.files import files_of
 from channels.models import Message, MessageStatus
 from channels.services.messages import (
     confirm_sent,
@@ -84,6 +85,7 @@ def _send_copy(message: Message, user: User) -> None:
         "author": user,
         "purpose": message.purpose,
         "cc": message.cc,
+        "files": files_of(message),
     }
     if message.template and message.template.vendor_name:
         send_template(message.lead, message.template, **given)
