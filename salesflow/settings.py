@@ -273,6 +273,7 @@ SPECTACULAR_SETTINGS = {
         "Channel": "channels.models.Channel",
         "ConversationState": "channels.models.Conversation.State",
         "MessageStatus": "channels.models.MessageStatus",
+        "AttachmentStatus": "channels.models.Attachment.Status",
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/",
