@@ -29,6 +29,8 @@ VendorStatus = MessageTemplate.VendorStatus
 class TemplateSerializer(serializers.ModelSerializer[MessageTemplate]):
     """A text with variables."""
 
+    channel = serializers.ChoiceField(Channel.choices, allow_blank=True, read_only=True)
+    vendor_status = serializers.ChoiceField(VendorStatus.choices, allow_blank=True, read_only=True)
     variables = serializers.SerializerMethodField(
         help_text=gettext_lazy("What is filled in, in the order of the text.")
     )
