@@ -50,7 +50,7 @@ class ComposerForm(ServiceForm):
     subject = forms.CharField(label=_("Subject"), max_length=200, required=False)
     cc = TagsField(label=_("Copy to"), required=False)
     body = forms.CharField(label=_("Message"), widget=forms.Textarea, required=False)
-    files = FilesField(label=_("Files"), required=False)
+    files = FilesField(label=_("Files"), required=False)  # type: ignore[assignment]
 
     def __init__(self, *args: Any, lead: Lead, channel: Channel, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -268,7 +268,8 @@ def _end_of(page: Page[Any], conversation: Conversation) -> datetime | None:
     later = Message.objects.filter(
         conversation=conversation, created_at__gt=page.rows[0].created_at
     )
-    return later.order_by("created_at").values_list("created_at", flat=True).first()
+    at: datetime | None = later.order_by("created_at").values_list("created_at", flat=True).first()
+    return at
 
 
 def _notes(lead: Lead, until: datetime | None) -> list[Note]:

@@ -153,7 +153,7 @@ def _add_files(mail: EmailMessage, outgoing: Outgoing) -> None:
     mail.make_mixed()
     for file in outgoing.files:
         kind, _slash, subtype = file.content_type.partition("/")
-        part = MIMEPart(policy=FILE_POLICY)
+        part: Any = MIMEPart(policy=FILE_POLICY)
         part.set_content(
             file.data, kind, subtype or "octet-stream", disposition="attachment", filename=file.name
         )
