@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from channels import queries
 from channels.filters import ConversationFilter
-from channels.models import Conversation, Message
+from channels.models import Conversation, Message, MessageTemplate
 from channels.serializers import (
     ConversationInputSerializer,
     ConversationSerializer,
@@ -29,6 +29,8 @@ from channels.services.conversations import (
     reopen_conversation,
     snooze_conversation,
 )
+from channels.services.templates import send_template
+from salesflow.accounts.models import User
 from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
@@ -48,8 +50,7 @@ class MessageCreate(IdempotentPostMixin, generics.GenericAPIView[Message]):
         """Queue a message; a worker sends it, and GET /api/messages/{id} tells what came of it."""
         serializer = MessageInputSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        author = person_of(request)
-        message = send_message(author=author, **serializer.validated_data)
+        message = send_what_is_asked(person_of(request), **serializer.validated_data)
         return Response(MessageSerializer(message).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -63,7 +64,7 @@ class MessageDetail(IdempotentPostMixin, generics.RetrieveAPIView[Message]):
     def get_queryset(self) -> QuerySet[Message]:
         """All of the tenant."""
         messages: QuerySet[Message] = Message.objects.select_related("author")
-        return messages
+        return messages.prefetch_related("attachments")
 
 
 @extend_schema_view(
@@ -149,13 +150,27 @@ class ConversationMessages(IdempotentPostMixin, generics.ListAPIView[Message]):
         """The messages of the conversation."""
         conversation_id = self.kwargs.get("conversation_id")
         messages: QuerySet[Message] = Message.objects.filter(conversation=conversation_id)
-        return messages.select_related("author")
+        return messages.select_related("author").prefetch_related("attachments")
 
     @extend_schema(summary=gettext_lazy("List the messages of a conversation, the last first"))
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Answer with one page."""
         refuse_unknown_conversation(kwargs["conversation_id"])
         return super().get(request, *args, **kwargs)
+
+
+def send_what_is_asked(
+    author: User | None, *, template: MessageTemplate | None = None, body: str = "", **given: Any
+) -> Message:
+    """Queue a text, or a template filled in.
+
+    Raises:
+        ValidationError: by the field of the request's body.
+    """
+    if template:
+        given.pop("subject", None)
+        return send_template(template=template, author=author, **given)
+    return send_message(body=body, author=author, **given)
 
 
 def change_conversation(conversation: Conversation, given: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.admission import LOOK_AGAIN, ask_circuit, tell_circuit, wait_of, why_never
 from channels.faults import TransportBroke
+from channels.files import files_of
 from channels.identifying import remember
 from channels.models import Message, MessageStatus, Purpose
 from channels.noting import note_template
@@ -174,6 +175,7 @@ def _outgoing(message: Message) -> Outgoing:
         answers=answered.vendor_id if answered else "",
         references=answered.references if answered else "",
         unsubscribe_url=unsubscribe_url(message) if is_marketing else "",
+        files=files_of(message),
         attempt=message.attempts,
     )
 

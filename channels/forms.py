@@ -6,15 +6,40 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from channels.files import complaints_about
 from channels.inbox import ANY, VIEWS, Wanted
 from channels.models import Account, Channel, Conversation
 from channels.queries import addresses_of
 from channels.templating import PLACEHOLDER, normal_name
+from channels.transports import File
 from channels.variables import is_known, names_in_words
 from leads.forms import ServiceForm, TagsField
 from leads.models import Lead
 from salesflow.accounts.models import User
 from salesflow.accounts.queries import team_members
+
+
+class FilesInput(forms.FileInput):
+    """Takes several files."""
+
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Files to be sent along; how much they may be is said before any is read."""
+
+    widget = FilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[File]:
+        """The files with their data.
+
+        Raises:
+            ValidationError: naming those that are too large, too many or empty.
+        """
+        given = data or []
+        if wrong := complaints_about([(file.name, file.size) for file in given]):
+            raise forms.ValidationError(wrong)
+        return [File(file.name, "", file.read(), size=file.size) for file in given]
 
 
 class ComposerForm(ServiceForm):
@@ -25,6 +50,7 @@ class ComposerForm(ServiceForm):
     subject = forms.CharField(label=_("Subject"), max_length=200, required=False)
     cc = TagsField(label=_("Copy to"), required=False)
     body = forms.CharField(label=_("Message"), widget=forms.Textarea, required=False)
+    files = FilesField(label=_("Files"), required=False)  # type: ignore[assignment]
 
     def __init__(self, *args: Any, lead: Lead, channel: Channel, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

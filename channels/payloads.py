@@ -10,7 +10,7 @@ from events.payloads import Changes, Payload
 from events.types import EventType
 
 if TYPE_CHECKING:
-    from channels.models import AccountTrial, Inbound, Message
+    from channels.models import AccountTrial, Conversation, Inbound, Message
 
 # Vendors round to seconds, and their clocks may be slow.
 ROUNDED = timedelta(minutes=1)
@@ -150,6 +150,54 @@ class MessageFailed(MessagePayload, type=EventType.MESSAGE_FAILED, subject="lead
             "permanent": instance.permanent,
             "attempts": instance.attempts,
         }
+
+
+class ConversationPayload(Payload):
+    """What every event about a conversation says.
+
+    These are what people decide. A conversation also opens by itself, when a message is written or
+    comes in, and when the time of a snooze is over: those events and `until` tell it.
+    """
+
+    lead_id: UUID
+    conversation_id: UUID
+    channel: str
+
+    @classmethod
+    def about(cls, conversation: Conversation, **details: Any) -> Self:
+        """The conversation as it is now, with the fields that only this event has."""
+        return cls(
+            lead_id=conversation.lead_id,
+            conversation_id=conversation.id,
+            channel=conversation.channel,
+            **details,
+        )
+
+
+class ConversationAssigned(
+    ConversationPayload, type=EventType.CONVERSATION_ASSIGNED, subject="lead"
+):
+    """A conversation went to another colleague, or to nobody."""
+
+    from_assignee_id: int | None
+    assignee_id: int | None
+    assignee: str = ""
+
+
+class ConversationSnoozed(ConversationPayload, type=EventType.CONVERSATION_SNOOZED, subject="lead"):
+    """A conversation was put off until a time, or until the lead writes."""
+
+    until: datetime
+
+
+class ConversationClosed(ConversationPayload, type=EventType.CONVERSATION_CLOSED, subject="lead"):
+    """Somebody was done with a conversation."""
+
+
+class ConversationReopened(
+    ConversationPayload, type=EventType.CONVERSATION_REOPENED, subject="lead"
+):
+    """Somebody put a conversation among the open ones again."""
 
 
 class InboundReceived(Payload, type=EventType.INBOUND_RECEIVED, subject="account"):

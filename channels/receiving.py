@@ -33,7 +33,7 @@ from channels.models import (
 from channels.noting import note_template, take_note
 from channels.payloads import FilesAnnounced
 from channels.services.accounts import note_received
-from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out, standing_of
+from channels.services.consent import clear_bounce, mark_bounced, opt_in, opt_out
 from channels.services.echoes import record_echo
 from channels.services.messages import known_message, receive_message
 from channels.services.outcomes import record_status

@@ -1,14 +1,23 @@
 """How the API tells conversations and messages, and what it takes to send one."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from channels.models import Channel, Conversation, Message
+from channels.models import (
+    Attachment,
+    Channel,
+    Conversation,
+    Message,
+    MessageTemplate,
+    Purpose,
+)
 from leads.models import Lead
 from leads.serializers import OwnerField, PersonSerializer
+from salesflow.accounts.models import TenantScoped
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
 
 
@@ -36,10 +45,20 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
         read_only_fields = fields
 
 
+class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
+    """A file of a message."""
+
+    class Meta:
+        model = Attachment
+        fields = ["id", "name", "content_type", "size", "status"]
+        read_only_fields = fields
+
+
 class MessageSerializer(serializers.ModelSerializer[Message]):
     """One message of a conversation."""
 
     author = PersonSerializer(read_only=True, allow_null=True)
+    attachments = AttachmentSerializer(many=True, read_only=True)
 
     class Meta:
         model = Message
@@ -55,6 +74,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "subject",
             "body",
             "cc",
+            "attachments",
             "author",
             "error",
             "latency_ms",
@@ -67,22 +87,39 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         read_only_fields = fields
 
 
-class LeadField(serializers.UUIDField):
-    """One of the tenant's leads by its id."""
+class RowField(serializers.UUIDField):
+    """One of the tenant's rows by its id."""
+
+    model: type[TenantScoped]
+    unknown: Any
 
     def to_internal_value(self, data: Any) -> Any:
-        """The lead.
+        """The row.
 
         Raises:
             ValidationError: there is none.
         """
         if not isinstance(data, str):
             self.fail("invalid", value=data)
-        lead_id = super().to_internal_value(data)
-        lead = Lead.objects.filter(pk=lead_id).first()
-        if lead is None:
-            raise serializers.ValidationError(_("There is no lead %(id)s.") % {"id": lead_id})
-        return lead
+        row_id = super().to_internal_value(data)
+        row = self.model.objects.filter(pk=row_id).first()
+        if row is None:
+            raise serializers.ValidationError(self.unknown % {"id": row_id})
+        return row
+
+
+class LeadField(RowField):
+    """One of the tenant's leads by its id."""
+
+    model = Lead
+    unknown = gettext_lazy("There is no lead %(id)s.")
+
+
+class TemplateField(RowField):
+    """One of the tenant's templates by its id."""
+
+    model = MessageTemplate
+    unknown = gettext_lazy("There is no template %(id)s.")
 
 
 class ConversationInputSerializer(StrictSerializer):
@@ -113,7 +150,16 @@ class MessageInputSerializer(StrictSerializer):
 
     lead = LeadField(help_text=gettext_lazy("The id of the lead it goes to."))
     channel = serializers.ChoiceField(Channel.choices)
-    body = TextField(allow_blank=True, trim_whitespace=False)
+    body = TextField(
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text=gettext_lazy("Required where no template is given."),
+    )
+    template = TemplateField(
+        required=False,
+        help_text=gettext_lazy("The id of a template, which is filled in for the lead."),
+    )
     subject = TextField(required=False, allow_blank=True, help_text=gettext_lazy("E-mail only."))
     cc = serializers.ListField(
         child=TextField(), required=False, help_text=gettext_lazy("E-mail only.")
@@ -123,3 +169,24 @@ class MessageInputSerializer(StrictSerializer):
         allow_blank=True,
         help_text=gettext_lazy("One of the lead's addresses; by default the primary one."),
     )
+    purpose = serializers.ChoiceField(
+        Purpose.choices,
+        required=False,
+        help_text=gettext_lazy("Marketing needs a lawful basis; by default it is personal."),
+    )
+
+    def get_fields(self) -> Any:
+        """A text is required where no template is given, and named with what else is missing."""
+        fields = super().get_fields()
+        given = getattr(self, "initial_data", None)
+        fields["body"].required = isinstance(given, Mapping) and "template" not in given
+        return fields
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A template brings its own text."""
+        if "template" in attrs:
+            both = [name for name in ("body", "subject") if attrs.get(name)]
+            reason = _("The template brings its own.")
+            if both:
+                raise serializers.ValidationError(dict.fromkeys(both, reason))
+        return attrs

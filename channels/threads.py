@@ -1,5 +1,5 @@
-"""What was written with a lead on one channel, as people read it: messages, and the team's notes
-among them."""
+"""What was written with a lead on one channel, as people read it: messages, and among them the
+team's notes and what it did with the conversation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,9 +13,13 @@ from channels.inbox import digest, replying_in
 from channels.models import Account, Channel, Conversation, Message, MessageType
 from channels.queries import channels_of
 from channels.services.accounts import default_account
+from channels.timeline import line_of
 from channels.transports import TransportError
 from channels.windows import Window, window_of
+from events.models import Event
+from events.types import EventType
 from leads.models import Lead, Note
+from leads.queries import lead_events
 from salesflow.accounts.models import User
 from salesflow.accounts.paging import Order, Page
 
@@ -31,27 +35,35 @@ ICONS = {
 REMOTE = r"<img\y[^>]*[\s\"'/]src\s*=\s*[\"']?\s*https?://"
 # What is said of types that the text alone does not tell.
 PLAIN = (MessageType.TEXT, MessageType.TEMPLATE, MessageType.REPLY)
+# What somebody did with a conversation: a line among the messages.
+DEEDS = (
+    EventType.CONVERSATION_ASSIGNED,
+    EventType.CONVERSATION_SNOOZED,
+    EventType.CONVERSATION_CLOSED,
+    EventType.CONVERSATION_REOPENED,
+)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A message or a note."""
+    """A message, a note, or an event of the conversation."""
 
     at: datetime
     message: Any = None
     note: Note | None = None
+    event: Event | None = None
 
     @property
     def key(self) -> str:
         """Its name in the page, and whether it is newer than another one."""
-        return str(self.message.pk if self.message else self.note.pk)  # type: ignore[union-attr]
+        return str((self.message or self.note or self.event).pk)  # type: ignore[union-attr]
 
     @property
     def version(self) -> str:
         """Another one whenever it reads otherwise."""
         message = self.message
         if message is None:
-            return "note"
+            return "said"
         files = [(file.pk, file.status) for file in message.attachments.all()]
         own = [message.details.get(name) for name in ("reactions", "sent_again")]
         return digest(message.status, message.error, *own, files)
@@ -61,6 +73,11 @@ class Entry:
         """The signs that others have set under the message."""
         given = self.message.details.get("reactions", {}).values() if self.message else ()
         return " ".join(sorted({each["emoji"] for each in given if each.get("emoji")}))
+
+    @property
+    def line(self) -> str:
+        """What somebody did with the conversation, in words."""
+        return line_of(self.event)
 
     @property
     def label(self) -> str:
@@ -119,8 +136,8 @@ class Thread:
 
     @property
     def seen(self) -> str:
-        """The newest entry: what comes after it, somebody who writes now has not seen."""
-        return max((entry.key for entry in self.entries), default="")
+        """The newest of what was written: what comes after it, who writes now has not seen."""
+        return max((entry.key for entry in self.entries if not entry.event), default="")
 
     @property
     def icon(self) -> str:
@@ -140,22 +157,19 @@ def thread_of(lead: Lead, channel: Channel, user: User, *, after: str = "") -> T
     account = account_of(conversation, channel)
     page: Page[Any] = Page(rows=[])
     replying: Sequence[str] = ()
+    until = None
     if conversation:
         page = Page.read_or_first(_messages(conversation), LAST_FIRST, size=PAGE_SIZE, after=after)
         replying = replying_in([conversation.pk], but=user)[conversation.pk]
-    notes = _notes(lead, page, is_last=not after)
-    # Older ones stand among the messages of their time.
-    among = [
-        note for note in notes if not page.after or note.created_at >= page.rows[-1].created_at
-    ]
-    messages = [Entry(at=row.created_at, message=row) for row in page.rows]
+        until = _end_of(page, conversation) if after else None
+    notes = _notes(lead, until)
     return Thread(
         lead=lead,
         channel=channel,
         conversation=conversation,
         account=account,
         window=window_at(conversation, account),
-        entries=_in_order([*messages, *(Entry(at=note.created_at, note=note) for note in among)]),
+        entries=_entries_of(page, notes, _deeds(conversation, page, until)),
         earlier=page.after,
         replying=replying,
         siblings=siblings,
@@ -232,12 +246,58 @@ def _messages(conversation: Conversation) -> QuerySet[Any]:
     return full.prefetch_related("attachments")
 
 
-def _notes(lead: Lead, page: Page[Any], *, is_last: bool) -> list[Note]:
-    """The newest notes, the last first; of an earlier page those that are older than its end."""
+def _entries_of(page: Page[Any], notes: Sequence[Note], deeds: Sequence[Event]) -> list[Entry]:
+    # Older notes stand among the messages of their time.
+    since = page.rows[-1].created_at if page.after else None
+    among = [note for note in notes if not since or note.created_at >= since]
+    return _in_order(
+        [
+            *(Entry(at=row.created_at, message=row) for row in page.rows),
+            *(Entry(at=note.created_at, note=note) for note in among),
+            *(Entry(at=deed.occurred_at, event=deed) for deed in deeds),
+        ]
+    )
+
+
+def _end_of(page: Page[Any], conversation: Conversation) -> datetime | None:
+    """When the first message of the page that follows was written.
+
+    What stands beside the messages belongs to a page up to then: nothing falls between two pages.
+    """
+    if not page.rows:
+        return None
+    later = Message.objects.filter(
+        conversation=conversation, created_at__gt=page.rows[0].created_at
+    )
+    at: datetime | None = later.order_by("created_at").values_list("created_at", flat=True).first()
+    return at
+
+
+def _notes(lead: Lead, until: datetime | None) -> list[Note]:
+    """The newest notes before a moment, the last first."""
     notes = Note.objects.filter(lead=lead).select_related("author").order_by("-created_at")
-    if not is_last:
-        notes = notes.filter(created_at__lt=page.rows[0].created_at) if page.rows else notes.none()
+    if until:
+        notes = notes.filter(created_at__lt=until)
     return list(notes[:PAGE_SIZE])
+
+
+def _deeds(
+    conversation: Conversation | None, page: Page[Any], until: datetime | None
+) -> list[Event]:
+    """What was done with a conversation while the messages of a page were written, at most so much.
+
+    Looked for among the lead's events of that time alone.
+    """
+    if conversation is None or not page.rows:
+        return []
+    rows = lead_events(Lead(pk=conversation.lead_id)).filter(
+        type__in=DEEDS,
+        payload__conversation_id=str(conversation.pk),
+        occurred_at__gte=page.rows[-1].created_at,
+    )
+    if until:
+        rows = rows.filter(occurred_at__lt=until)
+    return list(rows.select_related("actor")[:PAGE_SIZE])
 
 
 def _pulse(row: Any, messages: Any, last_note: UUID | None, replying: Sequence[str]) -> str:

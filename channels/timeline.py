@@ -1,9 +1,12 @@
-"""How events about messages read on a lead's timeline."""
+"""How events about messages and conversations read on a lead's timeline, and in a thread."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from channels.consents import source_in_words
@@ -107,15 +110,70 @@ def describe_bounce(event: Event) -> Words:
     )
 
 
+@describes(EventType.CONVERSATION_ASSIGNED)
+def describe_assigned(event: Event) -> Words:
+    name = event.payload["assignee"]
+    if not name:
+        return Words(_plain(_("Conversation assigned to nobody"), event), icon="user")
+    text = format_html(_("Conversation assigned to <b>{assignee}</b>"), assignee=name)
+    return Words(_plain(text, event), icon="user")
+
+
+@describes(EventType.CONVERSATION_SNOOZED)
+def describe_snoozed(event: Event) -> Words:
+    text = _("Conversation snoozed until {when}").format(when=_until(event))
+    return Words(_plain(text, event), icon="moon")
+
+
+@describes(EventType.CONVERSATION_CLOSED)
+def describe_closed(event: Event) -> Words:
+    return Words(_plain(_("Conversation closed"), event), icon="check")
+
+
+@describes(EventType.CONVERSATION_REOPENED)
+def describe_reopened(event: Event) -> Words:
+    return Words(_plain(_("Conversation opened again"), event), icon="arrow-path")
+
+
+def line_of(event: Any) -> str:
+    """What somebody did with a conversation, as a sentence of plain text for its thread."""
+    payload, who = event.payload, event.actor or _("Somebody")
+    match event.type:
+        case EventType.CONVERSATION_ASSIGNED if not payload["assignee"]:
+            line = _("{who} assigned this to nobody")
+        case EventType.CONVERSATION_ASSIGNED if payload["assignee_id"] == event.actor_id:
+            line = _("{who} took this over")
+        case EventType.CONVERSATION_ASSIGNED:
+            line = _("{who} gave this to {assignee}")
+        case EventType.CONVERSATION_SNOOZED:
+            line = _("{who} snoozed this until {when}")
+        case EventType.CONVERSATION_CLOSED:
+            line = _("{who} closed this")
+        case _unknown:
+            line = _("{who} opened this again")
+    return line.format(who=who, assignee=payload.get("assignee"), when=_until(event))
+
+
+def _until(event: Event) -> str:
+    until = event.payload.get("until")
+    moment = localtime(datetime.fromisoformat(until)) if until else None
+    return date_format(moment, "SHORT_DATETIME_FORMAT") if moment else ""
+
+
 def _with_source(text: str, event: Event) -> str:
     source = source_in_words(event.payload["source"])
     return format_html("{}, {}", _titled(text, event), source)
 
 
 def _titled(text: str, event: Event) -> str:
+    return _plain(format_html("<b>{}</b>", text), event)
+
+
+def _plain(text: str, event: Event) -> str:
+    """The text with the channel that it is about."""
     channel = event.payload["channel"]
     label = Channel(channel).label if channel in Channel.values else channel
-    return format_html("<b>{}</b> · {}", text, label)
+    return format_html("{} · {}", text, label)
 
 
 def _quote(message: Message | None) -> Quote | None:

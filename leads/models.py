@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from events import Publisher, publishes
 from leads.payloads import (
     EDITED_FIELDS,
+    ColleagueMentioned,
     LeadAssigned,
     LeadCreated,
     LeadLost,
@@ -366,7 +367,8 @@ class Note(Publisher):
         return self.body[:80]
 
 
-class Mention(TenantScoped):
+@publishes(ColleagueMentioned, on="create")
+class Mention(Publisher):
     """That a note is meant for a colleague."""
 
     id = models.BigAutoField(primary_key=True)

@@ -14,7 +14,7 @@ from events.payloads import Changes, Payload
 from events.types import EventType
 
 if TYPE_CHECKING:
-    from leads.models import Lead, Note
+    from leads.models import Lead, Mention, Note
 
 
 # The fields whose edits are worth an entry in a lead's history.
@@ -218,6 +218,25 @@ class NoteAdded(Payload, type=EventType.NOTE_ADDED, subject="lead"):
             note_id=instance.id,
             author_id=instance.author_id,
             body=instance.body,
+        )
+
+
+class ColleagueMentioned(Payload, type=EventType.COLLEAGUE_MENTIONED, subject="lead"):
+    """A note on a lead is meant for a colleague."""
+
+    lead_id: UUID
+    note_id: UUID
+    mention_id: int
+    user_id: int
+
+    @classmethod
+    def of(cls, instance: Mention, changes: Changes) -> Self:
+        """Who is meant, and by which note."""
+        return cls(
+            lead_id=instance.note.lead_id,
+            note_id=instance.note_id,
+            mention_id=instance.pk,
+            user_id=instance.user_id,
         )
 
 

@@ -221,6 +221,11 @@ def describe_note(event: Event) -> Words:
     return Words(_("Note"), icon="pencil-square", tone="warn", quote=Quote(event.payload["body"]))
 
 
+@describes(EventType.COLLEAGUE_MENTIONED)
+def describe_mention(_event: Event) -> None:
+    """Nothing: the note says it."""
+
+
 def _closed(text: str, payload: dict[str, Any]) -> str:
     if payload["value"] is None:
         return format_html("<b>{}</b>", text)

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 import analytics.api
 import channels.api
 import channels.consent_api
+import channels.template_api
 import events.api
 import events.corrections.api
 import events.failures.api
@@ -30,6 +31,7 @@ ROUTES: list[Any] = [
     *leads.api.urlpatterns,
     *channels.api.urlpatterns,
     *channels.consent_api.urlpatterns,
+    *channels.template_api.urlpatterns,
     *analytics.api.urlpatterns,
 ]
 

@@ -211,6 +211,11 @@ STORAGES = {
 # Source maps are large, and nobody but a developer's browser asks for them.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["jpg", "png", "webp", "gz", "br", "woff", "woff2", "map"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "salesflow.accounts.uploads.QuotaHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 APPEND_SLASH = False
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -268,6 +273,7 @@ SPECTACULAR_SETTINGS = {
         "Channel": "channels.models.Channel",
         "ConversationState": "channels.models.Conversation.State",
         "MessageStatus": "channels.models.MessageStatus",
+        "AttachmentStatus": "channels.models.Attachment.Status",
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/",
@@ -322,6 +328,13 @@ ALERT_PRIVATE_ADDRESSES = env.bool("ALERT_PRIVATE_ADDRESSES", default=False)
 # --- Channels -----------------------------------------------------------------------------------
 # Where WhatsApp's Cloud API is, with its version.
 WHATSAPP_API_URL = env.str("WHATSAPP_API_URL", default="https://graph.facebook.com/v26.0")
+# How many files go out with one mail, and bytes of each and of all together: most servers take
+# mails of 25 MB, and Base64 makes 37 % more of a file.
+MAIL_FILES_MOST = env.int("MAIL_FILES_MOST", default=10)
+MAIL_FILE_BYTES = env.int("MAIL_FILE_BYTES", default=15 * 1024 * 1024)
+MAIL_FILES_BYTES = env.int("MAIL_FILES_BYTES", default=18 * 1024 * 1024)
+# Of one request: so much more than goes out that whoever took too large a file is told which.
+UPLOAD_BYTES = MAIL_FILES_BYTES + 64 * 1024 * 1024
 
 # --- Admin --------------------------------------------------------------------------------------
 UNFOLD = {

@@ -9,6 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.models import Channel, Conversation, Replying
+from channels.payloads import (
+    ConversationAssigned,
+    ConversationClosed,
+    ConversationPayload,
+    ConversationReopened,
+    ConversationSnoozed,
+)
+from events import publish
 from leads.models import Lead
 from salesflow.accounts.models import User
 from salesflow.accounts.queries import team_members
@@ -53,8 +61,12 @@ def assign_conversation(conversation: Conversation, assignee: User | None) -> Co
         reason = _("%(name)s is no member of this team.") % {"name": assignee}
         raise ValidationError({"assignee": reason})
     conversation = lock_conversation(conversation)
-    conversation.assignee = assignee
+    before, conversation.assignee = conversation.assignee_id, assignee
     conversation.save(update_fields=["assignee", "changed_at"])
+    if conversation.assignee_id != before:
+        name = str(assignee) if assignee else ""
+        assigned = {"from_assignee_id": before, "assignee_id": conversation.assignee_id}
+        publish(ConversationAssigned.about(conversation, assignee=name, **assigned))
     return conversation
 
 
@@ -130,5 +142,15 @@ def stop_replying(conversation: Conversation, user: User) -> None:
 
 
 def _enter(conversation: Conversation, state: str, until: datetime | None = None) -> None:
+    before = conversation.state, conversation.snoozed_until
     conversation.state, conversation.snoozed_until = state, until
     conversation.save(update_fields=["state", "snoozed_until", "waiting_since", "changed_at"])
+    if before != (state, until):
+        publish(_entered(conversation))
+
+
+def _entered(conversation: Conversation) -> ConversationPayload:
+    if conversation.snoozed_until:
+        return ConversationSnoozed.about(conversation, until=conversation.snoozed_until)
+    is_closed = conversation.state == State.CLOSED
+    return (ConversationClosed if is_closed else ConversationReopened).about(conversation)

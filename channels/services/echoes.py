@@ -5,7 +5,8 @@ from django.utils import timezone
 
 from channels.models import Account, Channel, Direction, Message, MessageStatus
 from channels.services.conversations import open_conversation
-from channels.services.messages import known_message, note_sent_at
+from channels.services.messages import known_message
+from channels.services.outcomes import note_sent_at
 from channels.transports import Incoming
 from leads.models import Lead
 from leads.services import lock_lead

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from channels.files import attach_files
 from channels.models import (
     Account,
     Automatic,
@@ -27,7 +28,7 @@ from channels.queries import addresses_of, hidden_addresses_of, last_of_thread
 from channels.services.accounts import default_account
 from channels.services.consent import refuse_unwanted
 from channels.services.conversations import open_conversation
-from channels.transports import transport_named
+from channels.transports import File, transport_named
 from channels.windows import window_of
 from leads.contact_points import normalise_email
 from leads.models import Lead
@@ -62,6 +63,7 @@ class SendOptions(TypedDict, total=False):
         details: what that type needs.
         template: from which the text was made.
         cc: further addresses, e-mail only.
+        files: with their data, e-mail only; see `channels.files`.
     """
 
     author: User | None
@@ -71,6 +73,7 @@ class SendOptions(TypedDict, total=False):
     details: Mapping[str, Any]
     template: MessageTemplate | None
     cc: Sequence[str]
+    files: Sequence[File]
 
 
 class ReceiveOptions(TypedDict, total=False):
@@ -109,7 +112,7 @@ def send_message(
         `message.sent` or `message.failed` tells what came of it.
 
     Raises:
-        ValidationError: by `channel`, `body`, `subject`, `to_address` or `cc`.
+        ValidationError: by `channel`, `body`, `subject`, `to_address`, `cc` or `files`.
         Lead.DoesNotExist: the lead was deleted, or belongs to another tenant.
     """
     known = _known_channel(channel)
@@ -119,6 +122,7 @@ def send_message(
     message.cc = _checked_cc(message, options.get("cc", ()))
     _refuse_unsendable(message)
     message.save()
+    attach_files(message, options.get("files", ()))
     _note_queued(message)
     return message
 

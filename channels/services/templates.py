@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from channels.models import Account, Channel, Message, MessageTemplate, MessageType
 from channels.services.messages import send_message
 from channels.templating import Filled, Malformed, fill, variables_of
+from channels.transports import File
 from channels.variables import is_known, names_in_words, values_for
 from leads.models import Lead
 from leads.services import lock_lead
@@ -45,6 +46,7 @@ class SendOptions(TypedDict, total=False):
     account: Account | None
     purpose: str
     cc: Sequence[str]
+    files: Sequence[File]
 
 
 def save_template(template: MessageTemplate, **fields: Unpack[TemplateFields]) -> MessageTemplate:

@@ -40,6 +40,7 @@ class Outgoing:
         answers: the vendor's id of the message that it answers.
         references: of the thread it is in: Message-IDs, the root first.
         unsubscribe_url: acts on a POST (RFC 8058); empty for personal messages.
+        files: to be sent along, with their data; none where the transport carries no files.
         attempt: 1 at the first try.
     """
 
@@ -58,6 +59,7 @@ class Outgoing:
     answers: str = ""
     references: str = ""
     unsubscribe_url: str = ""
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ class Transport(Protocol):
         settings: what it has to know of an account.
         limits: how fast it may be used.
         is_assisted: a person carries the messages and confirms that; `send` is never called.
+        carries_files: `send` sends `Outgoing.files` along.
         window_hours: after that long without a word from the lead only templates may go.
         description: for whom it is, in a sentence.
         webhook_route: name of the address that the vendor calls, which takes the account's id;
@@ -159,6 +162,7 @@ class Transport(Protocol):
     settings: ClassVar[type[AccountSettings]]
     limits: Limits
     is_assisted: bool
+    carries_files: bool
     window_hours: int | None
     webhook_route: str
 
@@ -226,6 +230,7 @@ class BaseTransport:
     settings: ClassVar[type[AccountSettings]] = AccountSettings
     limits = Limits()
     is_assisted = False
+    carries_files = False
     window_hours: int | None = None
     description: str | Promise = ""
     webhook_route = ""

@@ -30,6 +30,7 @@ class SandboxTransport(BaseTransport):
     name = "sandbox"
     label = _("Sandbox")
     description = _("To try things out: it takes messages over and delivers them to nobody.")
+    carries_files = True
 
     def send(self, account: Account, outgoing: Outgoing) -> Receipt:
         """Take the message over, unless the rule says otherwise."""

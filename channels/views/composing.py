@@ -30,6 +30,7 @@ from channels.composing import (
     why_not_now,
     write_once,
 )
+from channels.files import file_limits
 from channels.forms import ComposerForm, TeamNoteForm
 from channels.models import Channel, Message, MessageTemplate
 from channels.queries import addresses_of
@@ -157,7 +158,8 @@ class ComposerView(ThreadMixin, View):
     def _form(self) -> ServiceForm:
         if self.mode == NOTE or not self.mode:
             return TeamNoteForm(self.request.POST)
-        return ComposerForm(self.request.POST, lead=self.lead, channel=Channel(self.mode))
+        given = self.request.POST, self.request.FILES
+        return ComposerForm(*given, lead=self.lead, channel=Channel(self.mode))
 
     def _write_once(self, form: ServiceForm) -> None:
         key = self.request.POST.get("key", "")
@@ -193,7 +195,8 @@ class ComposerView(ThreadMixin, View):
             raise HeldBack(entries)
 
     def _send(self, given: dict[str, Any]) -> Message:
-        options = {"author": self.user, "account": given.pop("account", None)}
+        options: dict[str, Any] = {"author": self.user, "account": given.pop("account", None)}
+        options["files"] = given.pop("files", ())
         template_id = self.request.POST.get("template", "")
         if template_id:
             template = chosen_template(template_id)
@@ -207,6 +210,8 @@ class ComposerView(ThreadMixin, View):
         thread = self.written_thread
         context = composer_context(thread, self.user, self.place, mode=self.mode, **parts)
         context["shown"] = self.thread.channel
+        # A browser fills in all of a form again but the files.
+        context["files_left"] = bool(self.request.FILES)
         if self.request.htmx:
             return render(self.request, "channels/inbox/_composer.html", context, status=status)
         page = {"section": "leads", **thread_context(thread, self.user, LEAD), **context}
@@ -318,6 +323,7 @@ def composer_context(
         "templates": approved_templates(lead, mode, user) if needs_template else [],
         "needs_template": needs_template,
         "refusal": why_not_now(thread, address) if mode != NOTE else None,
+        "limits": file_limits(),
     }
 
 

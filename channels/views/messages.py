@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.generic import View
 from django_htmx.http import trigger_client_event
 
+from channels.files import files_of
 from channels.models import Message, MessageStatus
 from channels.services.messages import SENT_AGAIN, lock_message, send_message
 from channels.services.outcomes import confirm_sent, discard_prepared, settle_unknown
@@ -80,6 +81,7 @@ def _send_copy(message: Message, user: User) -> None:
         "account": message.account,
         "purpose": message.purpose,
         "cc": message.cc,
+        "files": files_of(message),
     }
     if message.template and message.template.vendor_name:
         send_template(message.lead, message.template, **given)

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +13,7 @@ from events.alerts import webhooks
 from events.alerts.messages import Message
 from events.models import AlertRule
 from events.retry import Permanent
+from salesflow.accounts import mailing
 
 
 def send_mail(rule: AlertRule, message: Message, message_id: UUID) -> int:
@@ -30,14 +30,8 @@ def send_mail(rule: AlertRule, message: Message, message_id: UUID) -> int:
         return 0
     if not settings.EMAIL_URL:
         raise Permanent(_("No mail server is set: SALESFLOW_EMAIL_URL."))
-    host = settings.EMAIL_FROM.rpartition("@")[2].rstrip(">")
-    EmailMessage(
-        subject=" ".join(f"[SalesFlow] {message.title}".split()),
-        body="\n\n".join([message.title, *message.lines, message.url]) + "\n",
-        from_email=settings.EMAIL_FROM,
-        to=rule.emails,
-        headers={"Message-ID": f"<{message_id}@{host}>", "Auto-Submitted": "auto-generated"},
-    ).send()
+    paragraphs = [message.title, *message.lines, message.url]
+    mailing.send_mail(rule.emails, message.title, paragraphs, message_id)
     return len(rule.emails)
 
 

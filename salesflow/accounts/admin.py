@@ -132,7 +132,10 @@ class UserAdmin(BaseUserAdmin, TenantScopedAdmin):  # type: ignore[misc, type-ar
     filter_horizontal = ["groups", "user_permissions"]
     add_fieldsets = [(None, {"fields": ["email", "name", "password1", "password2"]})]
     fieldsets = [
-        (None, {"fields": ["email", "name", "language", "time_zone", "password"]}),
+        (
+            None,
+            {"fields": ["email", "name", "language", "time_zone", "mention_mails", "password"]},
+        ),
         (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser"]}),
         (_("Permissions"), {"fields": ["groups", "user_permissions"], "classes": ["collapse"]}),
         (_("Dates"), {"fields": ["last_login", "date_joined"]}),

@@ -37,11 +37,11 @@ class LoginForm(AuthenticationForm):
 
 
 class ProfileForm(forms.ModelForm[User]):
-    """A person's own name, language and time zone."""
+    """A person's own name, language and time zone, and what mails they get."""
 
     class Meta:
         model = User
-        fields = ["name", "language", "time_zone"]
+        fields = ["name", "language", "time_zone", "mention_mails"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

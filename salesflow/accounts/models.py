@@ -94,6 +94,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         validators=[validate_time_zone],
         help_text=_("Empty: the time zone of the team."),
     )
+    mention_mails = models.BooleanField(
+        _("mail me when a colleague mentions me"),
+        default=True,
+        # For programs of the version before, which know no such field.
+        db_default=True,
+        help_text=_("In a note, with an “@”. None comes if you have seen it by then."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("may enter the admin"), default=False)
     date_joined = models.DateTimeField(_("joined"), auto_now_add=True)

@@ -54,7 +54,7 @@ class LoginView(auth_views.LoginView):
 
 
 class ProfileView(TenantRequiredMixin, UpdateView[User, ProfileForm]):
-    """One's own name, language and time zone."""
+    """One's own name, language and time zone, and what mails one gets."""
 
     form_class = ProfileForm
     template_name = "accounts/profile.html"

@@ -23,6 +23,7 @@ from events.replays import start_replay
 from leads.services import create_lead
 from salesflow.accounts.models import Tenant
 from tests.api.clients import ApiClient
+from tests.channels.template_factories import make_template
 from tests.events.factories import make_failure
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +56,7 @@ def known(tenant: Tenant) -> dict[str, str]:
         "lead_id": str(lead.id),
         "message_id": str(message.id),
         "conversation_id": str(message.conversation_id),
+        "template_id": str(make_template().pk),
         "event_id": str(Event.objects.earliest("position").id),
         "replay_id": str(start_replay(Event.objects.all(), reason="x").id),
         "fingerprint": str(make_failure().fingerprint),

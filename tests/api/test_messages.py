@@ -92,7 +92,7 @@ def test_conversations_cost_the_same_whatever_they_show(
     message = make_message()
     with django_assert_num_queries(2):
         api.get("/api/conversations")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         api.get(f"/api/conversations/{message.conversation_id}/messages")
 
 

@@ -126,6 +126,14 @@ def test_every_answer_is_as_the_document_says(
     message = make_message(lose_lead(create_lead(name="B", emails=["b@example.com"]), reason="x"))
     sent = call("POST", "/api/messages", {"lead": lead["id"], "channel": "email", "body": "Hi"})
     call("GET", f"/api/messages/{sent['id']}")
+    hello = {"name": "Hello", "language": "en", "body": "Dear {{ first_name }}"}
+    template = call("POST", "/api/templates", hello)["id"]
+    call("POST", "/api/templates", hello)
+    call("GET", f"/api/templates/{template}")
+    call("PATCH", f"/api/templates/{template}", {"channel": "email"})
+    call("POST", "/api/messages", {"lead": lead["id"], "channel": "email", "template": template})
+    call("GET", "/api/templates?language=en")
+    call("DELETE", f"/api/templates/{template}")
     call("GET", "/api/conversations")
     call("GET", f"/api/conversations/{message.conversation_id}")
     call("GET", f"/api/conversations/{message.conversation_id}/messages")

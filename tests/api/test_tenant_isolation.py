@@ -28,6 +28,7 @@ from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Membership, Tenant, TenantScoped
 from tests.api.clients import ApiClient, api_of
+from tests.channels.template_factories import make_template
 from tests.events.factories import make_failure
 from tests.factories import make_tenant, make_user
 from tests.staff import make_staff
@@ -54,6 +55,7 @@ BODIES = {
     ("POST", "api-conversation-read"): {},
     ("PATCH", "api-lead"): {"company": "Analytical"},
     ("PATCH", "api-conversation"): {"state": "closed"},
+    ("PATCH", "api-template"): {"body": "Good day"},
     ("POST", "api-replay-start"): {"reason": "mended"},
     ("POST", "api-replay-pause"): {"reason": "lunch"},
     ("POST", "api-replay-resume"): {"reason": "lunch is over"},
@@ -66,6 +68,7 @@ WRITES = {
     ("POST", "api-leads"),
     ("POST", "api-leads-extract"),
     ("POST", "api-messages"),
+    ("POST", "api-templates"),
     ("POST", "api-events-replay"),
     ("POST", "api-replays"),
 }
@@ -113,6 +116,7 @@ class World:
             receive_message(
                 self.lead, channel="email", address="zanzibar@example.com", body="Zanzibar answer"
             )
+            self.template = make_template(name="Zanzibar greeting")
             settle(list(Event.objects.values_list("id", flat=True)))
             self.event = Event.objects.order_by("position").first()
             self.replay = start_replay(Event.objects.all(), reason="Zanzibar")
@@ -125,6 +129,7 @@ class World:
             "fingerprint": self.failure.fingerprint,
             "message_id": self.message.id,
             "conversation_id": self.message.conversation_id,
+            "template_id": self.template.pk,
         }
 
     def correction(self) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def test_the_page_costs_the_same_whatever_it_shows(
     row = make_conversation()
     address = reverse("inbox:conversation", args=[row.pk])
     browser.get(address)
-    with django_assert_num_queries(25):
+    with django_assert_num_queries(26):
         browser.get(address)
     for number in range(6):
         other = make_conversation()
@@ -174,7 +174,7 @@ def test_the_page_costs_the_same_whatever_it_shows(
         make_inbound_message(row.lead)
         add_note(row.lead, "Good to know")
     browser.get(address)
-    with django_assert_num_queries(25):
+    with django_assert_num_queries(26):
         browser.get(address)
 
 

@@ -3,7 +3,7 @@
 import re
 from email.header import Header
 from email.headerregistry import Address
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import EmailPolicy
 from email.utils import format_datetime, formataddr, parseaddr
 from typing import Any
@@ -65,6 +65,8 @@ def _person(name: str, person: Address) -> str:
 
 
 POLICY: Any = MailPolicy(linesep=CRLF, max_line_length=990, cte_type="7bit")
+# RFC 2045, 6.8: a line of Base64 has at most 76 characters.
+FILE_POLICY: Any = POLICY.clone(max_line_length=76)
 
 
 def build_mail(account: Account, settings: MailSettings, outgoing: Outgoing) -> EmailMessage:
@@ -82,6 +84,7 @@ def build_mail(account: Account, settings: MailSettings, outgoing: Outgoing) -> 
     _add_reply_to(mail, account, settings, outgoing)
     _add_way_out(mail, outgoing)
     mail.set_content(_text(account, settings, outgoing))
+    _add_files(mail, outgoing)
     return mail
 
 
@@ -142,6 +145,19 @@ def _text(account: Account, settings: MailSettings, outgoing: Outgoing) -> str:
             says = _("You do not want such mails any more?")
         text += f"\n{says}\n{outgoing.unsubscribe_url}\n"
     return text
+
+
+def _add_files(mail: EmailMessage, outgoing: Outgoing) -> None:
+    if not outgoing.files:
+        return
+    mail.make_mixed()
+    for file in outgoing.files:
+        kind, _slash, subtype = file.content_type.partition("/")
+        part: Any = MIMEPart(policy=FILE_POLICY)
+        part.set_content(
+            file.data, kind, subtype or "octet-stream", disposition="attachment", filename=file.name
+        )
+        mail.attach(part)
 
 
 def _mailbox(name: str, address: str) -> Address:

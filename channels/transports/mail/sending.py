@@ -9,6 +9,7 @@ import re
 import smtplib
 import socket
 import ssl
+import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from channels.transports.mail.settings import MailSettings, Security
 
 # Seconds for each step, and for the server's last word, which may take long: it scans the mail.
 STEP, LAST_WORD = 15.0, 45.0
+# And for the mail itself, which goes in pieces of so many bytes, each a step.
+CONTENT, PIECE = 60.0, 256 * 1024
 # And for the answer to "QUIT", which changes nothing any more.
 GOODBYE = 2.0
 TOO_LARGE = 552
@@ -201,7 +204,7 @@ def _write(server: smtplib.SMTP, content: bytes, last_word: float) -> None:
     with _before_the_mail():
         code, answer = server.docmd("DATA")
         if code == 354:
-            server.send(_stuffed(content))
+            send_content(server, _stuffed(content))
     if code != 354:
         raise _of_content(code, answer)
     try:
@@ -214,6 +217,20 @@ def _write(server: smtplib.SMTP, content: bytes, last_word: float) -> None:
         raise TransportError(reason, unknown=True, at_fault=True) from error
     if code != 250:
         raise _of_content(code, answer)
+
+
+def send_content(server: smtplib.SMTP, content: bytes) -> None:
+    """Write a mail piece by piece: a socket's time limit holds for all of what it is given at once,
+    and a mail with files takes a slow line longer than a step.
+
+    Raises:
+        TimeoutError: it takes too long; its end was not written.
+    """
+    ends_at = time.monotonic() + CONTENT
+    for start in range(0, len(content), PIECE):
+        if time.monotonic() > ends_at:
+            raise TimeoutError("it takes the mail too slowly")
+        server.send(content[start : start + PIECE])
 
 
 def _of_content(code: int, answer: bytes) -> TransportError:

@@ -39,6 +39,7 @@ class MailTransport(BaseTransport):
     settings: ClassVar[type[AccountSettings]] = MailSettings
     # What most providers' mailboxes allow; a mail a second.
     limits = Limits(interval=1.0)
+    carries_files = True
 
     def send(self, account: Account, outgoing: Outgoing) -> Receipt:
         """Hand one mail to the account's server."""

@@ -5,6 +5,7 @@
 //   form[data-composer]        Ctrl+Enter sends, Ctrl+Shift+Enter sends and closes; others see that
 //                              somebody writes; a draft lasts until it is sent
 //   textarea[data-signs]       "/" or "@" opens suggestions
+//   #message-files             names what was chosen; it stays chosen until the message is sent
 //   data-copy                  puts its text in the clipboard
 //   data-focuses="id"          a pressed button that only takes the focus there
 
@@ -257,6 +258,42 @@ async function copyText(button) {
   }
 }
 
+// --- Files ---------------------------------------------------------------------------------------
+
+// Chosen for a message that was not sent yet, while the composer is replaced.
+let kept = null;
+
+const fileField = () => byId("message-files");
+
+function showFiles(field) {
+  const files = [...field.files], { most, each, together } = field.dataset, limits = byId("files-limits");
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  const isTooMuch = files.length > most || total > together || files.some((file) => file.size > each);
+  field.setCustomValidity(isTooMuch ? limits.textContent : "");
+  limits.dataset.tone = isTooMuch ? "bad" : "";
+  byId("chosen-files").replaceChildren(...files.map((file) => Object.assign(document.createElement("li"), { textContent: file.name })));
+}
+
+function keepFiles({ xhr, requestConfig }) {
+  const isSent = requestConfig.verb === "post" && xhr.status === 200 && !requestConfig.parameters.switch;
+  if (isSent) kept = null;
+  else if (fileField()?.files.length) kept = fileField().files;
+}
+
+function restoreFiles() {
+  const field = fileField();
+  if (!field || !kept) return;
+  field.files = kept;
+  kept = null;
+  showFiles(field);
+  document.querySelector("[data-files-left]")?.remove();
+}
+
+document.addEventListener("change", (event) => { if (event.target === fileField()) showFiles(event.target); });
+// A switch of channel need not carry them there and back.
+document.addEventListener("htmx:configRequest", (event) => { if (event.target === writer() && event.detail.parameters.switch) event.detail.formData.delete("files"); });
+document.addEventListener("htmx:beforeSwap", (event) => { if (event.detail.target.id === "composer-box") keepFiles(event.detail); });
+
 // --- Suggestions ---------------------------------------------------------------------------------
 
 let typed = null;
@@ -343,6 +380,8 @@ document.body.addEventListener("written", ({ target: form }) => {
 document.addEventListener("htmx:afterSettle", (event) => {
   const target = event.detail.target ?? event.target;
   if (event.target.id === "thread" || target.querySelector?.("#thread")) {
+    // Chosen for somebody else.
+    kept = null;
     markChosen();
     scrollToEnd();
     restoreDraft();
@@ -353,6 +392,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "composer-box") {
     restoreDraft();
     takeDraftAlong();
+    restoreFiles();
     if (!event.target.querySelector("[data-focus]")) words()?.focus();
   }
 });

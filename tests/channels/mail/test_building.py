@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from channels.models import Account, Purpose
+from channels.transports import File
 from channels.transports.mail.building import build_mail, references_of
 from channels.transports.mail.identifiers import conversation_of
 from salesflow.accounts.models import Tenant
@@ -109,6 +110,33 @@ def test_text_comes_back_in_lines_that_servers_take(body: str) -> None:
     assert data.isascii()
     # RFC 5321, 4.5.3.1.6.
     assert max(len(line) for line in data.split(b"\r\n")) <= 998
+
+
+def test_files_are_parts_in_lines_that_servers_take() -> None:
+    files = (
+        File('Prü"fung; a=b.pdf', "application/pdf", bytes(range(256)) * 30),
+        File("n" * 250 + ".txt", "text/plain", b"one\n.\nFrom two\n"),
+        File("x", "", b"\x00"),
+    )
+    data = bytes_of(body="Grüße", files=files)
+    assert data.isascii()
+    lines = data.split(b"\r\n")
+    # RFC 2045, 6.8.
+    assert max(len(line) for line in lines if line.isalnum()) <= 76
+    assert max(map(len, lines)) <= 998
+    mail = read(data)
+    assert mail.get_content_type() == "multipart/mixed"
+    told = [
+        (part.get_filename(), part.get_payload(decode=True)) for part in mail.iter_attachments()
+    ]
+    assert told == [(file.name, file.data) for file in files]
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().strip() == "Grüße"
+    assert [str(mail["To"]), mail["Message-ID"]] == [
+        "Ann <ann@example.com>",
+        f"<{MESSAGE}.1@acme.example.com>",
+    ]
 
 
 def test_answer_names_the_thread_and_its_identifiers_stay_whole() -> None:

@@ -1,6 +1,7 @@
 """What servers answer, and what follows from it."""
 
 import contextlib
+import email
 import smtplib
 import socket
 import ssl
@@ -8,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,10 @@ from typing import Any
 import pytest
 
 from channels.models import Account
-from channels.transports import AccountRefused, TransportError
+from channels.transports import AccountRefused, File, TransportError
 from channels.transports.mail import MailTransport
 from channels.transports.mail.building import build_mail
-from channels.transports.mail.sending import connected, send_mail
+from channels.transports.mail.sending import PIECE, connected, send_content, send_mail
 from salesflow.accounts.models import Tenant
 from tests.channels.mail.factories import OURS, mail_settings, make_outgoing
 from tests.channels.mail.servers import PASSWORD, Script, only_with, smtp_server
@@ -275,3 +277,34 @@ def half_taken() -> Iterator[int]:
 
     with listening(serve) as port:
         yield port
+
+
+class Line(smtplib.SMTP):
+    """A line that keeps what it is given, piece by piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+
+    def send(self, s: Any) -> None:
+        """Keep it."""
+        self.pieces.append(s)
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE, PIECE + 1, 5 * PIECE])
+def test_large_mail_goes_in_pieces_that_have_a_time_limit_each(size: int) -> None:
+    content, line = b"x" * size, Line()
+    send_content(line, content)
+    assert b"".join(line.pieces) == content
+    assert all(len(piece) <= PIECE for piece in line.pieces)
+
+
+def test_large_mail_arrives_byte_for_byte() -> None:
+    script = Script()
+    file = File("a.bin", "application/octet-stream", bytes(range(256)) * 8000)
+    with smtp_server(script) as port:
+        given = mail_settings(smtp_port=port)
+        send_mail(given, mail(files=(file,)), OURS, ["ann@example.com"])
+    [(_sender, _recipients, content)] = script.received
+    [part] = email.message_from_bytes(content, policy=policy.default).iter_attachments()
+    assert part.get_payload(decode=True) == file.data
