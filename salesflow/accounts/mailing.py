@@ -7,9 +7,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 
 
-def send_mail(
-    to: Sequence[str], subject: str, paragraphs: Iterable[str], message_id: UUID
-) -> None:
+def send_mail(to: Sequence[str], subject: str, paragraphs: Iterable[str], message_id: UUID) -> None:
     """Send one mail through the server that SALESFLOW_EMAIL_URL names.
 
     Args:
