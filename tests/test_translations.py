@@ -204,6 +204,8 @@ NEVER_SHOWN = {
     "Replay.kind",
     "Replay.released",
     "Replay.released_at",
+    "Replay.stretch_answers",
+    "Replay.stretch_failed",
 }
 
 
