@@ -34,10 +34,11 @@ def lead_with(channel: str, address: str) -> Lead | None:
     """The lead who can be reached at an address, or whom a vendor knows by that id."""
     kind = Channel(channel).contact_kind
     points = ContactPoint.objects.select_related("lead").filter(kind=kind, value=address)
-    if point := points.first():
+    point: ContactPoint | None = points.first()
+    if point:
         return point.lead
     rows = Identity.objects.select_related("lead").filter(account__channel=channel)
-    identity = rows.filter(external_id=address).first()
+    identity: Identity | None = rows.filter(external_id=address).first()
     return identity.lead if identity else None
 
 

@@ -309,8 +309,8 @@ def test_answer_is_recorded_once_the_database_is_back(
 
 
 def replay(message: Message, settle_events: Settle) -> None:
-    given = {"handlers": ["deliver_message"], "include_external": True}
-    replay_event(queued_event(message).id, reason="again", **given)
+    queued, handlers = queued_event(message), ["deliver_message"]
+    replay_event(queued.id, reason="again", handlers=handlers, include_external=True)
     settle_events()
 
 

@@ -89,9 +89,11 @@ def test_full_mailbox_closes_its_address_only_if_nothing_came_through_in_between
         message = make_message(lead)
         record_status(message.pk, MessageStatus.SENT)
         if comes_back:
-            given = {"message_id": message.pk, "bounced": message.address}
-            take_in_fact(mailbox, Report("failed", reason="452 full", **given))
-        return AddressStanding.objects.first()
+            reason, bounced = "452 full", message.address
+            full = Report("failed", message_id=message.pk, reason=reason, bounced=bounced)
+            take_in_fact(mailbox, full)
+        found: AddressStanding | None = AddressStanding.objects.first()
+        return found
 
     for comes_back in (True, True, True, True, False, True):
         standing = write(comes_back=comes_back)

@@ -1,6 +1,7 @@
 """What people tell vendors about being written to: late, twice, in any order, as strangers."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -101,7 +102,7 @@ def test_late_word_of_consent_does_not_undo_a_later_opt_out(account: Account, an
 
 
 def test_opt_out_without_a_time_always_counts(anna: Lead) -> None:
-    given = {"channel": "whatsapp", "address": NUMBER}
+    given: dict[str, Any] = {"channel": "whatsapp", "address": NUMBER}
     opt_in(anna, basis="consent", source="import", at=datetime(2999, 1, 1, tzinfo=UTC), **given)
     opt_out(anna, source="unsubscribe_link", **given)
     assert is_out()
@@ -129,7 +130,7 @@ def test_opt_out_follows_to_the_new_number(account: Account, anna: Lead) -> None
     anna = Lead.objects.get(pk=anna.pk)
     assert anna.phones[0] == NEW_NUMBER
     assert not may_be_written_to(anna)
-    given = {"channel": "whatsapp", "address": NEW_NUMBER}
+    given: dict[str, Any] = {"channel": "whatsapp", "address": NEW_NUMBER}
     opt_in(anna, basis="consent", source="manual", **given)
     # A replay of the move does not take that back.
     take_in_fact(account, moved)
