@@ -69,14 +69,8 @@ def connect_account(
     _lock_accounts(channel)
     _refuse_wrong_names(channel, name, address)
     plain, secret = split_settings(settings or carrier.settings())
-    account = Account(
-        channel=channel,
-        transport=carrier.name,
-        name=name.strip(),
-        address=address,
-        settings=plain,
-        secrets=secret,
-    )
+    given = {"channel": channel, "transport": carrier.name, "address": address}
+    account = Account(name=name.strip(), settings=plain, secrets=secret, **given)
     account.save()
     if transport != SANDBOX:
         sandboxes = Account.objects.filter(channel=channel, transport=SANDBOX)

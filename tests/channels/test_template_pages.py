@@ -140,7 +140,8 @@ def test_approval_that_was_told_while_the_form_was_open_stays(browser: Browser) 
     shown = {
         each.get("name"): each.get("value") for each in page_of(browser.get(address)).all("input")
     }
-    given["initial-vendor_status"] = shown["initial-vendor_status"]
+    assert shown["initial-vendor_status"] == "pending"
+    given["initial-vendor_status"] = "pending"
     MessageTemplate.objects.update(vendor_status="approved")
     assert browser.post(address, given).status_code == 302
     template.refresh_from_db()

@@ -364,10 +364,9 @@ document.addEventListener("mousedown", (event) => {
 
 // --- htmx ----------------------------------------------------------------------------------------
 
-document.addEventListener("htmx:afterRequest", (event) => {
-  const form = event.target.closest?.("form[data-composer]") ?? event.detail.elt;
-  const given = event.detail.requestConfig?.parameters;
-  if (event.detail.successful && given?.switch && form?.matches?.("form[data-composer]")) taken = draftName(form, given.mode);
+// Afterwards the form is gone, and no event about it reaches the page.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.shouldSwap && detail.target.id === "composer-box" && detail.requestConfig.parameters.switch) taken = draftName();
 });
 
 // The server says so: an answer that refuses a form, or sends to the login, is none of failure to htmx.
