@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any, Self
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -87,10 +86,6 @@ class Selection:
         """What narrows, by name, as text."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: _as_text(value) for name, value in told.items() if value}
-
-    def as_query(self) -> str:
-        """The part of an address behind the question mark."""
-        return urlencode(self.as_json())
 
     def described(self, user: Any) -> list[tuple[str, str]]:
         """What narrows, in the reader's language: (what, value).

@@ -22,8 +22,8 @@ os.environ["LANGUAGE"] = "en"
 # A million rounds of hashing for each user that a test makes would take longer than the tests.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-# tests.web refuses pages that run a query for each row.
-INSTALLED_APPS = [*INSTALLED_APPS, "zeal"]  # noqa: F405
+# tests.web refuses pages that run a query for each row; tests.emptying has a `flush` of its own.
+INSTALLED_APPS = [*INSTALLED_APPS, "zeal", "tests.emptying"]  # noqa: F405
 
 # Nobody collects static files for the tests: they are served from where they lie.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from events import rates, registry
-from events.console.event_list import list_url
+from events.console.addresses import list_url
 from events.console.examples import example_of
 from events.console.listing import Listing
 from events.console.observed import HOURS

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from events import registry
+from events.console.addresses import GIVE_UP, PLAN, list_url, plan_url, with_query
 from events.console.listing import LONGEST_WAITING_FIRST, Listing
 from events.console.pages import console_page, console_part
 from events.console.permissions import REPLAY, VIEW, require
@@ -31,8 +31,6 @@ from salesflow.accounts.models import Tenant
 from salesflow.accounts.paging import BadKey, Page
 from salesflow.accounts.queries import visible_rows
 
-LIST, PLAN = "admin:events_event_changelist", "admin:events_event_replay"
-GIVE_UP = "admin:events_event_give_up"
 SEARCH, KEYS, MARK = "q", ("after", "before"), "since"
 # Newer events that are counted; and what tells htmx to ask no more.
 MOST_NEWER, STOP_POLLING = 100, 286
@@ -110,7 +108,7 @@ def _newer_url(listing: Listing, page: Page[Event]) -> str:
     if listing.order is LONGEST_WAITING_FIRST:
         return ""
     query = listing.selection.as_json() | {MARK: listing.mark(page)}
-    return _with_query(reverse("admin:events_event_newer"), query)
+    return with_query("admin:events_event_newer", query)
 
 
 def _refused(request: HttpRequest, error: ValidationError) -> HttpResponse:
@@ -126,21 +124,6 @@ def _refused(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 
 # --- Addresses ----------------------------------------------------------------------------------
-
-
-def list_url(selection: Selection, **keys: str) -> str:
-    """The list of a selection."""
-    return _with_query(reverse(LIST), selection.as_json() | keys)
-
-
-def plan_url(selection: Selection, page: str = PLAN) -> str:
-    """Where its replay is planned, or another decision; of all there is, what failed is meant."""
-    chosen = replace(selection, status="failed") if selection == Selection() else selection
-    return _with_query(reverse(page), chosen.as_json())
-
-
-def _with_query(path: str, query: dict[str, str]) -> str:
-    return f"{path}?{urlencode(query)}" if query else path
 
 
 def address_of(term: str, user: Any) -> str:

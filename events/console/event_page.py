@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 
 from events import registry
+from events.console.addresses import GIVE_UP, plan_url
 from events.console.commands import commands_of
-from events.console.event_list import GIVE_UP, plan_url
 from events.console.moments import moment
 from events.console.pages import console_page
 from events.console.payloads import shown_payload, whole_payload

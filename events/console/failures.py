@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from events import audit
+from events.console.addresses import CORRECT, GIVE_UP, list_url, plan_url
 from events.console.charts import sparkline
-from events.console.event_list import GIVE_UP, list_url, plan_url
 from events.console.listing import Listing
 from events.console.pages import console_page, console_part, console_path
 from events.console.permissions import TRIAGE, VIEW, require
@@ -181,7 +181,7 @@ def _page(request: HttpRequest, fingerprint: UUID, draft: Draft | None = None) -
         list_url=list_url(selection),
         replay_url=plan_url(selection),
         give_up_url=plan_url(selection, GIVE_UP),
-        edit_url=f"{reverse('admin:events_correct')}?{selection.as_query()}",
+        edit_url=plan_url(selection, CORRECT),
         many_tenants=many,
     )
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from events import audit, rates
 from events.console import rate_charts
-from events.console.event_list import list_url
+from events.console.addresses import list_url
 from events.console.listing import Listing
 from events.console.observed import HandlerRow, Observed, failures_with_sparks, observe
 from events.console.pages import console_page, console_path

@@ -19,7 +19,7 @@ from psycopg.errors import QueryCanceled
 
 from events import rates
 from events.console import rate_charts
-from events.console.event_list import list_url
+from events.console.addresses import list_url
 from events.console.listing import Listing
 from events.console.observed import HandlerRow, Observed, failures_with_sparks, observe
 from events.console.pages import console_path, limit_queries

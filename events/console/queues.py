@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from events import registry
-from events.backlog import GIVEN_UP
+from events import backlog, registry
 from events.console.listing import Count
 from events.models.delivery import UNTIL_RESUMED
 from events.rows import fetch_rows
@@ -65,23 +64,19 @@ HELD_BACK = f"""
 """  # noqa: S608 (constants)
 # A tenant's are found by its failures, but for what was never put into one.
 FAILED = f"""
-    WITH RECURSIVE {GIVEN_UP}
-    SELECT count(*) FROM (
-        SELECT DISTINCT event_id FROM (
-            SELECT event_id FROM given_up WHERE %(tenants)s::uuid[] IS NULL
-            UNION ALL
-            SELECT deliveries.event_id FROM failure_groups CROSS JOIN LATERAL (
-                SELECT event_id FROM deliveries
-                WHERE status = 'failed' AND group_id = failure_groups.id LIMIT %(most)s
-            ) AS deliveries WHERE tenant_id = ANY(%(tenants)s::uuid[])
-            UNION ALL
+    WITH given_up AS (
+        SELECT deliveries.event_id FROM failure_groups CROSS JOIN LATERAL (
             SELECT event_id FROM deliveries
-            WHERE status = 'failed' AND group_id IS NULL AND EXISTS (
-                SELECT FROM events WHERE id = event_id AND tenant_id = ANY(%(tenants)s::uuid[])
-            )
-        ) AS failed LIMIT %(most)s
-    ) AS counted
-"""  # noqa: S608 (a constant)
+            WHERE status = 'failed' AND group_id = failure_groups.id LIMIT %(most)s
+        ) AS deliveries WHERE tenant_id = ANY(%(tenants)s::uuid[])
+        UNION ALL
+        SELECT event_id FROM deliveries
+        WHERE status = 'failed' AND group_id IS NULL AND EXISTS (
+            SELECT FROM events WHERE id = event_id AND tenant_id = ANY(%(tenants)s::uuid[])
+        )
+    )
+    {backlog.DIFFERENT}
+"""  # noqa: S608 (constants)
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,8 @@ def calls_due(tenants: Tenants) -> dict[str, datetime]:
 
 def given_up(tenants: Tenants, most: int = MOST_COUNTED) -> str:
     """How many events wait for a replay, in words: “10,000+” where there are more."""
-    [(number,)] = fetch_rows(FAILED, {"tenants": _listed(tenants), "most": most + 1})
+    statement = backlog.FAILED if tenants is None else FAILED
+    [(number,)] = fetch_rows(statement, {"tenants": _listed(tenants), "most": most + 1})
     return str(Count(min(number, most), has_more=number > most))
 
 

@@ -9,8 +9,8 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from events.console.addresses import list_url
 from events.console.charts import Bars, Column, bars
-from events.console.event_list import list_url
 from events.console.verdict import percent
 from events.models import EventStatus, Tally
 from events.rates import LENGTHS, Rate

@@ -8,11 +8,11 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from events import replays
+from events.console.addresses import list_url
 from events.console.listing import Count, Listing
 from events.console.pages import console_page, console_path
 from events.console.permissions import EDIT, EXTERNAL, REPLAY, allowed, require
@@ -78,21 +78,6 @@ def _plan(request: HttpRequest, selection: Selection, kind: Replay.Kind) -> Http
     user: Any = request.user
     replay = replays.plan_for_page(selection, actor=user, kind=kind)
     return redirect("admin:events_replay_change", replay.pk)
-
-
-def list_url(selection: Selection) -> str:
-    """The list of the selected events."""
-    return f"{reverse('admin:events_event_changelist')}?{selection.as_query()}"
-
-
-def plan_url(selection: Selection) -> str:
-    """Where a selection is planned: a POST does so at once."""
-    return f"{reverse('admin:events_event_replay')}?{selection.as_query()}"
-
-
-def give_up_url(selection: Selection) -> str:
-    """Where it is planned that its failures are given up; a POST does so at once."""
-    return f"{reverse('admin:events_event_give_up')}?{selection.as_query()}"
 
 
 # --- The plan -----------------------------------------------------------------------------------

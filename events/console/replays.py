@@ -17,15 +17,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from events import audit, replays
+from events.console.addresses import CORRECT, GIVE_UP, list_url, plan_url
 from events.console.pages import console_page, console_path
 from events.console.permissions import EDIT, EXTERNAL, REPLAY, VIEW, require
 from events.console.reasons import given_reason
 from events.console.replay_plans import (
     found,
-    give_up_url,
-    list_url,
     plan_page,
-    plan_url,
     selection_of,
 )
 from events.models import Event, FailureGroup, Replay, ReplayItem
@@ -129,9 +127,9 @@ def replay_view(request: HttpRequest, object_id: str) -> HttpResponse:
 def _plan_of_rest(replay: Replay, selection: Selection) -> str:
     """Where what a replay has left is planned; a correction needs its patch again, or another."""
     if replay.kind == Replay.Kind.CORRECTION:
-        return f"{reverse('admin:events_correct')}?{selection.as_query()}"
+        return plan_url(selection, CORRECT)
     if replay.gives_up:
-        return give_up_url(selection)
+        return plan_url(selection, GIVE_UP)
     return plan_url(selection)
 
 

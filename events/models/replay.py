@@ -102,6 +102,10 @@ class Replay(models.Model):
     # Released so far, and when the last of them were: what a pace allows counts from there.
     released = models.PositiveIntegerField(default=0, db_default=0)
     released_at = models.DateTimeField(null=True)
+    # The answers that were there when the newest stretch began, and the failures among them: what
+    # came since is judged by itself, too.
+    stretch_answers = models.PositiveIntegerField(default=0, db_default=0)
+    stretch_failed = models.PositiveIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(_("planned"), db_default=Now())
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)

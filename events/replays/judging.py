@@ -23,6 +23,11 @@ MOST_UNANSWERED = 20_000
 BURST = timedelta(seconds=5)
 # Without a canary, so many answers say whether too many are failures.
 ENOUGH_ANSWERS = 20
+# The newest answers are judged by themselves, too, a thousand at most: after 40,000 successes a
+# failure that comes back for every event would be a tenth of all only after 4,445 of them.
+STRETCH = 1000
+# So many of them speak for themselves: a few failures in a row are left to the whole.
+ENOUGH_OF_STRETCH = 500
 
 # The failure that an attempt of a replay met was met by the last attempt before the replay; for a
 # correction, by the original.
@@ -125,11 +130,28 @@ def must_stop(replay: Replay, standing: Standing) -> bool:
         return False
     # Of a step all are counted, answered or not: more than this will not come back as successes.
     of = min(step, replay.released + standing.waiting) if step else standing.answers
-    return standing.failed * 100 > replay.stop_percent * of
+    newest, newest_failed = _newest(replay, standing)
+    return standing.failed * 100 > replay.stop_percent * of or (
+        newest >= ENOUGH_OF_STRETCH and newest_failed * 100 > replay.stop_percent * newest
+    )
+
+
+def _newest(replay: Replay, standing: Standing) -> tuple[int, int]:
+    """Answers since the newest stretch began, and the failures among them."""
+    failed = standing.failed - replay.stretch_failed
+    return standing.answers - replay.stretch_answers, max(0, failed)
+
+
+def stretch_after(replay: Replay, standing: Standing) -> dict[str, int]:
+    """Where the newest stretch begins, as fields of the replay: here, if the last one is over."""
+    if standing.answers - replay.stretch_answers < STRETCH:
+        return {}
+    return {"stretch_answers": standing.answers, "stretch_failed": standing.failed}
 
 
 def why_stopped(replay: Replay, standing: Standing) -> dict[str, int]:
     """What is told of a replay that stops by itself; see `stopped_sentence`."""
+    newest, newest_failed = _newest(replay, standing)
     failed = ReplayItem.objects.filter(replay=replay, status=ReplayItem.Status.FAILED)
     [(failing_as_before,)] = fetch_rows(FAILING_AS_BEFORE, {"replay": replay.id})
     came_back = failed.filter(came_back=True).count() + failing_as_before
@@ -137,6 +159,8 @@ def why_stopped(replay: Replay, standing: Standing) -> dict[str, int]:
         "failed": standing.failed,
         "answers": standing.answers,
         "came_back": came_back,
+        "newest": newest,
+        "newest_failed": newest_failed,
         "limit": replay.stop_percent or 0,
         "untouched": standing.waiting,
     }
@@ -150,6 +174,9 @@ def stopped_sentence(told: Mapping[str, Any]) -> str:
         text = _("%(failed)s of %(answers)s events failed again, %(came_back)s of them as before.")
     else:
         text = _("%(failed)s of %(answers)s events failed, none of them as before.")
+    if told["failed"] * 100 <= told["limit"] * told["answers"] and told.get("newest_failed"):
+        newest = _("Of the newest %(newest)s answers %(newest_failed)s were failures.")
+        text = f"{text} {newest}"
     limit = _("It stops above %(limit)s %%; %(untouched)s events were not touched.")
     return f"{text} {limit}" % {name: intcomma(number) for name, number in told.items()}
 

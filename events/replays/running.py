@@ -21,11 +21,13 @@ from events.replays.auditing import note
 from events.replays.filling import fill_plans
 from events.replays.forgetting import expire_plans, forget_dropped
 from events.replays.judging import (
+    Standing,
     must_stop,
     paid_after,
     room_for,
     standing_of,
     stopped_sentence,
+    stretch_after,
     why_stopped,
 )
 from events.replays.releasing import CHUNK, Released, release_next
@@ -96,7 +98,7 @@ def take_turn(replay_id: UUID) -> bool:
             return False
         taken = release_next(replay, room) if (room := room_for(replay, standing)) else Released()
         if taken.taken:
-            return _count(replay, taken, now)
+            return _count(replay, taken, standing)
         _finish_if_all_have_answered(replay)
         return False
 
@@ -125,7 +127,7 @@ def _hold(replay_id: UUID) -> tuple[Replay, datetime] | None:
     return (replay, replay.read_at) if replay else None
 
 
-def _count(replay: Replay, taken: Released, now: datetime) -> bool:
+def _count(replay: Replay, taken: Released, standing: Standing) -> bool:
     """Write a turn on the replay's row; undo it where somebody has paused the replay meanwhile."""
     because = dict(replay.skipped_because)
     for reason, number in taken.skipped.items():
@@ -136,7 +138,8 @@ def _count(replay: Replay, taken: Released, now: datetime) -> bool:
         succeeded=F("succeeded") + taken.answered,
         skipped=F("skipped") + taken.skipped.total(),
         skipped_because=because,
-        released_at=paid_after(replay, taken.released, now),
+        released_at=paid_after(replay, taken.released, standing.now),
+        **stretch_after(replay, standing),
     )
     if not changed:
         transaction.set_rollback(True)

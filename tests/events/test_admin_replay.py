@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from events.console.event_list import list_url
+from events.console.addresses import list_url
 from events.models import AuditLine, Delivery, Event, EventStatus, Replay, ReplayItem
 from events.replays import advance_running_replays, progress_of
 from events.replays.planning import MOST_AT_ONCE

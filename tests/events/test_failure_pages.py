@@ -8,6 +8,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from events.console import addresses
+from events.console.addresses import list_url, plan_url
 from events.console.failures import VERBS
 from events.failures.fingerprints import masked
 from events.models import AuditLine, Delivery, EventStatus, FailureGroup, Replay
@@ -161,9 +163,10 @@ def test_page_tells_what_fails_where_and_how_often(
     assert (shown["failure"].occurrences, shown["failure"].standing) == (3, 3)
     assert [raised.error for raised in shown["chain"]] == ["ValueError: no rate for EUR"]
     assert len(shown["events"]) == 3
-    query = Selection(group=str(group.fingerprint)).as_query()
-    for name in ("events_event_changelist", "events_event_replay", "events_correct"):
-        assert f'href="{reverse(f"admin:{name}")}?{query}"' in page
+    selection = Selection(group=str(group.fingerprint))
+    for name in (addresses.PLAN, addresses.CORRECT):
+        assert f'href="{plan_url(selection, name)}"' in page
+    assert f'href="{list_url(selection)}"' in page
 
 
 def test_page_lists_the_replays_that_set_out_to_cure_it(tenant: Tenant, root: Client) -> None:

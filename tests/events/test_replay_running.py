@@ -157,6 +157,38 @@ def test_failures_stop_a_replay_without_a_canary_once_enough_have_answered(
     assert replay.status == Replay.Status.STOPPED
 
 
+def test_failure_that_comes_back_late_stops_it_though_most_have_succeeded(tenant: Tenant) -> None:
+    switch = Switch()
+    switch.on = True
+    good = judging.STRETCH * 2
+    make_failed(good + judging.WINDOW + 1000)
+    with handler_of(TYPE, function=switch):
+        replay = begin(planned(), stop_percent=20)
+        advance(replay.id)
+        settle_first(replay, good)
+        advance(replay.id)
+        switch.on = False
+        settle_first(replay, judging.ENOUGH_OF_STRETCH - 1)
+        advance(replay.id)
+        replay.refresh_from_db()
+        assert replay.status == Replay.Status.RUNNING
+        settle_first(replay, 1)
+        advance(replay.id)
+    replay.refresh_from_db()
+    # By then a fifth of all answers: the whole alone would have let it go on.
+    assert replay.status == Replay.Status.STOPPED
+    assert "500 of 2,500 events failed" in replay.stopped_because.replace("came back: ", "")
+    assert "Of the newest 500 answers 500 were failures." in replay.stopped_because
+
+
+def settle_first(replay: Replay, number: int) -> None:
+    """Have a worker handle the first released events of the replay."""
+    released = ReplayItem.objects.filter(replay=replay, status="released").order_by("id")
+    ids = list(released.values_list("event_id", flat=True)[:number])
+    while Event.objects.filter(pk__in=ids, status="pending").exists():
+        settle(ids)
+
+
 def test_replay_that_has_nothing_left_to_save_finishes(tenant: Tenant) -> None:
     make_failed(1)
     with handler_of(TYPE, function=Switch()):

@@ -30,46 +30,8 @@ class Command(PlainCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
-        add = parser.add_argument
-        add("--tenant", metavar="SLUG", help="only its events; by default those of all tenants")
-        add("--type", metavar="T", help="only events of this type, such as lead.created")
-        add(
-            "--status",
-            choices=["failed", "processed"],
-            help="of the events; by default those that a handler has given up",
-        )
-        add("--since", metavar="TIME", type=str, help="recorded since: 2026-01-31, or 24h (ago)")
-        add("--until", metavar="TIME", type=str, help="recorded before")
-        add("--id", metavar="EVENT", action="append", help="only this event; may be repeated")
-        add(
-            "--group",
-            metavar="FINGERPRINT",
-            help="only events that failed so; the handler that failed runs again, no other",
-        )
-        add(
-            "--handler",
-            metavar="NAME",
-            action="append",
-            default=[],
-            help="run this one, whatever came of it, instead of those that failed",
-        )
-        add("--include-external", action="store_true", help="also what leaves the database")
-        add("--canary", action="store_true", help="1, 10, 100 events first, then the rest")
-        add(
-            "--stop-at",
-            metavar="PERCENT",
-            type=int,
-            help="stop above so many failures among a hundred answers (10 with --canary)",
-        )
-        add("--pace", metavar="N", type=int, help="at most so many events a second")
-        add(
-            "--give-up",
-            action="store_true",
-            help="run nothing: what failed is skipped, and what waits behind it goes on",
-        )
-        add("--reason", help="why, for the record; required unless --dry-run is given")
-        add("--dry-run", action="store_true", help="say what would be replayed, do nothing")
-        add("--no-wait", action="store_true", help="leave all of it to the workers")
+        _add_what(parser)
+        _add_how(parser)
 
     def handle(self, **options: Any) -> None:
         """Replay, and say what came of it."""
@@ -130,6 +92,55 @@ class Command(PlainCommand):
         by_handler = failed.order_by("handler").values_list("handler").annotate(Count("pk"))
         for name, number in by_handler if not options["handler"] else ():
             self.stdout.write(f"  {name}  {number}{_left_out(name, options)}")
+
+
+def _add_what(parser: CommandParser) -> None:
+    """Options that say which events are meant, and which of their handlers."""
+    add = parser.add_argument
+    add("--tenant", metavar="SLUG", help="only its events; by default those of all tenants")
+    add("--type", metavar="T", help="only events of this type, such as lead.created")
+    add(
+        "--status",
+        choices=["failed", "processed"],
+        help="of the events; by default those that a handler has given up",
+    )
+    add("--since", metavar="TIME", type=str, help="recorded since: 2026-01-31, or 24h (ago)")
+    add("--until", metavar="TIME", type=str, help="recorded before")
+    add("--id", metavar="EVENT", action="append", help="only this event; may be repeated")
+    add(
+        "--group",
+        metavar="FINGERPRINT",
+        help="only events that failed so; the handler that failed runs again, no other",
+    )
+    add(
+        "--handler",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="run this one, whatever came of it, instead of those that failed",
+    )
+
+
+def _add_how(parser: CommandParser) -> None:
+    """Options that say what is done with them, and how carefully."""
+    add = parser.add_argument
+    add("--include-external", action="store_true", help="also what leaves the database")
+    add("--canary", action="store_true", help="1, 10, 100 events first, then the rest")
+    add(
+        "--stop-at",
+        metavar="PERCENT",
+        type=int,
+        help="stop above so many failures among a hundred answers (10 with --canary)",
+    )
+    add("--pace", metavar="N", type=int, help="at most so many events a second")
+    add(
+        "--give-up",
+        action="store_true",
+        help="run nothing: what failed is skipped, and what waits behind it goes on",
+    )
+    add("--reason", help="why, for the record; required unless --dry-run is given")
+    add("--dry-run", action="store_true", help="say what would be replayed, do nothing")
+    add("--no-wait", action="store_true", help="leave all of it to the workers")
 
 
 def _events_of(selection: Selection) -> QuerySet[Event]:

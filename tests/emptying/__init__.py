@@ -1,0 +1,1 @@
+"""An app that lets tests without a transaction around them clean up sooner."""
