@@ -50,8 +50,9 @@ def record_echo(
     )
     note_sent_at(message, at)
     message.save()
-    # Whoever answers has read.
-    conversation.unread = 0
+    # Whoever answers has read what was there by then: what is told of it may come late.
+    if at >= (conversation.last_inbound_at or at):
+        conversation.unread = 0
     conversation.last_message_at = max(conversation.last_message_at, at)
     conversation.save(update_fields=["unread", "last_message_at", "changed_at"])
     return message

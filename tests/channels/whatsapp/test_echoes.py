@@ -1,10 +1,11 @@
 """What colleagues write in WhatsApp's own app with our number: it stands in the thread."""
 
+import time
 from typing import Any
 
 import pytest
 
-from channels.models import Account, Attachment, Message
+from channels.models import Account, Attachment, Conversation, Message
 from events.testing import published
 from leads.models import Lead
 from tests.channels.whatsapp import calls
@@ -68,3 +69,13 @@ def test_what_is_no_message_is_left_out(account: Account, item: dict[str, Any]) 
     hear_from_anna(account)
     take_in_call(account, echo(item))
     assert not Message.objects.filter(direction="outbound").exists()
+
+
+def test_late_word_of_an_answer_hides_nothing_that_came_in_after_it(account: Account) -> None:
+    hear_from_anna(account)
+    early = str(int(time.time()) - 60)
+    take_in_call(account, echo(calls.text("From my phone", timestamp=early)))
+    assert Conversation.objects.get().unread == 1
+    late = str(int(time.time()))
+    take_in_call(account, echo(calls.text("Once more", timestamp=late)))
+    assert Conversation.objects.get().unread == 0
