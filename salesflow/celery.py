@@ -1,5 +1,6 @@
 """The Celery application: carries nudges to workers, and the beat of the sweeper."""
 
+import os
 from typing import Any
 
 from celery import Celery
@@ -13,6 +14,20 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def _keep_logging(**_: Any) -> None:
     """Leave the logs as the settings have set them up: Celery would add handlers of its own."""
+
+
+# Added to the priority that a worker was started with, as nice(1) does it.
+NICENESS = 10
+
+
+@worker_init.connect
+def _give_way(**_: Any) -> None:
+    """Let whoever waits for an answer go first: a page, a vendor's call.
+
+    Where both want the same cores, as in a flood of webhook calls, what came in is kept at once and
+    worked off behind it.
+    """
+    os.nice(NICENESS)
 
 
 @worker_init.connect
