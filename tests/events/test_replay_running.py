@@ -157,36 +157,40 @@ def test_failures_stop_a_replay_without_a_canary_once_enough_have_answered(
     assert replay.status == Replay.Status.STOPPED
 
 
-def test_failure_that_comes_back_late_stops_it_though_most_have_succeeded(tenant: Tenant) -> None:
-    switch = Switch()
-    switch.on = True
-    good = judging.STRETCH * 2
-    make_failed(good + judging.WINDOW + 1000)
-    with handler_of(TYPE, function=switch):
-        replay = begin(planned(), stop_percent=20)
-        advance(replay.id)
-        settle_first(replay, good)
-        advance(replay.id)
-        switch.on = False
-        settle_first(replay, judging.ENOUGH_OF_STRETCH - 1)
-        advance(replay.id)
-        replay.refresh_from_db()
-        assert replay.status == Replay.Status.RUNNING
-        settle_first(replay, 1)
+def test_failure_that_comes_back_late_stops_it_though_most_have_succeeded() -> None:
+    now, good, few = timezone.now(), 40_000, judging.ENOUGH_OF_STRETCH
+    replay = Replay(stop_percent=10, selected=50_000, released=42_000)
+    before = judging.Standing(now, waiting=8000, succeeded=good)
+    assert not judging.must_stop(replay, before)
+    for name, value in judging.stretch_after(replay, before).items():
+        setattr(replay, name, value)
+    standings = {
+        failed: judging.Standing(now, waiting=8000, succeeded=good, failed=failed)
+        for failed in (few - 1, few)
+    }
+    assert not judging.must_stop(replay, standings[few - 1])
+    assert judging.must_stop(replay, standings[few])
+    # Half of the newest are fewer than a tenth of all, and more than a tenth of the newest.
+    mixed = judging.Standing(now, waiting=8000, succeeded=good + few // 2, failed=few // 2)
+    assert judging.must_stop(replay, mixed)
+    told = {"failed": few, "answers": good + few, "came_back": few, "newest": few}
+    words = judging.stopped_sentence(told | {"newest_failed": few, "limit": 10, "untouched": 8000})
+    assert "Of the newest 500 answers 500 were failures." in words
+
+
+@pytest.mark.parametrize(("answers", "begins_at"), [(-1, 0), (0, judging.STRETCH)])
+def test_turn_that_releases_more_begins_a_stretch_when_the_last_one_is_over(
+    tenant: Tenant, answers: int, begins_at: int
+) -> None:
+    make_failed(4)
+    with handler_of(TYPE, function=Switch()):
+        replay = begin(planned(), stop_percent=10)
+        before = judging.STRETCH + answers
+        Replay.objects.update(succeeded=before - 1, failed=1, released=before, selected=before + 4)
         advance(replay.id)
     replay.refresh_from_db()
-    # By then a fifth of all answers: the whole alone would have let it go on.
-    assert replay.status == Replay.Status.STOPPED
-    assert "500 of 2,500 events failed" in replay.stopped_because.replace("came back: ", "")
-    assert "Of the newest 500 answers 500 were failures." in replay.stopped_because
-
-
-def settle_first(replay: Replay, number: int) -> None:
-    """Have a worker handle the first released events of the replay."""
-    released = ReplayItem.objects.filter(replay=replay, status="released").order_by("id")
-    ids = list(released.values_list("event_id", flat=True)[:number])
-    while Event.objects.filter(pk__in=ids, status="pending").exists():
-        settle(ids)
+    assert replay.released == before + 4
+    assert (replay.stretch_answers, replay.stretch_failed) == (begins_at, int(begins_at > 0))
 
 
 def test_replay_that_has_nothing_left_to_save_finishes(tenant: Tenant) -> None:
