@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models import Count
 from playwright.sync_api import Page
 
+from channels.models import Conversation
 from events.models import Event
 from leads.models import Lead
 from salesflow.accounts.context import tenant_context
@@ -48,6 +50,7 @@ def test_the_main_pages_are_photographed(
         log_in(window, demo["rep"])
         take("leads", "/leads")
         take("lead", f"/leads/{most_eventful_lead()}")
+        take("inbox", f"/inbox/{longest_conversation()}")
         take("board", "/leads/board")
         take("funnel", "/analytics/funnel")
         window.context.clear_cookies()
@@ -80,3 +83,10 @@ def most_eventful_lead() -> Any:
             for lead in shown.exclude(value=None).distinct()[:50]
         }
         return max(counts, key=lambda pk: counts[pk])
+
+
+def longest_conversation() -> Any:
+    with tenant_context(Tenant.objects.get(slug="demo")):
+        of_open = Conversation.objects.filter(state=Conversation.State.OPEN, channel="email")
+        counted = of_open.annotate(number=Count("messages"))
+        return counted.order_by("-number", "-last_message_at").values_list("pk", flat=True)[0]
