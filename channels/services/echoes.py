@@ -1,9 +1,11 @@
 """What colleagues have written elsewhere, such as in the vendor's own app on a phone."""
 
+from datetime import datetime
+
 from django.db import transaction
 from django.utils import timezone
 
-from channels.models import Account, Channel, Direction, Message, MessageStatus
+from channels.models import Account, Channel, Conversation, Direction, Message, MessageStatus
 from channels.services.conversations import open_conversation
 from channels.services.messages import known_message
 from channels.services.outcomes import note_sent_at
@@ -50,9 +52,13 @@ def record_echo(
     )
     note_sent_at(message, at)
     message.save()
-    # Whoever answers has read what was there by then: what is told of it may come late.
+    _note_answered(conversation, at)
+    return message
+
+
+def _note_answered(conversation: Conversation, at: datetime) -> None:
+    """Whoever answers has read what was there by then: what is told of it may come late."""
     if at >= (conversation.last_inbound_at or at):
         conversation.unread = 0
     conversation.last_message_at = max(conversation.last_message_at, at)
     conversation.save(update_fields=["unread", "last_message_at", "changed_at"])
-    return message

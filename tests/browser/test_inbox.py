@@ -111,6 +111,33 @@ def test_a_draft_the_focus_and_an_open_menu_survive_what_comes_in(
     expect(page.get_by_text("Who takes care?")).to_be_visible()
 
 
+def test_what_is_typed_before_its_field_is_there_is_neither_lost_nor_a_shortcut(
+    page: Page, ada: User, grace: Lead
+) -> None:
+    def slowly(route: Route) -> None:
+        page.keyboard.type("She is on holidayy")
+        page.keyboard.press("Backspace")
+        route.continue_()
+
+    row = make_conversation(grace)
+    log_in(page, ada)
+    page.goto(f"/inbox/{row.pk}")
+    page.route(re.compile(rf"/{grace.pk}/.*/new$"), slowly)
+    page.keyboard.press("n")
+    expect(page.get_by_role("button", name="Add note")).to_be_visible()
+    expect(page.locator("#message-body")).to_have_value("She is on holiday")
+    expect(page.locator("#message-body")).to_be_focused()
+    page.unroute_all()
+    page.keyboard.type(".")
+    page.reload()
+    # The draft of an answer is another one.
+    expect(page.locator("#message-body")).to_have_value("")
+    page.keyboard.press("n")
+    expect(page.locator("#message-body")).to_have_value("She is on holiday.")
+    row.refresh_from_db()
+    assert row.state == Conversation.State.OPEN
+
+
 def test_two_colleagues_do_not_answer_twice(
     open_page: Callable[..., Page], ada: User, ben: User, grace: Lead
 ) -> None:
@@ -165,6 +192,7 @@ def test_the_inbox_works_with_the_keyboard_alone(page: Page, ada: User, grace: L
     page.keyboard.press("n")
     expect(page.get_by_role("button", name="Add note")).to_be_visible()
     page.keyboard.type("She is on holiday")
+    expect(page.locator("#message-body")).to_have_value("She is on holiday")
     page.keyboard.press("Control+Enter")
     expect(entries_of(page)).to_contain_text("Note for the team", timeout=LIVE)
     page.keyboard.press("Escape")

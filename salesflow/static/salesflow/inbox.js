@@ -5,6 +5,7 @@
 //   form[data-composer]        Ctrl+Enter sends, Ctrl+Shift+Enter sends and closes; others see that
 //                              somebody writes; a draft lasts until it is sent
 //   textarea[data-signs]       "/" or "@" opens suggestions
+//   [name=switch]              what is typed before its answer is there goes into the field that comes
 //   #message-files             names what was chosen; it stays chosen until the message is sent
 //   data-copy                  puts its text in the clipboard
 //   data-focuses="id"          a pressed button that only takes the focus there
@@ -258,6 +259,34 @@ async function copyText(button) {
   }
 }
 
+// --- Typed ahead ---------------------------------------------------------------------------------
+
+// "n" and the first words of a note, typed at once: until the field is there they are no shortcuts,
+// one of which would close the conversation. Null while no field is awaited.
+let ahead = null;
+
+function typeAhead(event) {
+  if (ahead === null || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
+  if (event.key === "Backspace") ahead = ahead.slice(0, -1);
+  else if (event.key.length === 1) ahead += event.key;
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+function insertAhead() {
+  const area = words();
+  if (ahead && area) {
+    area.setRangeText(ahead, area.selectionStart, area.selectionEnd, "end");
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  ahead = null;
+}
+
+document.addEventListener("keydown", typeAhead, true);
+document.addEventListener("htmx:beforeRequest", ({ target, detail }) => { if (target === writer() && detail.requestConfig.parameters.switch) ahead = ""; });
+document.addEventListener("htmx:afterRequest", ({ detail }) => { if (!detail.successful) ahead = null; });
+
 // --- Files ---------------------------------------------------------------------------------------
 
 // Chosen for a message that was not sent yet, while the composer is replaced.
@@ -393,6 +422,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
     takeDraftAlong();
     restoreFiles();
     if (!event.target.querySelector("[data-focus]")) words()?.focus();
+    insertAhead();
   }
 });
 
