@@ -34,6 +34,20 @@ def test_values_are_stacked_from_the_bottom() -> None:
     assert (drawing.width, drawing.top) == (2.0, 100)
 
 
+def test_a_column_is_drawn_with_its_words_escaped_and_leads_to_its_list() -> None:
+    linked = Column({"failed": 100}, "<b>100 %</b>", "/list?a=1&b=2")
+    [column, other] = bars([linked, Column({}, "none")], top=100).columns
+    assert column.svg == (
+        '<a href="/list?a=1&amp;b=2" tabindex="-1"><title>&lt;b&gt;100 %&lt;/b&gt;</title>'
+        '<rect class="event-hit" x="0" y="0" width="1" height="100.0"></rect>'
+        '<rect data-status="failed" x="0.1" y="0.0" width="0.8" height="100.0"></rect></a>'
+    )
+    assert other.svg == (
+        "<g><title>none</title>"
+        '<rect class="event-hit" x="1" y="0" width="1" height="100.0"></rect></g>'
+    )
+
+
 def test_one_failure_among_a_million_is_seen() -> None:
     [column] = bars([Column({"failed": 1, "processed": 1_000_000})]).columns
     assert column.rects[0].height == LEAST
