@@ -7,8 +7,9 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
 ARGS ?=
 # Faults of `make chaos`, over both brokers.
 ROUNDS ?= 300
-# Two test sessions or more at once, each with a database server of its own.
-SIDE_BY_SIDE ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+# Two test sessions or more at once, each with a database server of its own, in tests/conftest.py's
+# order.
+SIDE_BY_SIDE ?= --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # `make run PORT=8001`; empty means that SALESFLOW_PORT or its default decides.
 ifdef PORT

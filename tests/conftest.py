@@ -14,6 +14,15 @@ from tests.factories import make_tenant
 
 pytest_plugins = ["tests.cluster"]
 
+# Markers of tests of which one alone takes a minute.
+LONG = ("journey", "browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: at the end, no session waits for another's last."""
+    long = {item.path for item in items if any(map(item.get_closest_marker, LONG))}
+    items.sort(key=lambda item: item.path not in long)
+
 
 @pytest.fixture(autouse=True)
 def _english() -> Iterator[None]:
