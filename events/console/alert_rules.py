@@ -4,7 +4,7 @@ The secret of a webhook is made here, shown once, and never again.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -41,6 +41,8 @@ MOST_EMAILS = 20
 # Tests of a rule within an hour, and seconds that one may take: a web worker waits for it.
 MOST_TESTS, LONGEST_TEST = 10, 20.0
 ALERTS_SHOWN = 10
+# A digest is the event of many; by alerts_by_time.
+ALERTS_READ = 1000
 ALL_PER_CENT = 100
 LONGEST_AGE = 365 * 86400
 WITH_THRESHOLD = {AlertRule.Kind.FAILURE_RATE, AlertRule.Kind.OLDEST_PENDING}
@@ -166,14 +168,16 @@ class AlertRuleAdmin(InTime, TenantScopedAdmin):
     @display(description=gettext_lazy("last alerts"))
     def last_alerts(self, rule: AlertRule) -> Any:
         """What it told last, linked to the events of that."""
-        told = rule.alerts.filter(event_id__isnull=False).values_list("event_id")
-        last = told.annotate(last=Max("raised_at")).order_by("-last")[:ALERTS_SHOWN]
+        told = rule.alerts.filter(event_id__isnull=False).order_by("-raised_at")
+        last: dict[UUID, datetime] = {}
+        for event_id, raised_at in told.values_list("event_id", "raised_at")[:ALERTS_READ]:
+            last.setdefault(event_id, raised_at)
         rows = [
             (
                 reverse("admin:events_event_change", args=[event_id]),
                 f"{timezone.localtime(raised_at):%Y-%m-%d %H:%M:%S}",
             )
-            for event_id, raised_at in last
+            for event_id, raised_at in list(last.items())[:ALERTS_SHOWN]
         ]
         return format_html_join(", ", '<a href="{}">{}</a>', rows) or "–"
 

@@ -1,14 +1,18 @@
 """Alert rules in the admin: what a rule needs, who may have one, and that its secret stays one."""
 
+import re
+from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from events.console.alert_rules import MOST_TESTS
-from events.models import AlertRule, AuditLine
+from events.console.alert_rules import ALERTS_SHOWN, MOST_TESTS
+from events.models import Alert, AlertRule, AuditLine
 from salesflow.accounts.models import Tenant
 from tests.events.alert_factories import make_rule
 from tests.factories import make_tenant
@@ -95,6 +99,25 @@ def test_missing_mail_server_is_told_when_a_rule_is_saved(
     settings.EMAIL_URL = ""
     response = root.post(ADD, filled(), follow=True)
     assert "SALESFLOW_EMAIL_URL" in said_on(response)
+
+
+def test_last_alerts_are_named_once_each_the_newest_first(root: Client, tenant: Tenant) -> None:
+    def told(event_id: UUID | None, minutes: int) -> None:
+        at = timezone.now() - timedelta(minutes=minutes)
+        Alert.objects.create(rule=rule, tenant=tenant, event_id=event_id, raised_at=at)
+
+    rule, digest, alone, latest = make_rule(), uuid4(), uuid4(), uuid4()
+    for minutes in (50, 40, 4):
+        told(digest, minutes)
+    told(alone, 5)
+    told(latest, 1)
+    told(None, 0)
+    for minutes in range(60, 60 + ALERTS_SHOWN):
+        told(uuid4(), minutes)
+    page = root.get(page_of(rule)).content.decode()
+    shown = re.findall(r"/events/event/([0-9a-f-]{36})/change", page)
+    assert shown[:3] == [str(latest), str(digest), str(alone)]
+    assert len(set(shown)) == len(shown) == ALERTS_SHOWN
 
 
 def test_what_was_done_with_a_rule_is_in_the_audit(root: Client) -> None:
