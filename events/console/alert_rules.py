@@ -169,7 +169,7 @@ class AlertRuleAdmin(InTime, TenantScopedAdmin):
     def last_alerts(self, rule: AlertRule) -> Any:
         """What it told last, linked to the events of that."""
         told = rule.alerts.filter(event_id__isnull=False).order_by("-raised_at")
-        last: dict[UUID, datetime] = {}
+        last: dict[Any, datetime] = {}
         for event_id, raised_at in told.values_list("event_id", "raised_at")[:ALERTS_READ]:
             last.setdefault(event_id, raised_at)
         rows = [
