@@ -40,3 +40,12 @@ class EventType(models.TextChoices):
     AUTOPILOT_DRAFT_CREATED = "autopilot.draft_created", _("Draft created by the autopilot")
     AUTOPILOT_ACTION_EXECUTED = "autopilot.action_executed", _("Autopilot action executed")
     ALERT_RAISED = "alert.raised", _("Alert raised")
+
+
+def label_of(name: str) -> str:
+    """An event type in words; its name where it has none."""
+    # Not `EventType.values`: that translates all labels, and a page asks for each of its rows.
+    try:
+        return str(EventType(name).label)
+    except ValueError:
+        return name

@@ -27,7 +27,7 @@ from events.publishers import Declaration, Publisher
 from events.rates import Activity, Rate
 from events.registry import Handler
 from events.selections import Selection
-from events.types import EventType
+from events.types import label_of
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Entry:
     @property
     def label(self) -> str:
         """The type in words, where it has some."""
-        return str(EventType(self.name).label) if self.name in EventType.values else self.name
+        return label_of(self.name)
 
     @property
     def version(self) -> int:

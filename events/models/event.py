@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from events.payloads import Payload, payload_type
+from events.types import label_of
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.scoping import TenantManager
 
@@ -222,9 +223,7 @@ class Event(models.Model):
     @property
     def type_label(self) -> str:
         """The type in words, for people."""
-        from events.types import EventType
-
-        return str(EventType(self.type).label) if self.type in EventType.values else self.type
+        return label_of(self.type)
 
 
 def tenants_of(events: "list[Event]") -> "dict[UUID, Tenant]":
