@@ -98,7 +98,7 @@ def take_turn(replay_id: UUID) -> bool:
             return False
         taken = release_next(replay, room) if (room := room_for(replay, standing)) else Released()
         if taken.taken:
-            return _count(replay, taken, standing)
+            return _count(replay, taken, standing) and not _is_filled_by(taken, room)
         _finish_if_all_have_answered(replay)
         return False
 
@@ -145,6 +145,11 @@ def _count(replay: Replay, taken: Released, standing: Standing) -> bool:
         transaction.set_rollback(True)
     # What a pace allows a moment later is left to the next sweep.
     return changed and (not replay.pace or not taken.released or taken.taken >= CHUNK)
+
+
+def _is_filled_by(taken: Released, room: int) -> bool:
+    """Whether a turn has used up all the room: answers make more, and ask for the next turn."""
+    return taken.released - taken.answered >= room
 
 
 def _stop(replay: Replay, told: dict[str, int]) -> None:
