@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from types import FrameType
@@ -41,7 +42,10 @@ def pytest_configure() -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Stop and delete the cluster."""
+    """Stop and delete the cluster, once nobody has anything left to write there."""
+    if written := sys.modules.get("events.tallies"):
+        written.tallies.flush(is_last=True)
+        written.tallies.disconnect()
     session.close()
 
 

@@ -1,6 +1,8 @@
 """Addresses of the console's pages about a selection of events."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -14,6 +16,13 @@ GIVE_UP, CORRECT = "admin:events_event_give_up", "admin:events_correct"
 def list_url(selection: Selection, **keys: str) -> str:
     """The list of the selected events; `keys` go along, such as where its page begins."""
     return with_query(LIST, selection.as_json() | keys)
+
+
+def list_urls(selection: Selection, windows: Iterable[tuple[datetime, datetime]]) -> list[str]:
+    """The list of the selected events in each of several windows of time: from, and before."""
+    page, told = reverse(LIST), selection.as_json()
+    chosen = (Selection(recorded_after=start, recorded_before=end) for start, end in windows)
+    return [f"{page}?{urlencode(told | each.as_json())}" for each in chosen]
 
 
 def plan_url(selection: Selection, page: str = PLAN) -> str:

@@ -140,7 +140,7 @@ def catalogue_type(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _last_day(user: Any) -> Activity:
-    return rates.activity(Tally.Span.HOUR, HOURS, tenants_seen_by(user))
+    return rates.activity(Tally.Span.HOUR, HOURS, tenants_seen_by(user), by_type=True)
 
 
 def _newest(name: str, user: Any) -> Event | None:

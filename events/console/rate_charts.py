@@ -9,7 +9,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from events.console.addresses import list_url
+from events.console.addresses import list_urls
 from events.console.charts import Bars, Column, bars
 from events.console.verdict import percent
 from events.models import EventStatus, Tally
@@ -78,10 +78,10 @@ def _columns(
     span: str,
     narrowed: dict[str, Any],
 ) -> list[Column]:
-    length = LENGTHS[Tally.Span(span)]
+    urls = _behind(listed, LENGTHS[Tally.Span(span)], narrowed)
     return [
-        Column(values(rate), _title(rate), _behind(rate, length, narrowed) if rate.tried else "")
-        for rate in listed
+        Column(values(rate), _title(rate), url if rate.tried else "")
+        for rate, url in zip(listed, urls, strict=True)
     ]
 
 
@@ -95,7 +95,7 @@ def _title(rate: Rate) -> str:
     return _("%(time)s: %(good)s went well, %(bad)s failed (%(percent)s %%)") % values
 
 
-def _behind(rate: Rate, length: timedelta, narrowed: dict[str, Any]) -> str:
-    """The list of the events that were recorded in that time."""
-    end = rate.starts_at + length
-    return list_url(Selection(**narrowed, recorded_after=rate.starts_at, recorded_before=end))
+def _behind(listed: Sequence[Rate], length: timedelta, narrowed: dict[str, Any]) -> list[str]:
+    """The lists of the events that were recorded in each of those times."""
+    windows = ((rate.starts_at, rate.starts_at + length) for rate in listed)
+    return list_urls(Selection(**narrowed), windows)
