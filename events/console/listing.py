@@ -295,8 +295,18 @@ _SERVED: tuple[tuple[tuple[str, ...], Callable[[Selection], Any]], ...] = (
     (("status", "handler", "tenant", *_WINDOW), lambda chosen: chosen.handler),
     (("status", "type", "tenant", *_WINDOW), lambda chosen: chosen.type),
     (("status", "source", "tenant", *_WINDOW), lambda chosen: chosen.source),
+    # No index has what was processed: of a window long ago each row is fetched from somewhere else.
+    (
+        ("tenant", *_WINDOW),
+        lambda chosen: chosen.status == EventStatus.PROCESSED and _has_window(chosen),
+    ),
     (("status", "tenant", *_WINDOW), lambda chosen: True),
 )
+
+
+def _has_window(selection: Selection) -> bool:
+    """Whether a time narrows it."""
+    return bool(selection.recorded_after or selection.recorded_before)
 
 
 def _is_window(selection: Selection) -> bool:
