@@ -114,20 +114,22 @@ def test_a_draft_the_focus_and_an_open_menu_survive_what_comes_in(
 def test_what_is_typed_before_its_field_is_there_is_neither_lost_nor_a_shortcut(
     page: Page, ada: User, grace: Lead
 ) -> None:
-    def slowly(route: Route) -> None:
-        page.keyboard.type("She is on holidayy")
-        page.keyboard.press("Backspace")
-        route.continue_()
-
+    held: list[Route] = []
     row = make_conversation(grace)
     log_in(page, ada)
     page.goto(f"/inbox/{row.pk}")
-    page.route(re.compile(rf"/{grace.pk}/.*/new$"), slowly)
-    page.keyboard.press("n")
-    expect(page.get_by_role("button", name="Add note")).to_be_visible()
+    composer = re.compile(rf"/{grace.pk}/.*/new$")
+    page.route(composer, lambda route: held.append(route))
+    with page.expect_request(composer):
+        page.keyboard.press("n")
+    page.keyboard.type("She is on holidayy")
+    page.keyboard.press("Backspace")
+    for route in held:
+        route.continue_()
+    page.unroute_all()
     expect(page.locator("#message-body")).to_have_value("She is on holiday")
     expect(page.locator("#message-body")).to_be_focused()
-    page.unroute_all()
+    expect(page.get_by_role("button", name="Add note")).to_be_visible()
     page.keyboard.type(".")
     page.reload()
     # The draft of an answer is another one.

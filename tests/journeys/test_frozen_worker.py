@@ -43,7 +43,7 @@ def test_batch_of_a_frozen_worker_is_anothers_for_good(
         wait_until(crew.is_ready, "the workers are ready", 90)
         send_parcels(["slow"] * SLOW)
         frozen = _freeze_holder(crew)
-        wait_until(_settled, "the other worker has settled the batch", 60)
+        wait_until(_settled, "the other worker has settled the batch", 180)
         said = len(frozen.log.read_text())
         # The main process, which would end them for the time that they have missed, comes later.
         frozen.thaw_children()

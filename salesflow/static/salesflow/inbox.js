@@ -285,7 +285,7 @@ function insertAhead() {
 
 document.addEventListener("keydown", typeAhead, true);
 document.addEventListener("htmx:beforeRequest", ({ target, detail }) => { if (target === writer() && detail.requestConfig.parameters.switch) ahead = ""; });
-document.addEventListener("htmx:afterRequest", ({ detail }) => { if (!detail.successful) ahead = null; });
+document.addEventListener("htmx:afterRequest", ({ detail }) => { if (!detail.successful && detail.elt.matches("[data-composer]")) ahead = null; });
 
 // --- Files ---------------------------------------------------------------------------------------
 
