@@ -251,6 +251,15 @@ def test_a_poll_counts_what_comes_in_beside_the_list_that_is_open(
     assert 'data-part="inbox-badge">1<' in answer.content.decode()
 
 
+def test_a_poll_shows_no_figure_once_all_was_read(browser: Browser, tenant: Tenant) -> None:
+    conversation = make_conversation()
+    page = browser.get(reverse("inbox:list"))
+    asked = {name: page.context[name] for name in ("list_version", "since")}
+    Conversation.objects.filter(pk=conversation.pk).update(unread=0, changed_at=timezone.now())
+    answer = browser.get(reverse("inbox:pulse"), asked).content.decode()
+    assert 'data-part="inbox-badge"><' in answer
+
+
 def test_a_tick_does_not_read_what_was_marked_as_unread(browser: Browser) -> None:
     message = make_message()
     page = browser.get(reverse("inbox:conversation", args=[message.conversation_id]))
