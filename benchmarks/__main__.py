@@ -8,6 +8,7 @@ python -m benchmarks paced --events 200 --only salesflow,task_per_event     late
 python -m benchmarks replay --events 10000                                  or another part
 python -m benchmarks console              the console's pages; writes results-console.json and
                                           docs/benchmarks.md
+python -m benchmarks sequences            due steps a second; writes nothing
 """
 
 import argparse
@@ -23,12 +24,14 @@ import django
 from benchmarks.console.stage import environment_of, open_home
 from benchmarks.peers.peer import Broker, Mode
 from benchmarks.processes import ProcessFailed
+from benchmarks.sequences.commands import measure_sequences
 from benchmarks.stage import Stage, open_stage
 from salesflow.home import HomeError
 
 SUITES = ["full", "quick", "report"]
 PARTS = ["replay", "fairness", "memory", "no-op"]
 CONSOLE = "console"
+SEQUENCES = "sequences"
 
 
 def main() -> int:
@@ -38,6 +41,9 @@ def main() -> int:
     if arguments.what == CONSOLE:
         return _measure_console(arguments)
     try:
+        if arguments.what == SEQUENCES:
+            measure_sequences(arguments)
+            return 0
         with open_stage() as stage:
             return _carry_out(arguments, stage)
     except HomeError as error:
@@ -87,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "what",
-        choices=[*SUITES, *Mode, *PARTS, CONSOLE],
+        choices=[*SUITES, *Mode, *PARTS, CONSOLE, SEQUENCES],
         help="a suite, a way to publish, or a part",
     )
     add("--events", type=int, default=20000, help="how many (20000)")
@@ -96,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=1, help="how often, one peer after the other (1)")
     add("--profile", type=Path, metavar="DIR", help="profile the processes, which slows them down")
     _add_console(parser.add_argument_group("console"))
+    _add_sequences(parser.add_argument_group("sequences"))
     return parser
 
 
@@ -105,6 +112,13 @@ def _add_console(group: argparse._ArgumentGroup) -> None:
     add("--requests", type=int, default=40, help="of each page, at each log (40)")
     add("--pages", default="", metavar="TEXT", help="only those with this in their name")
     add("--home", type=Path, metavar="DIR", help="keep the databases there, or use those that are")
+
+
+def _add_sequences(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--people", type=int, default=3000, help="of whom all are due at once (3000)")
+    add("--limit", type=int, default=300, help="people of one transaction (300)")
+    add("--workers", type=int, default=1, help="processes that execute at once (1)")
 
 
 if __name__ == "__main__":

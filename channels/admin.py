@@ -1,12 +1,10 @@
 """Admin pages of messages, of the accounts that carry them, and of who may be written to: they are
 read here, never edited."""
 
-from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -24,6 +22,7 @@ from channels.models import (
     MessageStatus,
 )
 from events.console.audit import PAGES
+from leads.admin import SearchByLead
 from salesflow.accounts.admin_scope import ChosenFilter, ReadOnly, TenantFilter, TenantScopedAdmin
 
 STATUS_COLOURS = {
@@ -51,14 +50,12 @@ class TroubleFilter(ChosenFilter):
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnly, TenantScopedAdmin):
+class MessageAdmin(SearchByLead, ReadOnly, TenantScopedAdmin):
     """Messages in both directions."""
 
     list_display = ["lead", "tenant", "channel", "direction", "state", "reason", "when"]
     list_filter = [TroubleFilter, TenantFilter]
     list_select_related = ["tenant", "lead"]
-    search_fields = ["=id"]
-    search_help_text = _("Message id or lead id")
     sortable_by = ()
     ordering = ["-id"]
     fieldsets = [
@@ -76,6 +73,9 @@ class MessageAdmin(ReadOnly, TenantScopedAdmin):
                     "delivered_at",
                     "read_at",
                     "failed_at",
+                    "withdrawn_at",
+                    "opened_at",
+                    "clicked_at",
                 ]
             },
         ),
@@ -85,18 +85,6 @@ class MessageAdmin(ReadOnly, TenantScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         """With what a row's page names."""
         return super().get_queryset(request).select_related("tenant", "lead", "author")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
-        """The message with exactly this id, or the messages of the lead with it."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        with suppress(ValueError):
-            wanted = UUID(term)
-            return queryset.filter(Q(id=wanted) | Q(lead_id=wanted)), False
-        return queryset.none(), False
 
     @display(description=_("status"), label=STATUS_COLOURS)
     def state(self, message: Message) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Whether a queued message may go now: asked in the transaction that notes its call."""
+"""Whether a queued message may go now, or at all: asked in the transaction that notes its call."""
 
 from datetime import datetime, timedelta
 
@@ -9,8 +9,9 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels.health import circuit_key
-from channels.models import Account, Message, MessageStatus, MessageType
+from channels.models import Account, Message, MessageStatus, MessageType, Withdrawal
 from channels.pacing import draw_place
+from channels.queries import has_unread_inbound, has_written_since
 from channels.services.consent import why_not
 from channels.transports import TransportError, transport_named
 from channels.windows import window_of
@@ -22,13 +23,25 @@ POLICY = BreakerPolicy(failure_rate=0.5, minimum=10, window=60, cooldown=10)
 TIMEOUT = 150.0
 # Seconds after which somebody looks whether a stopped account may be used again.
 LOOK_AGAIN = 60.0
-# Seconds for the message before it in the conversation, at least, and how long it is waited for at
-# all: longer than it may take until that one is looked at again.
+# Seconds for what has come in to be read, and for the message before it in the conversation, at
+# least; and how long that one is waited for at all: longer than it may take until it is looked at
+# again.
 TURN, PATIENCE = 0.5, timedelta(seconds=LOOK_AGAIN + 10)
 # How much older it may be, and for how long it may be tried a second time.
 REACH, SECOND_TRY = timedelta(days=1), timedelta(seconds=30)
 # A place that is so near is taken at once: sleeping would take longer.
 NEAR = timedelta(milliseconds=50)
+
+
+def why_withdrawn(message: Message) -> Withdrawal | None:
+    """Why this message shall not go out any more, and nobody has to be told; None: it may."""
+    if message.not_after and message.not_after < timezone.now():
+        return Withdrawal.LATE
+    since = message.unless_answered_since
+    answered = message.in_reply_to_id
+    if since and has_written_since(message.lead_id, since, besides=answered):
+        return Withdrawal.ANSWERED
+    return None
 
 
 def why_never(message: Message) -> str | Promise | None:
@@ -57,7 +70,9 @@ def wait_of(message: Message) -> Postpone | None:
         _hold(message, None)
         reason = _("The account is stopped: {reason}")
         return Postpone(LOOK_AGAIN, format_lazy(reason, reason=account.stopped_reason))
-    return _wait_for_turn(message) or _wait_for_place(message, account)
+    return (
+        _wait_for_reading(message) or _wait_for_turn(message) or _wait_for_place(message, account)
+    )
 
 
 def ask_circuit(message: Message) -> None:
@@ -69,6 +84,13 @@ def tell_circuit(message: Message, error: Exception | None) -> None:
     """Say what came of the call; only what speaks against the server counts as its failure."""
     is_fault = error is not None and getattr(error, "at_fault", True)
     end_call(_circuit_of(message), _call_id(message), POLICY, error if is_fault else None)
+
+
+def _wait_for_reading(message: Message) -> Postpone | None:
+    """The wait for what has just come in, for a message that an answer would stop."""
+    if message.unless_answered_since is None or not has_unread_inbound():
+        return None
+    return Postpone(TURN, _("Something has come in that may be an answer: it is read first."))
 
 
 def _wait_for_turn(message: Message) -> Postpone | None:

@@ -17,6 +17,7 @@ from channels.models import Account, Channel, Direction, Message, MessageTemplat
 from channels.queries import addresses_of, channels_of, hidden_addresses_of, templates_for
 from channels.services.consent import why_not
 from channels.services.conversations import assign_conversation
+from channels.services.queueing import answered_subject
 from channels.services.templates import fill_template
 from channels.templating import Origin
 from channels.threads import Thread
@@ -128,11 +129,6 @@ def first_values(thread: Thread) -> dict[str, Any]:
     if theirs:
         given["cc"] = _others(theirs[-1], thread.lead)
     return given
-
-
-def answered_subject(subject: str) -> str:
-    """The subject of an answer, which begins with one “Re:”."""
-    return subject if subject[:3].casefold() == "re:" else f"Re: {subject}"[:200]
 
 
 def _others(message: Message, lead: Lead) -> list[str]:

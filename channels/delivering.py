@@ -1,7 +1,7 @@
 """Giving a queued message to its transport, so that no message goes out twice.
 
-1. Whether it may go now is asked (`channels.admission`): consent, window, account, limits, circuit.
-   If not yet, it waits without having been tried.
+1. Whether it may go now is asked (`channels.admission`): an answer in the meantime, consent,
+   window, account, limits, circuit. If not yet, it waits without having been tried.
 2. The call is noted on the row (`sending_since`) and committed.
 3. The transport is called, outside any transaction.
 4. Its answer is recorded, and with it `message.sent` or `message.failed` is published.
@@ -23,17 +23,26 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from channels.admission import LOOK_AGAIN, ask_circuit, tell_circuit, wait_of, why_never
+from channels.admission import (
+    LOOK_AGAIN,
+    ask_circuit,
+    tell_circuit,
+    wait_of,
+    why_never,
+    why_withdrawn,
+)
 from channels.faults import TransportBroke
 from channels.files import files_of
 from channels.identifying import remember
-from channels.models import Message, MessageStatus, Purpose
+from channels.models import Message, MessageStatus, Purpose, Withdrawal
 from channels.noting import note_template
 from channels.services.accounts import note_error, note_sent, stop_account
 from channels.services.consent import mark_bounced, opt_out
 from channels.services.messages import SENT_AGAIN, lock_message
 from channels.services.outcomes import note_failed, note_sent_at
+from channels.services.withdrawing import note_withdrawn
 from channels.statuses import advance
+from channels.tracking.links import track
 from channels.transports import (
     AccountRefused,
     Outgoing,
@@ -44,6 +53,7 @@ from channels.transports import (
 )
 from channels.unsubscribing import unsubscribe_url
 from events import Permanent, Postpone, Retry
+from leads.models import Lead
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +111,7 @@ def _note_call(message_id: UUID) -> Call | None:
     """The call, noted on the message; None when there is nothing left to do."""
     try:
         with transaction.atomic():
+            _let_answers_in(message_id)
             message = lock_message(message_id)
             step = _next_step(message)
     except Message.DoesNotExist:
@@ -108,6 +119,18 @@ def _note_call(message_id: UUID) -> Call | None:
     if isinstance(step, Exception):
         raise step
     return Call(message, step) if step else None
+
+
+def _let_answers_in(message_id: UUID) -> None:
+    """Hold the lead of a message that an answer would stop: either the answer that is just coming
+    in is there by now, or it waits until the call is noted.
+
+    Leads are locked before their messages, as everywhere.
+    """
+    stoppable = Message.objects.filter(pk=message_id, unless_answered_since__isnull=False)
+    leads = Lead.objects.filter(pk__in=stoppable.values("lead"))
+    # Evaluated for its lock; whoever has no lead any more has no message either.
+    list(leads.select_for_update(no_key=True).values_list("pk"))
 
 
 def _next_step(message: Message) -> Outgoing | Exception | None:
@@ -125,6 +148,8 @@ def _next_step(message: Message) -> Outgoing | Exception | None:
         return None
     if message.details.get(SENT_AGAIN):
         return Permanent(_("A colleague has sent it again, as a message of its own."))
+    if withdrawal := why_withdrawn(message):
+        return _take_back(message, withdrawal)
     if refusal := why_never(message):
         _mark_failed(message, refusal, permanent=True)
         return Permanent(refusal)
@@ -133,6 +158,15 @@ def _next_step(message: Message) -> Outgoing | Exception | None:
     ask_circuit(message)
     _begin_attempt(message)
     return _outgoing(message)
+
+
+def _take_back(message: Message, reason: Withdrawal) -> Exception | None:
+    """Nobody gets it, and nobody is alarmed; one that had failed, and is replayed, stays so."""
+    if not note_withdrawn(message, reason):
+        return Permanent(reason.label)
+    message.save()
+    log.info("message_withdrawn", message_id=str(message.pk), reason=reason.value)
+    return None
 
 
 def _begin_attempt(message: Message) -> None:
@@ -160,6 +194,7 @@ def _begin_anew(message: Message) -> None:
 def _outgoing(message: Message) -> Outgoing:
     answered = message.in_reply_to
     is_marketing = message.purpose == Purpose.MARKETING
+    tracks = track(message)
     return Outgoing(
         message_id=message.id,
         conversation_id=message.conversation_id,
@@ -175,6 +210,8 @@ def _outgoing(message: Message) -> Outgoing:
         answers=answered.vendor_id if answered else "",
         references=answered.references if answered else "",
         unsubscribe_url=unsubscribe_url(message) if is_marketing else "",
+        pixel_url=tracks.pixel_url,
+        links=tracks.links,
         files=files_of(message),
         attempt=message.attempts,
     )

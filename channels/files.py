@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from channels.file_types import UNKNOWN
 from channels.models import Attachment, AttachmentContent, Channel, Message
-from channels.transports import transport_named
+from channels.transports import Transport, transport_named
 from channels.transports.facts import File
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -68,6 +68,16 @@ def complaints_about(files: Sequence[tuple[str, int]]) -> list[str]:
     return found
 
 
+def refuse_files(files: Sequence[File], channel: str, transport: Transport | None) -> None:
+    """Raise ValidationError under "files" where they may not go that way, or are too much."""
+    if not files:
+        return
+    if channel != Channel.EMAIL or transport is None or not transport.carries_files:
+        raise ValidationError({"files": NO_FILES})
+    if wrong := complaints_about([(file.name, len(file.data or b"")) for file in files]):
+        raise ValidationError({"files": wrong})
+
+
 def attach_files(message: Message, files: Sequence[File]) -> None:
     """Keep files with an outgoing message, in the transaction that writes it.
 
@@ -76,10 +86,8 @@ def attach_files(message: Message, files: Sequence[File]) -> None:
     """
     if not files:
         return
-    if not _carries_files(message):
-        raise ValidationError({"files": NO_FILES})
-    if wrong := complaints_about([(file.name, len(file.data or b"")) for file in files]):
-        raise ValidationError({"files": wrong})
+    transport = transport_named(message.account.transport) if message.account else None
+    refuse_files(files, message.channel, transport)
     rows = [
         Attachment(
             message=message,
@@ -111,15 +119,6 @@ def files_of(message: Message) -> tuple[File, ...]:
             size=row.attachment.size,
         )
         for row in rows.select_related("attachment").order_by("attachment_id")
-    )
-
-
-def _carries_files(message: Message) -> bool:
-    account = message.account
-    return (
-        message.channel == Channel.EMAIL
-        and account is not None
-        and transport_named(account.transport).carries_files
     )
 
 

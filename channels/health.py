@@ -2,13 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Account
+from channels.transports.mail.progress import Progress
 from events.breakers import refused
+
+# A mailbox that cannot be read for longer hears nothing: five polls have failed by then.
+DEAF_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,30 @@ def health_of(accounts: Sequence[Account]) -> dict[UUID, Health]:
     keys = {circuit_key(account.pk): account.pk for account in accounts}
     resting = {keys[key] for key in refused(keys)}
     return {account.pk: _health(account, account.pk in resting) for account in accounts}
+
+
+def hears(account: Account) -> str:
+    """Why answers do not reach us through an account now, in words; empty: they do.
+
+    Nobody shall be written to by a program that cannot hear them answer. That an account is meant
+    to receive nothing says `is_listening`.
+    """
+    if not account.is_active:
+        return gettext("The account is not in use.")
+    since = Progress.of(account).failing_since
+    if not since or not is_listening(account):
+        return ""
+    failing_since = datetime.fromisoformat(since)
+    if timezone.now() - failing_since < DEAF_AFTER:
+        return ""
+    when = date_format(timezone.localtime(failing_since), "SHORT_DATETIME_FORMAT")
+    told = {"when": when, "reason": account.last_error or gettext("unknown")}
+    return gettext("Answers cannot be read since %(when)s: %(reason)s") % told
+
+
+def is_listening(account: Account) -> bool:
+    """Whether answers are meant to come in through an account: a mailbox may only send."""
+    return account.transport != "mail" or bool(account.settings.get("imap_host"))
 
 
 def circuit_key(account_id: UUID | None) -> str:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.models import Conversation, Message, MessageStatus, Replying
 from channels.models.message import SEARCHED
+from channels.queries import shown_messages
 from channels.transports import TransportError, transport_named
 from leads.models import Lead
 from leads.queries import search_leads
@@ -118,7 +119,8 @@ def wanted_rows(wanted: Wanted, user: User) -> QuerySet[Conversation]:
 
 def page_of(wanted: Wanted, user: User, **keys: str) -> Page[Conversation]:
     """A page of conversations, the last active first, each with the id of its last message."""
-    messages = Message.objects.filter(conversation=OuterRef("pk")).order_by("-created_at", "-id")
+    messages = shown_messages().filter(conversation=OuterRef("pk"))
+    messages = messages.order_by("-created_at", "-id")
     rows = wanted_rows(wanted, user).annotate(last_id=Subquery(messages.values("id")[:1]))
     return Page.read_or_first(rows, LAST_FIRST, size=PAGE_SIZE, **keys)
 

@@ -126,7 +126,7 @@ def _take(account: Account, settings: MailSettings, mailbox: Mailbox, progress: 
     if progress.failures:
         _clear_error(account)
     progress.failures = progress.refusals = 0
-    progress.next_at = ""
+    progress.next_at = progress.failing_since = ""
     if progress != Progress.of(account):
         progress.save(account)
     return stored
@@ -162,6 +162,7 @@ def _take_one(account: Account, progress: Progress, mailbox: Mailbox, uid: int) 
 def _note_failure(account: Account, progress: Progress, error: TransportError) -> None:
     """Try again later, ever more seldom; ask for somebody where the password is refused."""
     progress.failures += 1
+    progress.failing_since = progress.failing_since or timezone.now().isoformat()
     progress.refusals = progress.refusals + 1 if isinstance(error, AccountRefused) else 0
     wait = WAITS[min(progress.failures, len(WAITS)) - 1]
     progress.next_at = (timezone.now() + timedelta(seconds=wait)).isoformat()

@@ -42,14 +42,19 @@ class MessagePayload(Payload):
     @classmethod
     def of(cls, instance: Message, changes: Changes) -> Self:
         """The message as it is now."""
+        return cls.about(instance, **cls.details(instance))
+
+    @classmethod
+    def about(cls, message: Message, **details: Any) -> Self:
+        """The message as it is now, with the fields that only this event has."""
         return cls(
-            lead_id=instance.lead_id,
-            message_id=instance.id,
-            conversation_id=instance.conversation_id,
-            channel=instance.channel,
-            message_type=instance.type,
-            author_id=instance.author_id,
-            **cls.details(instance),
+            lead_id=message.lead_id,
+            message_id=message.id,
+            conversation_id=message.conversation_id,
+            channel=message.channel,
+            message_type=message.type,
+            author_id=message.author_id,
+            **details,
         )
 
     @classmethod
@@ -150,6 +155,35 @@ class MessageFailed(MessagePayload, type=EventType.MESSAGE_FAILED, subject="lead
             "permanent": instance.permanent,
             "attempts": instance.attempts,
         }
+
+
+class MessageWithdrawn(MessagePayload, type=EventType.MESSAGE_WITHDRAWN, subject="lead"):
+    """A message was taken back before it went out: nobody has got it, and nobody will.
+
+    Attributes:
+        reason: a `channels.models.Withdrawal`, or words.
+    """
+
+    reason: str
+
+    @classmethod
+    def details(cls, instance: Message) -> dict[str, Any]:
+        """Why."""
+        return {"reason": instance.error}
+
+
+class MessageOpened(MessagePayload, type=EventType.MESSAGE_OPENED, subject="lead"):
+    """A person has opened a mail, as far as anybody can tell; told once."""
+
+
+class MessageClicked(MessagePayload, type=EventType.MESSAGE_CLICKED, subject="lead"):
+    """A person has followed a link of a mail for the first time; told once a mail.
+
+    Attributes:
+        link: the address that it leads to.
+    """
+
+    link: str = ""
 
 
 class ConversationPayload(Payload):

@@ -1,22 +1,32 @@
 """What reads conversations and messages; every query is of the current tenant."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Now
 
 from channels.models import (
     TROUBLED,
     Automatic,
     Channel,
     Conversation,
+    Direction,
     Identity,
+    Inbound,
     Message,
+    MessageStatus,
     MessageTemplate,
 )
 from events.models import Event
 from leads.models import ContactPoint, Lead
 from salesflow.accounts.context import current_tenant
+
+# Nobody answers these, and nobody refers to them.
+NOT_ARRIVED = (*TROUBLED, MessageStatus.WITHDRAWN)
+# What has come in is read within moments; what was not by then cannot be.
+SOON_READ = timedelta(minutes=1)
 
 
 def addresses_of(lead: Lead, channel: str) -> list[str]:
@@ -42,15 +52,44 @@ def lead_with(channel: str, address: str) -> Lead | None:
     return identity.lead if identity else None
 
 
-def last_of_thread(conversation: Conversation) -> Message | None:
-    """The last message of a conversation that the other side knows by an id.
+def last_of_threads(conversations: Collection[UUID]) -> dict[UUID | None, UUID]:
+    """The last message that the other side knows by an id, by conversation, in one query.
 
     Nobody knows one that did not arrive, and nobody answers what a program wrote.
     """
-    rows = Message.objects.filter(conversation=conversation, automatic=Automatic.NO)
-    known = rows.exclude(vendor_id="").exclude(status__in=TROUBLED)
-    last: Message | None = known.order_by("-created_at", "-id").first()
-    return last
+    if not conversations:
+        return {}
+    rows = Message.objects.filter(conversation=OuterRef("pk"), automatic=Automatic.NO)
+    known = rows.exclude(vendor_id="").exclude(status__in=NOT_ARRIVED)
+    last = Subquery(known.order_by("-created_at", "-id").values("pk")[:1])
+    found = Conversation.objects.filter(pk__in=conversations).annotate(last=last)
+    return dict(found.exclude(last=None).values_list("pk", "last"))
+
+
+def has_written_since(lead_id: UUID, at: datetime, *, besides: UUID | None = None) -> bool:
+    """Whether the lead, and no program of theirs, has written since then, on any channel.
+
+    What counts is when it was stored here: what was written before may arrive late.
+
+    Args:
+        besides: a message that is known, such as the one that is being answered.
+    """
+    rows = Message.objects.filter(lead=lead_id, direction=Direction.INBOUND, stored_at__gte=at)
+    written: bool = rows.filter(automatic=Automatic.NO).exclude(pk=besides).exists()
+    return written
+
+
+def has_unread_inbound() -> bool:
+    """Whether something has just come in, at any of the tenant's accounts, and was not read yet."""
+    rows = Inbound.objects.filter(taken_in_at=None, received_at__gt=Now() - SOON_READ)
+    unread: bool = rows.exists()
+    return unread
+
+
+def shown_messages() -> QuerySet[Message]:
+    """The messages that a thread shows: not those that were taken back before anybody got them."""
+    rows: QuerySet[Message] = Message.objects.exclude(status=MessageStatus.WITHDRAWN)
+    return rows
 
 
 def channels_of(lead: Lead) -> list[Channel]:

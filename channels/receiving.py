@@ -11,10 +11,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from channels.identifying import address_of, identify
 from channels.keywords import is_opt_out
@@ -43,6 +46,9 @@ from channels.trials import note_report
 from events import EventType, publish
 from events.models import Event, EventStatus
 from leads.models import Lead
+from leads.services import book_meeting
+from leads.services.meetings import LONGEST_TITLE
+from salesflow.accounts.context import current_tenant
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +91,8 @@ def take_in(inbound_id: UUID) -> None:
     account = inbound.account
     for fact in transport_named(account.transport).read(account, bytes(inbound.body)):
         take_in_fact(account, fact)
+    # With what it says: until both are there, what an answer would stop waits for it.
+    Inbound.objects.filter(pk=inbound.pk).update(taken_in_at=Now())
     note_received(account.pk)
 
 
@@ -159,6 +167,7 @@ def take_in_message(account: Account, incoming: Incoming) -> Message | None:
     )
     _keep_files(message, incoming.files)
     _heed_words(account, message)
+    _keep_booking(message, incoming)
     return message
 
 
@@ -296,6 +305,23 @@ def _status_of(file: File) -> str:
     if file.data is not None:
         return Attachment.Status.STORED
     return Attachment.Status.REFUSED if file.reason else Attachment.Status.WAITING
+
+
+def _keep_booking(message: Message, incoming: Incoming) -> None:
+    """Keep the meeting that the lead has accepted; a mail that comes in anew tells it once more."""
+    booking = incoming.booking
+    if booking is None:
+        return
+    starts_at = booking.starts_at
+    if timezone.is_naive(starts_at):
+        starts_at = starts_at.replace(tzinfo=ZoneInfo(current_tenant().time_zone))
+    book_meeting(
+        message.lead,
+        starts_at=starts_at,
+        title=(booking.title or message.subject)[:LONGEST_TITLE].strip() or _("Meeting"),
+        source="mail",
+        external_id=booking.external_id,
+    )
 
 
 def _heed_words(account: Account, message: Message) -> None:

@@ -15,9 +15,8 @@ from channels.models import (
     MessageTemplate,
     Purpose,
 )
-from leads.models import Lead
-from leads.serializers import OwnerField, PersonSerializer
-from salesflow.accounts.models import TenantScoped
+from leads.serializers import LeadField, OwnerField, PersonSerializer
+from leads.serializers import RowField as RowField
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
 
 
@@ -83,36 +82,11 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "delivered_at",
             "read_at",
             "failed_at",
+            "withdrawn_at",
+            "opened_at",
+            "clicked_at",
         ]
         read_only_fields = fields
-
-
-class RowField(serializers.UUIDField):
-    """One of the tenant's rows by its id."""
-
-    model: type[TenantScoped]
-    unknown: Any
-
-    def to_internal_value(self, data: Any) -> Any:
-        """The row.
-
-        Raises:
-            ValidationError: there is none.
-        """
-        if not isinstance(data, str):
-            self.fail("invalid", value=data)
-        row_id = super().to_internal_value(data)
-        row = self.model.objects.filter(pk=row_id).first()
-        if row is None:
-            raise serializers.ValidationError(self.unknown % {"id": row_id})
-        return row
-
-
-class LeadField(RowField):
-    """One of the tenant's leads by its id."""
-
-    model = Lead
-    unknown = gettext_lazy("There is no lead %(id)s.")
 
 
 class TemplateField(RowField):

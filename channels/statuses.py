@@ -9,7 +9,7 @@ from channels.models import Message, MessageStatus
 S = MessageStatus
 
 # Status → those that it may follow. A message that reached the lead never fails; one that failed
-# can only be tried anew.
+# can only be tried anew; nothing follows on one that was withdrawn.
 MAY_FOLLOW: Mapping[str, frozenset[str]] = {
     S.PREPARED: frozenset(),
     S.QUEUED: frozenset({S.FAILED}),
@@ -18,6 +18,7 @@ MAY_FOLLOW: Mapping[str, frozenset[str]] = {
     S.DELIVERED: frozenset({S.QUEUED, S.UNKNOWN, S.SENT}),
     S.READ: frozenset({S.QUEUED, S.UNKNOWN, S.SENT, S.DELIVERED}),
     S.FAILED: frozenset({S.QUEUED, S.UNKNOWN, S.SENT}),
+    S.WITHDRAWN: frozenset({S.PREPARED, S.QUEUED}),
     S.RECEIVED: frozenset(),
 }
 # A message that was read has been sent, whenever we hear of that.
@@ -27,6 +28,7 @@ DATES = {
     S.DELIVERED: "delivered_at",
     S.READ: "read_at",
     S.FAILED: "failed_at",
+    S.WITHDRAWN: "withdrawn_at",
 }
 
 

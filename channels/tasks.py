@@ -6,6 +6,7 @@ from celery import shared_task
 
 from channels import mailboxes, pacing, receiving
 from channels.services.conversations import wake_conversations as wake
+from channels.tracking import hits
 
 # Seconds: where no worker ran for long, not all polls of that time are made up for.
 EXPIRES = 600
@@ -28,6 +29,12 @@ def poll_mailbox(account_id: str) -> None:
 def wake_conversations() -> None:
     """Open the snoozed conversations whose time has come."""
     wake()
+
+
+@shared_task(name="channels.tasks.judge_hits")
+def judge_hits() -> None:
+    """Tell people from machines among those who opened mails and followed links."""
+    hits.judge_hits()
 
 
 @shared_task(name="channels.tasks.forget_places")

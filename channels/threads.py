@@ -11,7 +11,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from channels.inbox import digest, replying_in
 from channels.models import Account, Channel, Conversation, Message, MessageType
-from channels.queries import channels_of
+from channels.queries import channels_of, shown_messages
 from channels.services.accounts import default_account
 from channels.timeline import line_of
 from channels.transports import TransportError
@@ -184,7 +184,8 @@ def pulse_of(lead: Lead, channel: str, user: User) -> str:
     messages: Any = ()
     replying: Sequence[str] = ()
     if conversation:
-        last = Message.objects.filter(conversation=conversation[0]).order_by("-created_at", "-id")
+        last = shown_messages().filter(conversation=conversation[0])
+        last = last.order_by("-created_at", "-id")
         messages = list(last.values_list("pk", "status", "error")[:PAGE_SIZE])
         replying = replying_in([conversation[0]], but=user)[conversation[0]]
     notes = Note.objects.filter(lead=lead).order_by("-created_at")
@@ -238,7 +239,7 @@ def news_since(conversation: Conversation, seen: str, *, but: User) -> list[Entr
 
 def _messages(conversation: Conversation) -> QuerySet[Any]:
     """A conversation's messages; of a mail's HTML only whether there is one, and images in it."""
-    rows = Message.objects.filter(conversation=conversation).defer("html", "references")
+    rows = shown_messages().filter(conversation=conversation).defer("html", "references")
     has_html = ExpressionWrapper(~Q(html=""), output_field=BooleanField())
     has_images = ExpressionWrapper(Q(html__iregex=REMOTE), output_field=BooleanField())
     told = rows.annotate(has_html=has_html, has_images=has_images)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from channels.consents import source_in_words
 from channels.models import Channel, LawfulBasis, Message, MessageStatus
 from channels.queries import messages_told_of
+from channels.services.withdrawing import reason_in_words
 from events.models import Event, EventStatus
 from events.types import EventType
 from leads.timeline import Quote, Words, describes
@@ -63,6 +64,27 @@ def describe_failed(event: Any) -> Words:
         problem=event.payload["reason"],
         quote=_quote(event.message),
     )
+
+
+@describes(EventType.MESSAGE_WITHDRAWN, prefetch=attach_messages)
+def describe_withdrawn(event: Any) -> Words:
+    return Words(
+        _titled(_("Message withdrawn before it was sent"), event),
+        icon="arrow-uturn-left",
+        mark=reason_in_words(event.payload["reason"]),
+        quote=_quote(event.message),
+    )
+
+
+@describes(EventType.MESSAGE_OPENED)
+def describe_opened(event: Event) -> Words:
+    return Words(_titled(_("Mail opened"), event), icon="envelope-open", is_done_by_us=False)
+
+
+@describes(EventType.MESSAGE_CLICKED)
+def describe_clicked(event: Event) -> Words:
+    text, link = _titled(_("Link clicked"), event), event.payload["link"]
+    return Words(text, icon="cursor-arrow-rays", mark=link, is_done_by_us=False)
 
 
 @describes(EventType.MESSAGE_DELIVERED)

@@ -38,13 +38,20 @@ FIRST_TEMPLATE = {"name": "hello_world", "language": "en_US", "variables": []}
 
 @transaction.atomic
 def request_trial(
-    account: Account, kind: str, *, address: str = "", actor: User | None = None
+    account: Account,
+    kind: str,
+    *,
+    address: str = "",
+    actor: User | None = None,
+    subject: str = "",
+    body: str = "",
 ) -> AccountTrial:
     """Have a worker try an account.
 
     Args:
         kind: an `AccountTrial.Kind`.
         address: to which a message goes; by default the account's own.
+        subject, body: of that message, if it is to show what a mail looks like.
 
     Raises:
         ValidationError: under "address" or "kind".
@@ -58,7 +65,9 @@ def request_trial(
         raise ValidationError({"kind": _("This cannot be tried with this account.")})
     if kind == Kind.SEND:
         address = _checked_address(account, address or account.address)
-    trial = AccountTrial(account=account, kind=kind, address=address, actor=actor)
+    trial = AccountTrial(
+        account=account, kind=kind, address=address, actor=actor, subject=subject, body=body
+    )
     trial.save()
     rows = AccountTrial.objects.filter(account=account)
     kept = list(rows.order_by("-id").values_list("pk", flat=True)[:MOST_KEPT])
@@ -165,6 +174,7 @@ def _send(trial: AccountTrial) -> str:
     account = trial.account
     transport = transport_named(account.transport)
     is_template = transport.window_hours is not None
+    says = _("A test from SalesFlow") if account.channel == Channel.EMAIL else ""
     transport.send(
         account,
         Outgoing(
@@ -173,8 +183,8 @@ def _send(trial: AccountTrial) -> str:
             message_type=MessageType.TEMPLATE if is_template else MessageType.TEXT,
             address=trial.address,
             name=str(trial.actor or ""),
-            subject=_("A test from SalesFlow") if account.channel == Channel.EMAIL else "",
-            body=_("It works: this account sends messages."),
+            subject=trial.subject or says,
+            body=trial.body or _("It works: this account sends messages."),
             details=FIRST_TEMPLATE if is_template else {},
         ),
     )

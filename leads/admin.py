@@ -1,12 +1,15 @@
 """Admin pages of leads and pipelines; leads change through their services, which publish."""
 
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.template.defaultfilters import floatformat
 from django.urls import reverse
@@ -17,7 +20,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from leads import services
-from leads.models import ContactPoint, Lead, Note, Outcome, Pipeline, Stage
+from leads.models import ContactPoint, Lead, Meeting, Note, Outcome, Pipeline, Stage, Task
 from salesflow.accounts.admin_scope import (
     ChosenFilter,
     ReadOnly,
@@ -223,6 +226,7 @@ class LeadAdmin(TenantScopedAdmin):
         (None, {"fields": ["tenant", "name", "company", "title", "events"]}),
         (_("Deal"), {"fields": ["owner", "stage", "lost_reason", "outcome", "value", "currency"]}),
         (_("Origin"), {"fields": ["source", "external_id", "tags", "custom_fields"]}),
+        (_("Place"), {"fields": ["time_zone", "country"]}),
         (_("Dates"), {"fields": ["created_at", "closed_at", "updated_at"]}),
     ]
 
@@ -306,3 +310,70 @@ class LeadAdmin(TenantScopedAdmin):
         with transaction.atomic():
             for lead in queryset:
                 self.delete_model(request, lead)
+
+
+# --- Tasks and meetings -------------------------------------------------------------------------
+
+TASK_COLOURS = {
+    Task.State.OPEN: "info",
+    Task.State.DONE: "success",
+    Task.State.SKIPPED: "warning",
+}
+
+
+class SearchByLead:
+    """Lists of what belongs to leads, searched by a row's id or its lead's."""
+
+    search_fields = ["=id"]
+    search_help_text = _("Its id or the lead's id")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """The row with exactly this id, or the rows of the lead with it."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        with suppress(ValueError):
+            wanted = UUID(term)
+            return queryset.filter(Q(id=wanted) | Q(lead_id=wanted)), False
+        return queryset.none(), False
+
+
+@admin.register(Task)
+class TaskAdmin(SearchByLead, ReadOnly, TenantScopedAdmin):
+    """Tasks: they are settled by the people who do them, in the web."""
+
+    list_display = ["title", "tenant", "lead", "standing", "assignee", "due_at", "created_at"]
+    list_filter = [TenantFilter]
+    list_select_related = ["tenant", "lead", "assignee"]
+    sortable_by = ()
+    fieldsets = [
+        (None, {"fields": ["tenant", "lead", "title", "kind", "body", "assignee"]}),
+        (_("State"), {"fields": ["state", "reason", "settled_by"]}),
+        (_("Origin"), {"fields": ["source", "source_id"]}),
+        (_("Dates"), {"fields": ["created_at", "due_at", "settled_at"]}),
+    ]
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """The last added first, by the index that is there for it."""
+        across = sees_many_tenants(request) and not request.GET.get("tenant")
+        return ["-id"] if across else ["-created_at", "-id"]
+
+    @display(description=_("state"), label=TASK_COLOURS)
+    def standing(self, task: Task) -> tuple[str, str]:
+        """Open, done or skipped."""
+        return task.state, task.get_state_display()
+
+
+@admin.register(Meeting)
+class MeetingAdmin(SearchByLead, ReadOnly, TenantScopedAdmin):
+    """Meetings: they are booked in the web, over HTTP, and by what leads answer."""
+
+    list_display = ["title", "tenant", "lead", "starts_at", "booked_by", "created_at"]
+    list_filter = [TenantFilter]
+    list_select_related = ["tenant", "lead", "booked_by"]
+    sortable_by = ()
+    ordering = ["-id"]
+    fields = ["tenant", "lead", "title", "starts_at", "booked_by", "source", "external_id"]
+    fields += ["created_at"]

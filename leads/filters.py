@@ -1,4 +1,4 @@
-"""What the API's list of leads can be narrowed by."""
+"""What the API's lists of leads and tasks can be narrowed by."""
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -6,10 +6,43 @@ from django.utils.translation import gettext_lazy
 from django_filters import rest_framework as filters
 from rest_framework import exceptions
 
-from leads.models import Lead, Outcome
+from leads.models import Lead, Outcome, Task
 from leads.queries import search_leads, stages_called
+from salesflow.accounts.models import User
 from salesflow.accounts.queries import find_member
 from salesflow.accounts.rest.filters import MomentFilter
+
+
+class TaskFilter(filters.FilterSet):  # type: ignore[misc]
+    """The filters of `GET /api/tasks`."""
+
+    state = filters.ChoiceFilter(choices=Task.State.choices)
+    kind = filters.ChoiceFilter(choices=Task.Kind.choices)
+    lead = filters.UUIDFilter(field_name="lead")
+    assignee = filters.CharFilter(
+        method="filter_assignee",
+        help_text=gettext_lazy("A member's id or e-mail address, or none."),
+    )
+    due_after = MomentFilter("due_at", "gte")
+    due_before = MomentFilter("due_at", "lt")
+
+    class Meta:
+        model = Task
+        fields: list[str] = []
+
+    def filter_assignee(self, tasks: QuerySet[Task], name: str, value: str) -> QuerySet[Task]:
+        """Narrow to a member's tasks, or to those of nobody."""
+        return tasks.filter(assignee=_member_or_nobody(value, name))
+
+
+def _member_or_nobody(value: str, name: str) -> User | None:
+    if value == "none":
+        return None
+    member = find_member(value)
+    if member is None:
+        reason = _("No member of the team is “%(owner)s”.") % {"owner": value}
+        raise exceptions.ValidationError({name: reason})
+    return member
 
 
 class LeadFilter(filters.FilterSet):  # type: ignore[misc]
@@ -51,14 +84,7 @@ class LeadFilter(filters.FilterSet):  # type: ignore[misc]
 
     def filter_owner(self, leads: QuerySet[Lead], name: str, value: str) -> QuerySet[Lead]:
         """Narrow to a member's leads, or to those of nobody."""
-        if value == "none":
-            return leads.filter(owner=None)
-        owner = find_member(value)
-        if owner is None:
-            raise exceptions.ValidationError(
-                {name: _("No member of the team is “%(owner)s”.") % {"owner": value}}
-            )
-        return leads.filter(owner=owner)
+        return leads.filter(owner=_member_or_nobody(value, name))
 
     def filter_tag(self, leads: QuerySet[Lead], name: str, value: str) -> QuerySet[Lead]:
         """Narrow to the leads with that tag."""

@@ -120,11 +120,20 @@ class LeadForm(ServiceForm):
         required=False,
         help_text=_("What another system calls this lead."),
     )
+    time_zone = forms.CharField(
+        label=_("Time zone"),
+        max_length=64,
+        required=False,
+        help_text=_("Such as Europe/Berlin. Empty: as the country or the phone number tells."),
+    )
+    country = forms.CharField(
+        label=_("Country"), max_length=2, required=False, help_text=_("Two letters, such as DE.")
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["value"].widget.attrs["inputmode"] = "decimal"
-        for name in ("name", "company", "title", "tags", "external_id"):
+        for name in ("name", "company", "title", "tags", "external_id", "time_zone", "country"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
 
     @property

@@ -14,7 +14,7 @@ from events.payloads import Changes, Payload
 from events.types import EventType
 
 if TYPE_CHECKING:
-    from leads.models import Lead, Mention, Note
+    from leads.models import Lead, Meeting, Mention, Note, Task
 
 
 # The fields whose edits are worth an entry in a lead's history.
@@ -28,6 +28,8 @@ EDITED_FIELDS = (
     "tags",
     "custom_fields",
     "external_id",
+    "time_zone",
+    "country",
     "created_at",
     "stage_entered_at",
     "closed_at",
@@ -237,6 +239,111 @@ class ColleagueMentioned(Payload, type=EventType.COLLEAGUE_MENTIONED, subject="l
             note_id=instance.note_id,
             mention_id=instance.pk,
             user_id=instance.user_id,
+        )
+
+
+class TaskPayload(Payload):
+    """What every event about a task says.
+
+    Attributes:
+        kind: "call", "email", "linkedin" or "todo".
+        source: what has asked for it, such as "sequence"; empty: a person.
+        source_id: what that calls it.
+        assignee_id: who is to do it; None: whoever takes it.
+    """
+
+    lead_id: UUID
+    task_id: UUID
+    title: str
+    kind: str
+    source: str = ""
+    source_id: str = ""
+    assignee_id: int | None = None
+    due_at: datetime | None = None
+
+    @classmethod
+    def of(cls, instance: Task, changes: Changes) -> Self:
+        """The task as it is now."""
+        return cls(
+            lead_id=instance.lead_id,
+            task_id=instance.id,
+            title=instance.title,
+            kind=instance.kind,
+            source=instance.source,
+            source_id=instance.source_id,
+            assignee_id=instance.assignee_id,
+            due_at=instance.due_at,
+            **cls.details(instance),
+        )
+
+    @classmethod
+    def details(cls, instance: Task) -> dict[str, Any]:
+        """The fields that only this event has."""
+        return {}
+
+
+class TaskCreated(TaskPayload, type=EventType.TASK_CREATED, subject="lead"):
+    """There is something to do about a lead."""
+
+    assignee: str = ""
+
+    @classmethod
+    def details(cls, instance: Task) -> dict[str, Any]:
+        """Who is to do it, by name."""
+        return {"assignee": str(instance.assignee) if instance.assignee else ""}
+
+
+class TaskAssigned(TaskPayload, type=EventType.TASK_ASSIGNED, subject="lead"):
+    """A task went to another colleague, or to whoever takes it."""
+
+    assignee: str = ""
+
+    @classmethod
+    def details(cls, instance: Task) -> dict[str, Any]:
+        """Who is to do it, by name."""
+        return {"assignee": str(instance.assignee) if instance.assignee else ""}
+
+
+class TaskCompleted(TaskPayload, type=EventType.TASK_COMPLETED, subject="lead"):
+    """Somebody has done what was to do about a lead."""
+
+
+class TaskSkipped(TaskPayload, type=EventType.TASK_SKIPPED, subject="lead"):
+    """Somebody has decided not to do it."""
+
+    reason: str = ""
+
+    @classmethod
+    def details(cls, instance: Task) -> dict[str, Any]:
+        """Why."""
+        return {"reason": instance.reason}
+
+
+class MeetingBooked(Payload, type=EventType.MEETING_BOOKED, subject="lead"):
+    """A meeting with a lead was arranged.
+
+    Attributes:
+        source: which program told of it; empty: a person.
+        booked_by_id: the colleague who has; None: the lead, or a program.
+    """
+
+    lead_id: UUID
+    meeting_id: UUID
+    title: str
+    starts_at: datetime
+    source: str = ""
+    booked_by_id: int | None = None
+
+    @classmethod
+    def of(cls, instance: Meeting, changes: Changes) -> Self:
+        """The meeting as it was booked."""
+        return cls(
+            lead_id=instance.lead_id,
+            meeting_id=instance.id,
+            title=instance.title,
+            starts_at=instance.starts_at,
+            source=instance.source,
+            booked_by_id=instance.booked_by_id,
         )
 
 

@@ -1,8 +1,8 @@
 """What reads leads; every query is of the current tenant."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db import connection
@@ -10,8 +10,18 @@ from django.db.models import Count, Max, Min, Prefetch, Q, QuerySet, Sum
 
 from events.corrections.queries import without_corrected
 from events.models import Event
-from leads.models import LEAD_VALUE, ContactPoint, Lead, Pipeline, Stage
+from leads.models import (
+    LEAD_VALUE,
+    TASK_DUE,
+    ContactPoint,
+    Lead,
+    Meeting,
+    Pipeline,
+    Stage,
+    Task,
+)
 from salesflow.accounts.context import current_tenant
+from salesflow.accounts.models import User
 from salesflow.accounts.paging import Order
 
 # What the lead list can be sorted by; each has its index.
@@ -22,8 +32,12 @@ LEAD_ORDERS = {
     "created_at": "created_at",
     "updated_at": "updated_at",
 }
+# What is due first first, what has no time last.
+TASK_ORDER = Order(("sorted_due", "id"))
 # How far the web counts; beyond, it says "1,000+".
 COUNTED = 1000
+# Tasks, and meetings, on a lead's page.
+MOST_SHOWN = 20
 
 
 def default_pipeline() -> Pipeline:
@@ -43,6 +57,20 @@ def leads() -> QuerySet[Lead]:
     """The leads with all that a list shows of them, in two queries whatever their number."""
     rows: QuerySet[Lead] = Lead.objects.select_related("stage", "owner")
     return rows.prefetch_related("contact_points")
+
+
+def read_contact_values(leads: Collection[Lead]) -> None:
+    """Let leads know their addresses, numbers and profiles: one query whatever their number.
+
+    Cheaper than prefetching their contact points, which makes a query set for each lead.
+    """
+    known: dict[UUID, dict[str, list[str]]] = {lead.pk: {} for lead in leads}
+    if known:
+        rows = ContactPoint.objects.filter(lead__in=[*known]).order_by("-is_primary", "id")
+        for lead, kind, value in rows.values_list("lead_id", "kind", "value"):
+            known[lead].setdefault(kind, []).append(value)
+    for lead in leads:
+        lead.values_read = known[lead.pk]
 
 
 def filter_leads(
@@ -169,6 +197,34 @@ def _newest_of_each(stages: Sequence[Stage], size: int) -> QuerySet[Any]:
     ]
     newest: QuerySet[Any] = parts[0].union(*parts[1:], all=True)
     return newest
+
+
+def tasks() -> QuerySet[Task]:
+    """The tasks with their leads and the people who do them, in one query whatever their number."""
+    rows: QuerySet[Task] = Task.objects.select_related("lead", "assignee", "settled_by")
+    return rows
+
+
+def open_tasks(assignee: User | Literal["anybody"] | None) -> QuerySet[Task]:
+    """What is still to do, in `TASK_ORDER`.
+
+    Args:
+        assignee: None: what nobody has taken yet.
+    """
+    rows = tasks().filter(state=Task.State.OPEN).annotate(sorted_due=TASK_DUE)
+    return TASK_ORDER.apply(rows if assignee == "anybody" else rows.filter(assignee=assignee))
+
+
+def tasks_of(lead: Lead) -> list[Task]:
+    """What is still to do about a lead, what is due first first."""
+    rows = tasks().filter(lead=lead, state=Task.State.OPEN)
+    return list(rows.order_by("due_at", "id")[:MOST_SHOWN])
+
+
+def meetings_of(lead_id: UUID | None) -> QuerySet[Meeting]:
+    """The meetings with a lead, the last first."""
+    rows: QuerySet[Meeting] = Meeting.objects.filter(lead=lead_id).select_related("booked_by")
+    return rows.order_by("-starts_at", "-id")
 
 
 def lead_with_details(lead_id: UUID) -> Lead:

@@ -11,7 +11,7 @@ from leads.capturing import FOUND_FIELDS, LONGEST_TEXT, Capture
 from leads.capturing.pieces import Finding
 from leads.models import Lead, Note, Pipeline, Stage
 from leads.queries import stages_called
-from salesflow.accounts.models import User
+from salesflow.accounts.models import TenantScoped, User
 from salesflow.accounts.queries import find_member
 from salesflow.accounts.rest.serializers import StrictSerializer, TextField
 
@@ -72,6 +72,8 @@ class LeadSerializer(serializers.ModelSerializer[Lead]):
             "tags",
             "custom_fields",
             "external_id",
+            "time_zone",
+            "country",
             "stage",
             "outcome",
             "lost_reason",
@@ -137,6 +139,34 @@ class MoneyField(serializers.DecimalField):
     """An amount as a string or a number."""
 
 
+class RowField(serializers.UUIDField):
+    """One of the tenant's rows by its id."""
+
+    model: type[TenantScoped]
+    unknown: Any
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The row.
+
+        Raises:
+            ValidationError: there is none.
+        """
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        row_id = super().to_internal_value(data)
+        row = self.model.objects.filter(pk=row_id).first()
+        if row is None:
+            raise serializers.ValidationError(self.unknown % {"id": row_id})
+        return row
+
+
+class LeadField(RowField):
+    """One of the tenant's leads by its id."""
+
+    model = Lead
+    unknown = gettext_lazy("There is no lead %(id)s.")
+
+
 class LeadInputSerializer(StrictSerializer):
     """What may be written about a lead; lengths and formats are the services' to check."""
 
@@ -176,6 +206,14 @@ class LeadInputSerializer(StrictSerializer):
         required=False,
         allow_blank=True,
         help_text=gettext_lazy("The id in another system; no two leads share one."),
+    )
+    time_zone = TextField(
+        required=False,
+        allow_blank=True,
+        help_text=gettext_lazy("Such as Europe/Berlin; empty: as country or phone number tell."),
+    )
+    country = TextField(
+        required=False, allow_blank=True, help_text=gettext_lazy("Two letters, such as DE.")
     )
     stage = StageField(
         required=False,

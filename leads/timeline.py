@@ -226,6 +226,41 @@ def describe_mention(_event: Event) -> None:
     """Nothing: the note says it."""
 
 
+@describes(EventType.TASK_CREATED, EventType.TASK_ASSIGNED)
+def describe_task(event: Event) -> Words:
+    is_new, name = event.type == EventType.TASK_CREATED, event.payload["assignee"]
+    text = _("Task added") if is_new else _("Task assigned")
+    icon = "clipboard-document-list" if is_new else "user"
+    if not is_new and not name:
+        text = _("Task given to whoever takes it")
+    return Words(_with_name(text, name), icon=icon, quote=Quote(event.payload["title"]))
+
+
+@describes(EventType.TASK_COMPLETED)
+def describe_completion(event: Event) -> Words:
+    title = Quote(event.payload["title"])
+    return Words(_("Task done"), icon="clipboard-document-check", tone="won", quote=title)
+
+
+@describes(EventType.TASK_SKIPPED)
+def describe_skip(event: Event) -> Words:
+    reason, title = event.payload["reason"], event.payload["title"]
+    quote = Quote(reason, title) if reason else Quote(title)
+    return Words(_("Task skipped"), icon="forward", quote=quote)
+
+
+@describes(EventType.MEETING_BOOKED)
+def describe_meeting(event: Event) -> Words:
+    when, title = _moment(event.payload["starts_at"]), Quote(event.payload["title"])
+    text = format_html(_("Meeting booked for <b>{when}</b>"), when=when)
+    by_us = event.payload["booked_by_id"] is not None
+    return Words(text, icon="calendar-days", tone="accent", quote=title, is_done_by_us=by_us)
+
+
+def _with_name(text: str, name: str) -> str:
+    return format_html("{} · <b>{}</b>", text, name) if name else text
+
+
 def _closed(text: str, payload: dict[str, Any]) -> str:
     if payload["value"] is None:
         return format_html("<b>{}</b>", text)

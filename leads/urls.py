@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from leads.views import changing, reading
+from leads.views import changing, reading, tasks
 
 app_name = "leads"
 
@@ -18,5 +18,22 @@ urlpatterns = [
     path("/<uuid:lead_id>/lose", changing.LoseView.as_view(), name="lose"),
     path("/<uuid:lead_id>/assign", changing.AssignView.as_view(), name="assign"),
     path("/<uuid:lead_id>/note", changing.NoteView.as_view(), name="note"),
+    path("/<uuid:lead_id>/tasks/new", tasks.AddTaskView.as_view(), name="add-task"),
+    path(
+        "/<uuid:lead_id>/tasks/<uuid:task_id>/done",
+        tasks.CompleteTaskView.as_view(),
+        name="complete-task",
+    ),
+    path(
+        "/<uuid:lead_id>/tasks/<uuid:task_id>/skip",
+        tasks.SkipTaskView.as_view(),
+        name="skip-task",
+    ),
+    path(
+        "/<uuid:lead_id>/tasks/<uuid:task_id>/assign",
+        tasks.AssignTaskView.as_view(),
+        name="assign-task",
+    ),
+    path("/<uuid:lead_id>/meetings/new", tasks.AddMeetingView.as_view(), name="add-meeting"),
     path("/<uuid:lead_id>/delete", changing.DeleteView.as_view(), name="delete"),
 ]

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 # Apps in the order of the sidebar; others follow as they are installed.
-APPS = ["events", "leads", "channels", "analytics", "accounts"]
+APPS = ["events", "leads", "channels", "autopilot", "analytics", "accounts"]
 # Groups of permissions stand with the people who have them.
-SHOWN_WITH = {"auth": "accounts"}
+SHOWN_WITH = {"auth": "accounts", "sequences": "channels"}
 ICONS = {
     "Event": "bolt",
     "Replay": "replay",
@@ -20,8 +20,17 @@ ICONS = {
     "AuditLine": "history",
     "Lead": "person_search",
     "Pipeline": "view_kanban",
+    "Task": "task_alt",
+    "Meeting": "calendar_month",
     "Message": "chat",
     "Conversation": "forum",
+    "Sequence": "format_list_numbered",
+    "Enrolment": "directions_run",
+    "Run": "smart_toy",
+    "Draft": "edit_note",
+    "Suggestion": "lightbulb",
+    "Policy": "policy",
+    "KnownSequence": "format_list_numbered",
     "Account": "alternate_email",
     "ConsentRecord": "how_to_reg",
     "AddressStanding": "do_not_disturb_on",

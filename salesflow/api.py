@@ -12,7 +12,10 @@ from rest_framework.views import APIView
 
 import analytics.api
 import channels.api
+import channels.autopilot.api
 import channels.consent_api
+import channels.sequences.api
+import channels.sequences.enrolment_api
 import channels.template_api
 import events.api
 import events.corrections.api
@@ -20,6 +23,7 @@ import events.failures.api
 import events.handler_api
 import events.replays.api
 import leads.api
+import leads.task_api
 from salesflow.accounts.rest.routes import api_path
 
 ROUTES: list[Any] = [
@@ -29,9 +33,13 @@ ROUTES: list[Any] = [
     *events.handler_api.urlpatterns,
     *events.replays.api.urlpatterns,
     *leads.api.urlpatterns,
+    *leads.task_api.urlpatterns,
     *channels.api.urlpatterns,
+    *channels.autopilot.api.urlpatterns,
     *channels.consent_api.urlpatterns,
     *channels.template_api.urlpatterns,
+    *channels.sequences.api.urlpatterns,
+    *channels.sequences.enrolment_api.urlpatterns,
     *analytics.api.urlpatterns,
 ]
 

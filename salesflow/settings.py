@@ -33,6 +33,8 @@ INSTALLED_APPS = [
     "events",
     "leads",
     "channels",
+    "channels.sequences",
+    "channels.autopilot",
     "analytics",
     "salesflow.demo",
     "unfold",
@@ -171,6 +173,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 600},
     },
+    "judge-hits": {
+        "task": "channels.tasks.judge_hits",
+        "schedule": 5.0,
+        "options": {"expires": 60},
+    },
     "forget-places": {
         "task": "channels.tasks.forget_places",
         "schedule": 3600.0,
@@ -179,6 +186,46 @@ CELERY_BEAT_SCHEDULE = {
     "prune-inbounds": {
         "task": "channels.tasks.prune_inbounds",
         "schedule": crontab(hour=3, minute=45),
+        "options": {"expires": 12 * 3600},
+    },
+    "advance-sequences": {
+        "task": "channels.sequences.tasks.advance",
+        "schedule": env.float("SEQUENCE_INTERVAL", default=1.0),
+        "options": {"expires": 600},
+    },
+    "enrol-in-bulk": {
+        "task": "channels.sequences.tasks.enrol_in_bulk",
+        "schedule": 2.0,
+        "options": {"expires": 600},
+    },
+    "mend-sequences": {
+        "task": "channels.sequences.tasks.mend",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
+    "look-at-obstacles": {
+        "task": "channels.sequences.tasks.look_at_obstacles",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "forget-sequence-quotas": {
+        "task": "channels.sequences.tasks.forget_quotas",
+        "schedule": crontab(hour=3, minute=50),
+        "options": {"expires": 12 * 3600},
+    },
+    "end-lost-runs": {
+        "task": "autopilot.tasks.end_lost_runs",
+        "schedule": 300.0,
+        "options": {"expires": 600},
+    },
+    "expire-drafts": {
+        "task": "autopilot.tasks.expire_drafts",
+        "schedule": 300.0,
+        "options": {"expires": 600},
+    },
+    "forget-prompts": {
+        "task": "autopilot.tasks.forget_prompts",
+        "schedule": crontab(hour=4, minute=0),
         "options": {"expires": 12 * 3600},
     },
 }
@@ -270,10 +317,21 @@ SPECTACULAR_SETTINGS = {
         "ReplayKind": "events.models.Replay.Kind",
         "FailureState": "events.models.FailureGroup.State",
         "Outcome": "leads.models.Outcome",
+        "TaskKind": "leads.models.Task.Kind",
+        "TaskState": "leads.models.Task.State",
         "Channel": "channels.models.Channel",
         "ConversationState": "channels.models.Conversation.State",
         "MessageStatus": "channels.models.MessageStatus",
         "AttachmentStatus": "channels.models.Attachment.Status",
+        "SequenceState": "channels.sequences.models.Sequence.State",
+        "EnrolmentState": "channels.sequences.models.Enrolment.State",
+        "EnrolmentSource": "channels.sequences.models.Enrolment.Source",
+        "DraftState": "channels.autopilot.models.Draft.State",
+        "SuggestionKind": "channels.autopilot.models.Suggestion.Kind",
+        "SuggestionState": "channels.autopilot.models.Suggestion.State",
+        "RunAction": "channels.autopilot.models.ActionType",
+        "RunState": "channels.autopilot.models.Run.State",
+        "RunOutcome": "channels.autopilot.queries.OUTCOME_CHOICES",
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/",
@@ -335,6 +393,20 @@ MAIL_FILE_BYTES = env.int("MAIL_FILE_BYTES", default=15 * 1024 * 1024)
 MAIL_FILES_BYTES = env.int("MAIL_FILES_BYTES", default=18 * 1024 * 1024)
 # Of one request: so much more than goes out that whoever took too large a file is told which.
 UPLOAD_BYTES = MAIL_FILES_BYTES + 64 * 1024 * 1024
+
+# --- Models -------------------------------------------------------------------------------------
+# The model of all tenants that have none of their own: where it is, what it is called, its key.
+# With "local" one is served beside the site, and the supervisor sets the others.
+AI = env.choice("AI", ["", "local"], default="")
+AI_BASE_URL = env.str("AI_BASE_URL", default="").rstrip("/")
+AI_MODEL = env.str("AI_MODEL", default="")
+AI_API_KEY = env.str("AI_API_KEY", default="")
+# Whether tenants' endpoints may lie in this network, and be spoken to without encryption.
+AI_PRIVATE_ADDRESSES = env.bool("AI_PRIVATE_ADDRESSES", default=False)
+# US dollars that each tenant may spend a day until it says otherwise.
+AI_DAILY_BUDGET = env.float("AI_DAILY_BUDGET", default=5.0)
+# Days for which it is kept what models were asked.
+AI_PROMPT_DAYS = env.int("AI_PROMPT_DAYS", default=30)
 
 # --- Admin --------------------------------------------------------------------------------------
 UNFOLD = {

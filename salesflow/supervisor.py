@@ -9,6 +9,7 @@ import http.client
 import json
 import logging
 import os
+import secrets
 import selectors
 import signal
 import socket
@@ -20,6 +21,7 @@ from types import FrameType
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+from channels.autopilot import local_model
 from salesflow import home
 from salesflow.environment import Environment
 from salesflow.home import HomeError
@@ -34,7 +36,15 @@ CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "salesflow"]
 TICK = 0.2  # seconds between two looks at the children
 PATIENCE = 30.0  # seconds until we tell what /readyz says
 NAME_WIDTH = 8
-COLOURS = {"setup": 35, "web": 36, "worker": 33, "external": 34, "sweeper": 31, "beat": 32}
+COLOURS = {
+    "setup": 35,
+    "web": 36,
+    "worker": 33,
+    "external": 34,
+    "sweeper": 31,
+    "beat": 32,
+    "model": 95,
+}
 
 
 class StartError(Exception):
@@ -121,12 +131,34 @@ def _supervise(directory: Path, port: int) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "salesflow.settings"
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ["PYTHONWARNINGS"] = ROOT_IS_FINE
+    if _serves_local_model():
+        _name_local_model()
     with attached_database(), Crew(directory) as crew:
         say("Preparing the database and the static files")
         crew.run_to_end(Child("setup", [sys.executable, "manage.py", "prepare"]))
         for child in services(directory, port):
             crew.start(child)
         crew.watch(port)
+
+
+def _serves_local_model() -> bool:
+    return Environment().choice("AI", ["", "local"], default="") == "local"
+
+
+def _name_local_model() -> None:
+    """Have all processes ask the model that is served beside them, which nobody else can.
+
+    Raises:
+        StartError: it is not installed.
+    """
+    if lacking := local_model.why_not():
+        raise StartError(lacking)
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        port = probe.getsockname()[1]
+    os.environ["SALESFLOW_AI_BASE_URL"] = f"http://{ADDRESS}:{port}/v1"
+    os.environ["SALESFLOW_AI_MODEL"] = local_model.MODEL
+    os.environ["SALESFLOW_AI_API_KEY"] = secrets.token_urlsafe(32)
 
 
 def services(directory: Path, port: int) -> list[Child]:
@@ -147,6 +179,7 @@ def services(directory: Path, port: int) -> list[Child]:
     ]
     threads = ["--preload", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
     patience = ["--timeout", "60", "--graceful-timeout", "10", "--keep-alive", "5"]
+    model = [sys.executable, "-m", "channels.autopilot.local_model"]
     return [
         Child("web", [*gunicorn, *threads, *patience, "--bind", f"{ADDRESS}:{port}"], grace=15),
         Child("beat", [*CELERY, *beat, "--loglevel", "INFO"], grace=5),
@@ -154,6 +187,7 @@ def services(directory: Path, port: int) -> list[Child]:
         # Most of the time its processes wait for somebody's answer.
         _worker("external", "external", ["--concurrency", "4"], grace=60),
         _worker("sweeper", "sweeps", ["--pool", "solo"], grace=10),
+        *([Child("model", model, grace=5)] if _serves_local_model() else []),
     ]
 
 

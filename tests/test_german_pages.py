@@ -24,7 +24,7 @@ CATALOGUE = f"{settings.BASE_DIR}/locale/de/LC_MESSAGES/django.mo"
 READ_ATTRIBUTES = {"placeholder", "title", "aria-label", "alt", "data-label"}
 SILENT = {"script", "style", "code", "pre", "option"}
 # A language is called by its own name; the icon font writes icons for these.
-MEANT = {"English", "error", "replay"}
+MEANT = {"English", "error", "key", "replay"}
 
 
 class Words(HTMLParser):

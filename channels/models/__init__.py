@@ -13,8 +13,10 @@ from channels.models.message import (
     MessageStatus,
     MessageType,
     Purpose,
+    Withdrawal,
 )
 from channels.models.template import MessageTemplate
+from channels.models.tracking import TrackedLink, TrackingHit
 from channels.models.trial import AccountTrial
 
 __all__ = [
@@ -39,4 +41,7 @@ __all__ = [
     "Pace",
     "Purpose",
     "Replying",
+    "TrackedLink",
+    "TrackingHit",
+    "Withdrawal",
 ]

@@ -35,6 +35,9 @@ class Inbound(Publisher):
     )
     body = models.BinaryField()
     received_at = models.DateTimeField(_("received"), db_default=Now())
+    taken_in_at = models.DateTimeField(
+        _("taken in"), null=True, blank=True, help_text=_("When it was read and written down.")
+    )
 
     class Meta:
         verbose_name = _("inbound delivery")
@@ -45,6 +48,12 @@ class Inbound(Publisher):
         indexes = [
             # What was taken in long ago is deleted by age.
             models.Index(fields=["received_at"], name="inbound_by_age"),
+            # What has only just come in and was not read yet: it may be an answer.
+            models.Index(
+                fields=["tenant", "-received_at"],
+                condition=models.Q(taken_in_at__isnull=True),
+                name="inbound_unread",
+            ),
         ]
 
     def __str__(self) -> str:

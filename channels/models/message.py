@@ -21,6 +21,7 @@ from channels.payloads import (
     MessageRead,
     MessageReceived,
     MessageSent,
+    MessageWithdrawn,
 )
 from events import Publisher, publishes
 from leads.models import Lead
@@ -56,11 +57,22 @@ class MessageStatus(models.TextChoices):
     DELIVERED = "delivered", _("Delivered")
     READ = "read", _("Read")
     FAILED = "failed", _("Failed")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
     RECEIVED = "received", _("Received")
 
 
 # Somebody may have to look at these.
 TROUBLED = [MessageStatus.QUEUED, MessageStatus.UNKNOWN, MessageStatus.FAILED]
+
+
+class Withdrawal(models.TextChoices):
+    """Why a message was taken back before it went out; who takes one back may have another reason,
+    in words."""
+
+    ANSWERED = "answered", _("They have written in the meantime")
+    LATE = "late", _("It could not go out in time")
+    ENDED = "ended", _("What it belonged to has ended")
+    DISCARDED = "discarded", _("Nobody wanted to send it")
 
 
 class MessageType(models.TextChoices):
@@ -134,6 +146,13 @@ def is_inbound(message: Message) -> bool:
     fields=["failed_at"],
     when=lambda message: message.failed_at,
     occurred="failed_at",
+)
+@publishes(
+    MessageWithdrawn,
+    on="change",
+    fields=["withdrawn_at"],
+    when=lambda message: message.withdrawn_at,
+    occurred="withdrawn_at",
 )
 class Message(Publisher):
     """One message of a conversation, in either direction."""
@@ -233,7 +252,9 @@ class Message(Publisher):
         help_text=_("What its type needs: a template's variables, buttons, a link, a place."),
     )
     error = models.TextField(
-        _("error"), blank=True, help_text=_("Why the last try did not succeed, in words.")
+        _("error"),
+        blank=True,
+        help_text=_("Why the last try did not succeed, in words; or why it was withdrawn."),
     )
     permanent = models.BooleanField(
         _("refused for good"), default=False, help_text=_("Trying again cannot help.")
@@ -248,6 +269,24 @@ class Message(Publisher):
         default=0,
         db_default=0,
         help_text=_("Those of them that were made before it was replayed last."),
+    )
+    unless_answered_since = models.DateTimeField(
+        _("unless they have written since"),
+        null=True,
+        blank=True,
+        help_text=_("It is withdrawn where the lead has written after that, on any channel."),
+    )
+    not_after = models.DateTimeField(
+        _("not after"),
+        null=True,
+        blank=True,
+        help_text=_("If it waits for longer, it is withdrawn."),
+    )
+    tracks = models.BooleanField(
+        _("tracked"),
+        default=False,
+        db_default=False,
+        help_text=_("It tells when it was opened, and which of its links were clicked."),
     )
     slot_at = models.DateTimeField(
         _("may go at"),
@@ -292,6 +331,16 @@ class Message(Publisher):
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
     read_at = models.DateTimeField(_("read"), null=True, blank=True)
     failed_at = models.DateTimeField(_("failed"), null=True, blank=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
+    opened_at = models.DateTimeField(
+        _("opened"), null=True, blank=True, help_text=_("By a person, as far as anybody can tell.")
+    )
+    clicked_at = models.DateTimeField(
+        _("clicked"),
+        null=True,
+        blank=True,
+        help_text=_("By a person, as far as anybody can tell."),
+    )
 
     class Meta:
         verbose_name = _("message")
@@ -315,6 +364,12 @@ class Message(Publisher):
             models.Index(fields=["conversation", "-created_at", "-id"], name="message_in_thread"),
             # All messages on a lead's page, whatever their channel.
             models.Index(fields=["lead", "-created_at", "-id"], name="message_of_lead"),
+            # Whether a lead has written since: it stops what a program would write to them.
+            models.Index(
+                fields=["lead", "-stored_at"],
+                condition=Q(direction=Direction.INBOUND, automatic=Automatic.NO),
+                name="message_written_by_lead",
+            ),
             # The admin's list of one tenant's messages, the newest first.
             models.Index(fields=["tenant", "-id"], name="message_by_tenant"),
             # The inbox's search: a word of a text.

@@ -32,6 +32,15 @@ class AccountTrial(Publisher):
     )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     address = models.CharField(_("address"), max_length=254, blank=True)
+    # With defaults of the database's: processes that know nothing of them may still write rows.
+    subject = models.CharField(_("subject"), max_length=200, blank=True, default="", db_default="")
+    body = models.TextField(
+        _("text"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What is sent; empty: that the account works."),
+    )
     actor = models.ForeignKey(
         User,
         on_delete=models.SET_NULL,

@@ -1,12 +1,14 @@
 """Whom we may write to: recorded with proof, asked before a message is queued and again before it
 is sent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -20,6 +22,7 @@ from channels.models import (
     Direction,
     LawfulBasis,
     Message,
+    MessageStatus,
     Purpose,
 )
 from channels.payloads import AddressBounced, ContactOptedIn, ContactOptedOut
@@ -192,7 +195,8 @@ def _came_through(lead: Lead, channel: str, address: str, message_id: Any) -> bo
     this = rows.filter(pk=message_id).first()
     if this is None:
         return False
-    earlier = rows.filter(created_at__lt=this.created_at).order_by("-created_at", "-id")
+    earlier = rows.filter(created_at__lt=this.created_at).exclude(status=MessageStatus.WITHDRAWN)
+    earlier = earlier.order_by("-created_at", "-id")
     return earlier.values_list("status", flat=True).first() in PROGRESS
 
 
@@ -210,32 +214,66 @@ def standing_of(channel: str, address: str) -> AddressStanding | None:
     return found
 
 
-def why_not(
-    channel: str, address: str, purpose: str, conversation: Conversation | None
-) -> str | Promise | None:
-    """Why nothing may be sent to an address now; None: it may.
+def standings_of(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], AddressStanding]:
+    """What is known of addresses, in one query.
+
+    Args:
+        pairs: of channel and address.
+    """
+    wanted: dict[str, set[str]] = {}
+    for channel, address in pairs:
+        wanted.setdefault(channel, set()).add(address)
+    meant = Q(pk=None)
+    for channel, addresses in wanted.items():
+        meant |= Q(channel=channel, address__in=addresses)
+    rows = AddressStanding.objects.filter(meant) if wanted else ()
+    return {(row.channel, row.address): row for row in rows}
+
+
+@dataclass(frozen=True)
+class Unwanted:
+    """Why nothing may be sent to an address.
+
+    Attributes:
+        code: no_basis, opted_out or bounced.
+    """
+
+    code: str
+    reason: Promise
+
+
+BOUNCED = Unwanted("bounced", _("This address does not take our messages any more."))
+OPTED_OUT = Unwanted("opted_out", _("They do not want to be written to on this channel."))
+NO_BASIS = Unwanted("no_basis", _("There is no lawful basis for marketing to this address."))
+
+
+def refusal_of(
+    standing: AddressStanding | None, purpose: str, *, written_at: datetime | None
+) -> Unwanted | None:
+    """Why nothing may be sent to an address of that standing now; None: it may.
 
     Who opted out is still answered when they write by themselves: a personal message may go as long
     as the lead has written since then.
+
+    Args:
+        written_at: when the lead has written last in the conversation.
     """
-    standing = standing_of(channel, address)
-    if standing is None:
-        return _no_basis(purpose)
-    if standing.bounced_at:
-        return _("This address does not take our messages any more.")
-    if standing.opted_out_at:
-        if purpose == Purpose.PERSONAL and _has_written_since(standing.opted_out_at, conversation):
-            return None
-        return _("They do not want to be written to on this channel.")
-    return None if standing.basis else _no_basis(purpose)
+    is_marketing = purpose == Purpose.MARKETING
+    if standing and standing.bounced_at:
+        return BOUNCED
+    if standing and standing.opted_out_at:
+        has_written_since = written_at is not None and written_at > standing.opted_out_at
+        return None if has_written_since and not is_marketing else OPTED_OUT
+    return NO_BASIS if is_marketing and not (standing and standing.basis) else None
 
 
-def refuse_unwanted(
+def why_not(
     channel: str, address: str, purpose: str, conversation: Conversation | None
-) -> None:
-    """Raise ValidationError under "to_address" where nothing may be sent to the address."""
-    if reason := why_not(channel, address, purpose, conversation):
-        raise ValidationError({"to_address": reason}, code="unwanted")
+) -> Promise | None:
+    """Why nothing may be sent to an address now, in words; None: it may. See `refusal_of`."""
+    written_at = conversation.last_inbound_at if conversation else None
+    refusal = refusal_of(standing_of(channel, address), purpose, written_at=written_at)
+    return refusal.reason if refusal else None
 
 
 def _refuse_foreign(lead: Lead, channel: str, address: str) -> None:
@@ -244,17 +282,6 @@ def _refuse_foreign(lead: Lead, channel: str, address: str) -> None:
     if address not in (*addresses_of(lead, channel), *hidden_addresses_of(lead, channel)):
         reason = gettext("“%(address)s” is none of the lead's addresses.")
         raise ValidationError({"address": reason % {"address": address}})
-
-
-def _no_basis(purpose: str) -> Promise | None:
-    if purpose != Purpose.MARKETING:
-        return None
-    return _("There is no lawful basis for marketing to this address.")
-
-
-def _has_written_since(opted_out_at: datetime, conversation: Conversation | None) -> bool:
-    last = conversation.last_inbound_at if conversation else None
-    return last is not None and last > opted_out_at
 
 
 def _locked_standing(channel: str, address: str) -> AddressStanding:

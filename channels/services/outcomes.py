@@ -9,9 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels.models import Conversation, Direction, Message, MessageStatus, Purpose
+from channels.models import Conversation, Direction, Message, MessageStatus, Purpose, Withdrawal
 from channels.payloads import milliseconds_between
 from channels.services.messages import lock_message
+from channels.services.withdrawing import note_withdrawn
 from channels.statuses import PROGRESS, advance
 
 # What the column of a latency holds: a message may have waited for weeks.
@@ -66,12 +67,14 @@ def confirm_sent(message: Message, *, at: datetime | None = None) -> Message:
 
 @transaction.atomic
 def discard_prepared(message: Message) -> None:
-    """Throw away a prepared message that nobody has sent.
+    """Take back a prepared message that nobody wants to send; publishes `message.withdrawn`.
 
     Raises:
         ValidationError: it does not wait to be sent by hand.
     """
-    _lock_prepared(message).delete()
+    message = _lock_prepared(message)
+    note_withdrawn(message, Withdrawal.DISCARDED)
+    message.save()
 
 
 @transaction.atomic

@@ -47,6 +47,20 @@ class File:
 
 
 @dataclass(frozen=True)
+class Booking:
+    """That somebody has accepted an invitation to a meeting.
+
+    Attributes:
+        external_id: what calendars call the meeting.
+        starts_at: without a time zone where it names none that we know.
+    """
+
+    external_id: str
+    title: str
+    starts_at: datetime
+
+
+@dataclass(frozen=True)
 class Incoming:
     """A message that came in.
 
@@ -59,6 +73,7 @@ class Incoming:
         conversation_id: told by the address it was sent to, whose signature was checked.
         answers: ids of the vendor of messages that it answers, the nearest first.
         returns_at: of an out-of-office message: when the person is back, if it says so.
+        booking: the meeting that its writer has accepted with it.
     """
 
     vendor_id: str
@@ -77,6 +92,7 @@ class Incoming:
     files: tuple[File, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
     returns_at: datetime | None = None
+    booking: Booking | None = None
 
 
 @dataclass(frozen=True)

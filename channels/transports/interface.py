@@ -40,6 +40,9 @@ class Outgoing:
         answers: the vendor's id of the message that it answers.
         references: of the thread it is in: Message-IDs, the root first.
         unsubscribe_url: acts on a POST (RFC 8058); empty for personal messages.
+        pixel_url: of an image that tells that it was opened; empty where nobody asked for that.
+        links: for links of the text, the addresses that tell that they were followed, and lead
+            there.
         files: to be sent along, with their data; none where the transport carries no files.
         attempt: 1 at the first try.
     """
@@ -59,6 +62,8 @@ class Outgoing:
     answers: str = ""
     references: str = ""
     unsubscribe_url: str = ""
+    pixel_url: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
     files: tuple[File, ...] = ()
 
 

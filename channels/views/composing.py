@@ -39,7 +39,8 @@ from channels.services.conversations import (
     note_replying,
     stop_replying,
 )
-from channels.services.messages import NO_ADDRESS, receive_message, send_message
+from channels.services.messages import receive_message, send_message
+from channels.services.queueing import NO_ADDRESS
 from channels.services.templates import send_template
 from channels.threads import Entry, Thread, channel_of, news_since, thread_of
 from leads.forms import ServiceForm

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from leads.importing.report import ImportRefused
 
 DATES = ("created_at", "stage_entered_at", "closed_at")
+PLACES = ("time_zone", "country")
 TEXTS = ("company", "title", "source", "lost_reason")
 FIELDS = (
     "name",
@@ -21,6 +22,7 @@ FIELDS = (
     "currency",
     "tags",
     "external_id",
+    *PLACES,
     "stage",
     *DATES,
 )

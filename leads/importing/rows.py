@@ -19,10 +19,12 @@ from leads.importing.report import ImportReport
 from leads.importing.stages import StageBook
 from leads.importing.survey import Survey
 from leads.models import Lead, Outcome, Stage
+from leads.places import validate_country, validate_time_zone
 from salesflow.accounts.models import User
 
 SEPARATORS = {"email": r"[;,\s]+", "phone": r"[;,\n]+", "tags": r"[;,|\n]+"}
 CONTACTS = {"email": Kind.EMAIL, "phone": Kind.PHONE}
+PLACES = {"time_zone": validate_time_zone, "country": validate_country}
 TAG_LENGTH = 50
 
 
@@ -95,6 +97,7 @@ class RowReader:
             self._moments,
             self._contacts,
             self._tags,
+            self._place,
             self._owner,
         ):
             try:
@@ -204,6 +207,17 @@ class RowReader:
             raise BadCell("tags", text, _("A tag holds up to 50 characters."))
         if text:
             draft.fields["tags"] = list(dict.fromkeys(filter(None, tags)))
+
+    def _place(self, draft: LeadDraft, cells: list[str]) -> None:
+        for name, validate in PLACES.items():
+            text = self._mapping.cell(cells, name)
+            place = text.upper() if name == "country" else text
+            try:
+                if place:
+                    validate(place)
+                    draft.fields[name] = place
+            except ValidationError as error:
+                raise BadCell(name, text, " ".join(error.messages)) from None
 
     def _stage(self, draft: LeadDraft, cells: list[str]) -> None:
         text = self._mapping.cell(cells, "stage")

@@ -1,1 +1,2 @@
-"""The web pages about leads: `reading` shows them, `changing` changes them."""
+"""The web pages about leads: `reading` shows them, `changing` changes them; `tasks` are what is
+still to do about them."""

@@ -16,14 +16,17 @@ from leads.contact_points import readable
 from leads.forms import LeadFilterForm, NoteForm
 from leads.models import Lead, Pipeline
 from leads.queries import (
+    MOST_SHOWN,
     board_columns,
     count_capped,
     filter_leads,
     lead_order,
     leads,
+    meetings_of,
     pipelines,
     search_leads,
     sortable,
+    tasks_of,
 )
 from leads.timeline import timeline_of
 from leads.views.base import LeadMixin, fragment, open_stages, shows_trouble
@@ -150,6 +153,8 @@ class LeadDetailView(LeadMixin, TemplateView):
             timeline=timeline_of(lead),
             show_trouble=shows_trouble(self.request),
             note_form=NoteForm(),
+            tasks=tasks_of(lead),
+            meetings=meetings_of(lead.pk)[:MOST_SHOWN],
             back_url=list_as_it_was_left(self.request),
             **kwargs,
         )

@@ -9,13 +9,14 @@ from typing import TypeVar
 from django.db import transaction
 
 from channels.models import Conversation, Direction, Message, MessageStatus, MessageType
-from channels.services import send_message
+from channels.services import MessageDraft, queue_messages
 from events import Draft, publish_many
 from events.context import event_context
 from leads.models import ContactPoint, Lead, Note, Outcome, Stage
 from leads.payloads import LeadAssigned
 from leads.queries import default_pipeline
 from salesflow.accounts.models import User
+from salesflow.demo.story import Draft as Today
 from salesflow.demo.story import Letter, Story
 
 SOURCE = "demo"
@@ -58,16 +59,12 @@ class StoryLoader:
     @transaction.atomic
     def write_to_leads(self) -> None:
         """Queue the messages of today."""
-        for story, lead in self._told:
-            if draft := story.today:
-                with event_context(source=SOURCE, actor_id=lead.owner_id):
-                    send_message(
-                        lead,
-                        channel=draft.channel,
-                        body=draft.body,
-                        subject=draft.subject,
-                        author=lead.owner,
-                    )
+        drafts = _by_actor(
+            (lead.owner, _draft(lead, story.today)) for story, lead in self._told if story.today
+        )
+        for actor_id, written in drafts.items():
+            with event_context(source=SOURCE, actor_id=actor_id):
+                queue_messages(written)
 
     def _lead(self, story: Story) -> Lead:
         person = story.person
@@ -203,6 +200,11 @@ def _message(conversation: Conversation, story: Story, letter: Letter) -> Messag
     if not letter.is_inbound:
         _mark_sent(message, lead.owner, letter)
     return message
+
+
+def _draft(lead: Lead, today: Today) -> MessageDraft:
+    body, subject = today.body, today.subject
+    return MessageDraft(lead, today.channel, body, subject=subject, author=lead.owner)
 
 
 def _mark_sent(message: Message, author: User | None, letter: Letter) -> None:

@@ -8,9 +8,18 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
+from channels.autopilot.views.endpoints import DO
 from channels.models import Account, Message
+from channels.sequences.bulk import begin_bulk
+from channels.sequences.documents import Document, MessageStep, Variant
+from channels.sequences.enrolling import enrol_leads
+from channels.sequences.models import EntryRule, WorkCalendar
+from channels.sequences.rules import save_rule
+from channels.sequences.versions import create_sequence, publish_version
+from leads.services import add_task
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
+from tests.autopilot.rows import ids_about
 from tests.channels.factories import make_message, make_reachable_lead
 from tests.channels.template_factories import make_template
 from tests.factories import make_tenant, make_user
@@ -18,11 +27,12 @@ from tests.web import HTMX, browser_of, page_of
 
 # Not pages for people: probes, the API and the admin have tests of their own, and what mails hold.
 PROBES = ("healthz", "readyz", "metrics")
-ELSEWHERE = (*PROBES, "api", "admin", "webhooks", "u/", "static", "mails/", "files/")
+ELSEWHERE = (*PROBES, "api", "admin", "webhooks", "u/", "t/", "static", "mails/", "files/")
 FOR_EVERYBODY = {"login", "logout", "set_language"}
 POST_ONLY = {
     "leads:move",
     "leads:note",
+    "leads:complete-task",
     "channels:replying",
     "channels:message-verb",
     "inbox:assign",
@@ -40,11 +50,42 @@ POST_ONLY = {
     "channels-settings:resume",
     "channels-settings:preview",
     "channels-settings:delete-template",
+    "sequences:hold",
+    "sequences:add-step",
+    "sequences:step-verb",
+    "sequences:try-step",
+    "sequences:enrolment-verb",
+    "sequences:cancel-bulk",
+    "sequences:add-rule",
+    "sequences:delete-rule",
+    "sequences:discard",
+    "sequences:verb",
+    "sequences-settings:default-calendar",
+    "sequences-settings:delete-calendar",
+    "autopilot:approve",
+    "autopilot:edit",
+    "autopilot:dismiss",
+    "autopilot:stop",
+    "autopilot:redraft",
+    "autopilot:mode",
+    "autopilot:suggestion",
+    "autopilot:adopt",
+    "autopilot:forget-rule",
+    "autopilot:hold",
+    "autopilot-settings:check",
+    *(f"autopilot-settings:{deed}" for deed in DO),
     "logout",
     "set_language",
 }
 # Parts of pages, which only scripts ask for.
-PARTS = {"inbox:pulse", "channels:suggestions", "channels-settings:state"}
+PARTS = {
+    "inbox:pulse",
+    "channels:suggestions",
+    "channels-settings:state",
+    "autopilot:conversation",
+    "autopilot:news",
+    "autopilot-settings:state",
+}
 
 
 def routes(resolver: Any = None, prefix: str = "", space: str = "") -> Iterator[tuple[str, str]]:
@@ -63,7 +104,14 @@ def routes(resolver: Any = None, prefix: str = "", space: str = "") -> Iterator[
 ROUTES = dict(routes())
 ABOUT_A_LEAD = sorted(name for name, address in ROUTES.items() if "lead_id" in address)
 ABOUT_A_CONVERSATION = {name for name, a in ROUTES.items() if "conversation_id" in a}
-ABOUT_A_SETTING = {n for n, a in ROUTES.items() if "account_id" in a or "template_id" in a}
+ABOUT_A_SETTING = {
+    name
+    for name, address in ROUTES.items()
+    if any(each in address for each in ("account_id", "template_id", "calendar_id"))
+}
+ABOUT_A_SEQUENCE = {n for n, a in ROUTES.items() if "sequence_id" in a or "enrolment_id" in a}
+AUTOPILOTS = ("autopilot:", "autopilot-settings:")
+ABOUT_THE_AUTOPILOT = {n for n, a in ROUTES.items() if n.startswith(AUTOPILOTS) and "<" in a}
 PAGES = sorted(ROUTES.keys() - POST_ONLY - PARTS - {"home", "login"})
 
 
@@ -76,19 +124,38 @@ def address_of(name: str, **ids: Any) -> str:
 def test_the_walk_finds_the_pages() -> None:
     assert {"leads:list", "leads:detail", "channels:composer", "accounts:profile"} <= set(PAGES)
     known = {*ABOUT_A_LEAD, *ABOUT_A_CONVERSATION, *ABOUT_A_SETTING}
+    known |= {*ABOUT_A_SEQUENCE, *ABOUT_THE_AUTOPILOT}
     assert not [name for name, a in ROUTES.items() if "<" in a and name not in known]
 
 
 def ids_of(message: Message) -> dict[str, Any]:
     """What the addresses of pages about a message take, about its conversation, its lead and its
-    account, and about a template."""
+    account, about a template, a task, and a sequence that the lead is in."""
+    with tenant_context(message.tenant):
+        task = add_task(message.lead, title="Secret task")
+        step = MessageStep(variants=(Variant(subject="Hi", body="Hello"),))
+        sequence = create_sequence("Welcome", document=Document(steps=(step,)))
+        publish_version(sequence)
+        sequence.refresh_from_db()
+        rule = save_rule(EntryRule(sequence=sequence), trigger="lead.created", conditions=[])
+        report = enrol_leads([message.lead], sequence, source="hand")
+        bulk = begin_bulk([message.lead_id], sequence)
+        calendar = WorkCalendar.objects.get()
     return {
+        "sequence_id": sequence.pk,
+        "key": step.key,
+        "rule_id": rule.pk,
+        "bulk_id": bulk.pk,
+        "enrolment_id": report.enrolled[0].pk,
+        "calendar_id": calendar.pk,
         "lead_id": message.lead_id,
+        "task_id": task.pk,
         "conversation_id": message.conversation_id,
         "message_id": message.pk,
         "verb": "discard",
         "account_id": message.account_id,
         "template_id": make_template().pk,
+        **ids_about(message),
     }
 
 
@@ -128,16 +195,25 @@ def test_another_tenants_lead_is_not_found(tenant: Tenant, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(PAGES) - set(ABOUT_A_LEAD) - ABOUT_A_CONVERSATION - ABOUT_A_SETTING)
+    "name",
+    sorted(
+        set(PAGES)
+        - {*ABOUT_A_LEAD, *ABOUT_A_CONVERSATION, *ABOUT_A_SETTING}
+        - {*ABOUT_A_SEQUENCE, *ABOUT_THE_AUTOPILOT}
+    ),
 )
 def test_no_list_shows_another_tenants_rows(tenant: Tenant, name: str) -> None:
     other = make_tenant()
     with tenant_context(other):
         make_message(make_reachable_lead(name="Secret lead", source="secret source"))
         make_user(other, name="Secret Agent")
+        add_task(make_reachable_lead(name="Secret person"), title="Secret task")
         make_template(name="Secret words")
         Account.objects.update(name="Secret account")
-    role = "manager" if name.startswith("channels-settings:") else "rep"
+        create_sequence("Secret sequence")
+        WorkCalendar.objects.update(name="Secret hours")
+    leading = ("channels-settings:", "sequences-settings:", "sequences:create", *AUTOPILOTS)
+    role = "manager" if name.startswith(leading) else "rep"
     response = browser_of(make_user(tenant, role)).get(address_of(name))
     assert response.status_code == 200
     assert "ecret " not in response.content.decode()

@@ -53,14 +53,12 @@ def test_message_that_failed_is_counted_as_a_failure(tenant: Tenant) -> None:
     assert (fact.success, fact.latency_ms) == (False, None)
 
 
-def test_action_of_the_autopilot_is_booked_to_the_hundredth_of_a_millionth(
-    tenant: Tenant,
-) -> None:
+def test_action_of_the_autopilot_is_booked_to_the_last_digit(tenant: Tenant) -> None:
     action = {"action_type": "draft_reply", "model": "gpt-4o-mini", "latency_ms": 830}
-    publish(AutopilotActionExecuted(lead_id=uuid7(), cost=Decimal("0.00024001"), **action))
+    publish(AutopilotActionExecuted(lead_id=uuid7(), cost=Decimal("123456.000000000075"), **action))
     settle_twice()
     fact = AutopilotFact.objects.get()
-    assert fact.cost == Decimal("0.00024001")
+    assert fact.cost == Decimal("123456.000000000075")
     assert (fact.action_type, fact.model, fact.latency_ms) == ("draft_reply", "gpt-4o-mini", 830)
 
 

@@ -16,15 +16,23 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from channels.sequences.documents import Document, MessageStep, Variant
+from channels.sequences.enrolling import enrol_leads
+from channels.sequences.versions import create_sequence, publish_version
 from channels.services import send_message
 from events import registry
 from events.models import Event
 from events.replays import start_replay
-from leads.services import create_lead
+from leads.services import add_task, create_lead
 from salesflow.accounts.models import Tenant
 from tests.api.clients import ApiClient
+from tests.autopilot.rows import ids_about
+from tests.autopilot.stage import set_rule
+from tests.channels.factories import make_inbound_message
 from tests.channels.template_factories import make_template
 from tests.events.factories import make_failure
+
+MAIL = Document(steps=(MessageStep(variants=(Variant(subject="Hi", body="How are you?"),)),))
 
 pytestmark = pytest.mark.django_db
 
@@ -52,11 +60,21 @@ def known(tenant: Tenant) -> dict[str, str]:
     """Ids that lead somewhere."""
     lead = create_lead(name="Ada", emails=["ada@example.com"])
     message = send_message(lead, channel="email", body="Hi")
+    sequence = create_sequence("Welcome", document=MAIL)
+    publish_version(sequence)
+    sequence.refresh_from_db()
+    [enrolment] = enrol_leads([lead], sequence, source="api").enrolled
+    autopilot = ids_about(make_inbound_message(lead))
+    set_rule("approve")
     return {
         "lead_id": str(lead.id),
         "message_id": str(message.id),
         "conversation_id": str(message.conversation_id),
         "template_id": str(make_template().pk),
+        "task_id": str(add_task(lead, title="Call").pk),
+        "sequence_id": str(sequence.pk),
+        "enrolment_id": str(enrolment.pk),
+        **{name: str(autopilot[name]) for name in ("draft_id", "run_id", "suggestion_id")},
         "event_id": str(Event.objects.earliest("position").id),
         "replay_id": str(start_replay(Event.objects.all(), reason="x").id),
         "fingerprint": str(make_failure().fingerprint),

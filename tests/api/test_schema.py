@@ -9,13 +9,16 @@ import pytest
 from django.core.management import call_command
 from jsonschema import Draft202012Validator
 
+from channels.autopilot.models import Suggestion
 from events.models import Event
 from events.payloads import payload_types
 from events.settling import settle
 from leads.services import create_lead, lose_lead
 from salesflow.accounts.models import Tenant
 from tests.api.clients import ApiClient
-from tests.channels.factories import make_message
+from tests.autopilot.rows import ids_about, make_suggestion
+from tests.autopilot.stage import set_rule
+from tests.channels.factories import make_inbound_message, make_message
 from tests.events.factories import make_failed_event, make_failure
 from tests.factories import make_user
 
@@ -96,6 +99,46 @@ class Checked:
         raise AssertionError(f"{path} is not in the document.")
 
 
+def walk_tasks(call: Checked, lead: str, owner: int) -> None:
+    """Everything that can be done with tasks and meetings."""
+    given = {"lead": lead, "title": "Call", "kind": "call", "due_at": "2027-01-04T10:00:00Z"}
+    done, skipped = (call("POST", "/api/tasks", given)["id"] for _task in range(2))
+    call("POST", "/api/tasks", {"lead": lead, "title": ""})
+    call("PATCH", f"/api/tasks/{done}", {"assignee": owner})
+    call("POST", f"/api/tasks/{done}/complete")
+    call("POST", f"/api/tasks/{done}/complete")
+    call("POST", f"/api/tasks/{skipped}/skip", {"reason": "They called"})
+    call("GET", f"/api/tasks/{done}")
+    call("GET", "/api/tasks?state=open")
+    meetings = f"/api/leads/{lead}/meetings"
+    call("POST", meetings, {"title": "Demo", "starts_at": "2027-01-04T10:00:00Z"})
+    call("POST", meetings, {"title": "Demo"})
+    call("GET", meetings)
+
+
+def walk_sequences(call: Checked) -> None:
+    """Everything that can be done with sequences."""
+    mail = {"kind": "message", "variants": [{"subject": "Hi", "body": "Dear {{ first_name }}"}]}
+    made = call("POST", "/api/sequences", {"name": "Welcome", "content": {"steps": [mail]}})
+    path = f"/api/sequences/{made['id']}"
+    call("POST", "/api/sequences", {"name": "Welcome"})
+    call("POST", f"{path}/publish")
+    call("POST", f"{path}/publish")
+    call("GET", path)
+    call("GET", "/api/sequences?state=active")
+    call("PATCH", path, {"content": {"steps": [mail, mail]}, "revision": 0})
+    call("PATCH", path, {"state": "draft"})
+    call("POST", f"{path}/clone", {"name": "Twin"})
+    call("GET", f"{path}/statistics")
+    leads = {"leads": [str(create_lead(name="C", emails=["c@example.com"]).pk)]}
+    call("POST", f"{path}/enrolments", {**leads, "dry_run": True})
+    [enrolment] = call("POST", f"{path}/enrolments", leads)["enrolled"]
+    call("POST", f"{path}/enrolments", leads)
+    call("GET", "/api/enrolments")
+    for verb in ("pause", "pause", "resume", "stop"):
+        call("POST", f"/api/enrolments/{enrolment['id']}/{verb}")
+
+
 def test_every_answer_is_as_the_document_says(
     api: ApiClient, tenant: Tenant, document: dict[str, Any]
 ) -> None:
@@ -134,6 +177,31 @@ def test_every_answer_is_as_the_document_says(
     call("POST", "/api/messages", {"lead": lead["id"], "channel": "email", "template": template})
     call("GET", "/api/templates?language=en")
     call("DELETE", f"/api/templates/{template}")
+    walk_tasks(call, lead["id"], owner.pk)
+    walk_sequences(call)
+    inbound = make_inbound_message()
+    set_rule("approve")
+    drafts, draft = (
+        "/api/autopilot/drafts",
+        f"/api/autopilot/drafts/{ids_about(inbound)['draft_id']}",
+    )
+    call("GET", f"{drafts}?state=pending")
+    call("GET", draft)
+    call("POST", f"{draft}/edit", {"revision": 1, "body": "Hello"})
+    call("POST", f"{draft}/edit", {"revision": 1, "body": "Hello"})
+    call.api = ApiClient(user=owner)
+    call("POST", f"{draft}/approve", {"revision": 2})
+    for verb in ("accept", "dismiss"):
+        Suggestion.objects.all().delete()
+        call("POST", f"/api/autopilot/suggestions/{make_suggestion(inbound).pk}/{verb}")
+    call.api = api
+    call("POST", f"{draft}/approve", {"revision": 2})
+    call("POST", f"{draft}/stop")
+    call("POST", f"{draft}/dismiss", {"reason": "tone"})
+    run = call("POST", "/api/autopilot/runs", {"action": "summarise", "lead": lead["id"]})
+    call("GET", f"/api/autopilot/runs/{run['id']}")
+    call("GET", "/api/autopilot/runs?action=summarise")
+    call("GET", "/api/autopilot/costs")
     call("GET", "/api/conversations")
     call("GET", f"/api/conversations/{message.conversation_id}")
     call("GET", f"/api/conversations/{message.conversation_id}/messages")

@@ -8,8 +8,13 @@ from uuid import UUID
 import pytest
 from django.apps import apps
 from django.urls import URLResolver, get_resolver
+from django.utils import timezone
 
+from channels.autopilot.models import Draft
 from channels.models import Conversation
+from channels.sequences.documents import Document, MessageStep, Variant
+from channels.sequences.enrolling import enrol_leads, pause_enrolment
+from channels.sequences.versions import create_sequence, edit_draft, publish_version
 from channels.services import receive_message, send_message
 from events.models import (
     Attempt,
@@ -23,11 +28,13 @@ from events.models import (
 from events.replays import start_replay
 from events.settling import settle
 from leads.models import Lead
-from leads.services import add_note, create_lead
+from leads.services import add_note, add_task, book_meeting, create_lead
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Membership, Tenant, TenantScoped
 from tests.api.clients import ApiClient, api_of
+from tests.autopilot.rows import ids_about
+from tests.autopilot.stage import set_rule
 from tests.channels.template_factories import make_template
 from tests.events.factories import make_failure
 from tests.factories import make_tenant, make_user
@@ -36,6 +43,7 @@ from tests.staff import make_staff
 pytestmark = pytest.mark.django_db
 
 Route = tuple[str, str, Any]
+MAIL = Document(steps=(MessageStep(variants=(Variant(subject="Hi", body="Zanzibar mail"),)),))
 
 PUBLIC = {"api", "api-root", "api-schema", "api-docs"}
 # Handlers are all tenants'; that figures and pauses are not, tests/events/test_handlers_page.py
@@ -47,6 +55,10 @@ BODIES = {
     ("POST", "api-event-replay"): {"reason": "mended"},
     ("POST", "api-failure-triage"): {"state": "muted"},
     ("POST", "api-lead-notes"): {"body": "Call back"},
+    ("POST", "api-lead-meetings"): {"title": "Demo", "starts_at": "2026-12-01T10:00:00Z"},
+    ("POST", "api-task-complete"): {},
+    ("POST", "api-task-skip"): {"reason": "too late"},
+    ("PATCH", "api-task"): {"assignee": None},
     ("POST", "api-lead-consents"): {
         "channel": "email",
         "address": "zanzibar@example.com",
@@ -56,19 +68,37 @@ BODIES = {
     ("PATCH", "api-lead"): {"company": "Analytical"},
     ("PATCH", "api-conversation"): {"state": "closed"},
     ("PATCH", "api-template"): {"body": "Good day"},
+    ("POST", "api-draft-approve"): {"revision": 1},
+    ("POST", "api-draft-edit"): {"revision": 1, "body": "Hello"},
+    ("POST", "api-draft-dismiss"): {},
+    ("POST", "api-draft-stop"): {},
+    ("POST", "api-suggestion-accept"): {},
+    ("POST", "api-suggestion-dismiss"): {},
     ("POST", "api-replay-start"): {"reason": "mended"},
     ("POST", "api-replay-pause"): {"reason": "lunch"},
     ("POST", "api-replay-resume"): {"reason": "lunch is over"},
     ("POST", "api-replay-cancel"): {"reason": "a mistake"},
+    ("PATCH", "api-sequence"): {"name": "Zanzibar renamed"},
+    ("POST", "api-sequence-publish"): {},
+    ("POST", "api-sequence-clone"): {"name": "Zanzibar twin"},
+    ("POST", "api-sequence-enrolments"): {"leads": [], "dry_run": True},
+    ("POST", "api-enrolment-pause"): {},
+    ("POST", "api-enrolment-resume"): {},
+    ("POST", "api-enrolment-stop"): {},
 }
 # What the replay has to be, where it is not running as in the world.
 STATUSES = {"api-replay-start": "planned", "api-replay-resume": "paused"}
+# What no key may do.
+FOR_PEOPLE = {"api-draft-approve", "api-suggestion-accept", "api-suggestion-dismiss"}
 # Routes without an id that write: each has a test below.
 WRITES = {
     ("POST", "api-leads"),
     ("POST", "api-leads-extract"),
     ("POST", "api-messages"),
+    ("POST", "api-runs"),
+    ("POST", "api-tasks"),
     ("POST", "api-templates"),
+    ("POST", "api-sequences"),
     ("POST", "api-events-replay"),
     ("POST", "api-replays"),
 }
@@ -112,11 +142,21 @@ class World:
                 source="zanzibar",
             )
             add_note(self.lead, "Zanzibar note")
+            self.task = add_task(self.lead, title="Zanzibar task", assignee=self.user)
+            book_meeting(self.lead, title="Zanzibar meeting", starts_at=timezone.now())
             self.message = send_message(self.lead, channel="email", body="Zanzibar mail")
-            receive_message(
+            answer = receive_message(
                 self.lead, channel="email", address="zanzibar@example.com", body="Zanzibar answer"
             )
+            self.autopilot = ids_about(answer)
+            set_rule("approve")
             self.template = make_template(name="Zanzibar greeting")
+            self.sequence = create_sequence("Zanzibar tour", document=MAIL)
+            publish_version(self.sequence)
+            self.sequence.refresh_from_db()
+            [self.enrolment] = enrol_leads([self.lead], self.sequence, source="api").enrolled
+            # There is something to publish, too.
+            edit_draft(self.sequence, lambda document: document.model_copy(update={"gap": 5}))
             settle(list(Event.objects.values_list("id", flat=True)))
             self.event = Event.objects.order_by("position").first()
             self.replay = start_replay(Event.objects.all(), reason="Zanzibar")
@@ -130,6 +170,10 @@ class World:
             "message_id": self.message.id,
             "conversation_id": self.message.conversation_id,
             "template_id": self.template.pk,
+            "sequence_id": self.sequence.pk,
+            "enrolment_id": self.enrolment.pk,
+            "task_id": self.task.pk,
+            **{name: self.autopilot[name] for name in ("draft_id", "run_id", "suggestion_id")},
         }
 
     def correction(self) -> dict[str, Any]:
@@ -182,6 +226,13 @@ def editor_of(slug: str) -> ApiClient:
     return ApiClient(user=make_staff(Tenant.objects.get(slug=slug), may=["correct_event"]))
 
 
+def person_of(slug: str) -> ApiClient:
+    """A member of a tenant."""
+    tenant = Tenant.objects.get(slug=slug)
+    with tenant_context(tenant):
+        return ApiClient(user=make_user(tenant))
+
+
 def body_of(method: str, name: str) -> Any:
     if method in ("GET", "DELETE"):
         return None
@@ -203,6 +254,15 @@ def test_id_of_another_tenant_is_not_found(world: World, intruder: ApiClient, ro
     if pattern.name == "api-event-correct":
         body = world.correction()
         mine, intruder = (editor_of(slug) for slug in ("zanzibar", "intruder"))
+    if pattern.name == "api-sequence-enrolments":
+        body = {**body, "leads": [str(world.lead.pk)]}
+    if pattern.name == "api-enrolment-resume":
+        with tenant_context(world.tenant):
+            pause_enrolment(world.enrolment)
+    if pattern.name in FOR_PEOPLE:
+        mine, intruder = (person_of(slug) for slug in ("zanzibar", "intruder"))
+    if pattern.name == "api-draft-stop":
+        Draft.unscoped.filter(state="pending").update(state="approved")
     Replay.objects.update(status=STATUSES.get(pattern.name, "running"))
     before = world.snapshot()
     response = intruder.request(method, path, body)
@@ -241,6 +301,8 @@ def test_filter_finds_nothing_of_another_tenant(world: World, intruder: ApiClien
     for query in (f"subject={world.lead.id}", f"request_id={world.event.request_id}"):
         assert intruder.results(f"/api/events?{query}") == []
     assert intruder.results(f"/api/conversations?lead={world.lead.id}") == []
+    assert intruder.results(f"/api/enrolments?lead={world.lead.id}") == []
+    assert intruder.results("/api/sequences?name=Zanzibar%20tour") == []
 
 
 def errors_of(response: Any, *replaced: object) -> dict[str, list[str]]:
@@ -261,6 +323,7 @@ def errors_of(response: Any, *replaced: object) -> dict[str, list[str]]:
         ("POST", "/api/leads", {"name": "X", "owner": "{user}"}),
         ("POST", "/api/leads", {"name": "X", "owner": "{email}"}),
         ("POST", "/api/messages", {"lead": "{lead}", "channel": "email", "body": "Hi"}),
+        ("POST", "/api/autopilot/runs", {"lead": "{lead}", "action": "summarise"}),
     ],
 )
 def test_reference_to_another_tenant_is_told_like_one_to_nothing(

@@ -193,7 +193,7 @@ def read_the_failure(page: Page, camera: Camera) -> None:
     expect(page.get_by_label("Owner")).to_contain_text("Ada Lovelace")
     camera(page, "failure", tallest=1400)
     page.get_by_role("link", name="Its event").click()
-    expect(page.locator(".event-delivery")).to_have_count(3)
+    expect(page.locator(".event-delivery")).to_have_count(5)
     camera(page, "event")
     page.go_back()
 

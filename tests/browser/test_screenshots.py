@@ -13,11 +13,14 @@ from django.db.models import Count
 from playwright.sync_api import Page
 
 from channels.models import Conversation
+from channels.sequences.models import Execution, Sequence
 from events.models import Event
 from leads.models import Lead
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
+from tests.browser.autopilot_rows import fill_autopilot
 from tests.browser.conftest import ARTIFACTS
+from tests.browser.sequence_history import write_history
 
 pytestmark = pytest.mark.browser
 
@@ -43,6 +46,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
 def test_the_main_pages_are_photographed(
     open_page: Callable[..., Page], demo: dict[str, dict[str, str]], folder: Path
 ) -> None:
+    draft = drafts_of_the_autopilot()
     for theme in ("light", "dark"):
         window = open_page(color_scheme=theme, timezone_id="Europe/Berlin")
         take = partial(photograph, window, folder, theme)
@@ -51,10 +55,24 @@ def test_the_main_pages_are_photographed(
         take("leads", "/leads")
         take("lead", f"/leads/{most_eventful_lead()}")
         take("inbox", f"/inbox/{longest_conversation()}")
+        take("tasks", "/tasks")
         take("board", "/leads/board")
         take("funnel", "/analytics/funnel")
         window.context.clear_cookies()
         log_in(window, demo["admin"])
+        sequence = used_sequence()
+        take("sequence", f"/sequences/{sequence}")
+        take("sequence-figures", f"/sequences/{sequence}/figures")
+        take("sequence-enrol", f"/sequences/{sequence}/enrol?q=GmbH")
+        take("autopilot", f"/autopilot/drafts/{draft}")
+        take("autopilot-several", "/autopilot/several")
+        take("autopilot-rules", "/autopilot/rules")
+        take("autopilot-log", "/autopilot/runs")
+        take("autopilot-costs", "/settings/models/costs")
+        window.set_viewport_size({"width": 390, "height": 844})
+        take("autopilot-phone", f"/autopilot/drafts/{draft}")
+        take("sequence-phone", f"/sequences/{sequence}")
+        take("sequence-figures-phone", f"/sequences/{sequence}/figures")
         window.set_viewport_size({"width": 1600, "height": 1000})
         take("events", "/admin/events/event/?status=failed")
 
@@ -73,6 +91,19 @@ def log_in(page: Page, login: dict[str, str]) -> None:
     page.get_by_label("Password", exact=True).fill(login["password"])
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/leads")
+
+
+def used_sequence() -> Any:
+    with tenant_context(Tenant.objects.get(slug="demo")):
+        sequence = Sequence.objects.get()
+        if not Execution.objects.filter(sequence=sequence).exists():
+            write_history(sequence)
+        return sequence.pk
+
+
+def drafts_of_the_autopilot() -> Any:
+    with tenant_context(Tenant.objects.get(slug="demo")):
+        return fill_autopilot().pk
 
 
 def most_eventful_lead() -> Any:

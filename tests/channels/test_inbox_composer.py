@@ -516,8 +516,11 @@ def page_of_thread(browser: Browser, message: Message) -> Any:
 def test_a_prepared_message_is_thrown_away(browser: Browser) -> None:
     lead = make_reachable_lead(profiles=[PROFILE])
     send(browser, lead, opened(browser, lead, "linkedin"), body="Hm")
-    press(browser, Message.objects.get(), "discard")
-    assert not Message.objects.exists()
+    message = Message.objects.get()
+    press(browser, message, "discard")
+    message.refresh_from_db()
+    assert message.status == MessageStatus.WITHDRAWN
+    assert "Hm" not in page_of_thread(browser, message).text
 
 
 @pytest.mark.parametrize("verb", ["nonsense", "delete"])

@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 from channels.models import Channel, Conversation, Message, MessageStatus
 from channels.services import send_message
 from channels.services.accounts import default_account
-from channels.services.messages import MOST_COPIES
+from channels.services.queueing.addressing import MOST_COPIES
 from events.models import Event
 from leads.models import Lead
 from salesflow.accounts.context import tenant_context

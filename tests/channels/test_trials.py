@@ -61,6 +61,13 @@ def test_message_goes_to_the_accounts_own_address(
     assert account.last_sent_at
 
 
+def test_message_reads_as_it_was_given(service: ScriptedService, settle_events: Settle) -> None:
+    tried(make_scripted_account(), "send", settle_events, subject="[Test] Hi", body="Hello Ada")
+    [sent] = service.sent
+    assert (sent.subject, sent.body) == ("[Test] Hi", "Hello Ada")
+    assert not sent.unsubscribe_url
+
+
 def test_message_goes_where_somebody_wants_it(
     service: ScriptedService, settle_events: Settle
 ) -> None:

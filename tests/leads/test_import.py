@@ -403,6 +403,8 @@ def test_the_day_on_which_an_open_deal_is_expected_to_close_is_told_not_kept(
         ("currency", "EURO"),
         ("tags", "x" * 51),
         ("title", "x" * 201),
+        ("time_zone", "Europe/Nowhere"),
+        ("country", "Germany"),
         ("created_at", "2999-01-01"),
         ("closed_at", "1999-01-01"),
     ],
@@ -486,6 +488,15 @@ def test_defaults_fill_what_the_file_leaves_out(tenant: Tenant, tmp_path: Path) 
     ada, bob = Lead.objects.order_by("name")
     assert (ada.currency, bob.currency, ada.stage.name) == ("EUR", "CHF", "Qualified")
     assert (ada.tags, ada.source, ada.custom_fields) == (["fair", "2019"], "fair", {"hall": "7"})
+
+
+def test_places_are_taken_in(tenant: Tenant, tmp_path: Path) -> None:
+    rows = [["Ada", "de", "Europe/Berlin"], ["Bob", "", ""]]
+    path = make_csv(tmp_path / "f.csv", ["name", "country", "zone"], rows)
+    report = run(path, {"name": "name", "country": "country", "time_zone": "zone"})
+    assert report.rejected == 0
+    places = Lead.objects.order_by("name").values_list("country", "time_zone")
+    assert list(places) == [("DE", "Europe/Berlin"), ("", "")]
 
 
 def test_names_are_put_together(tenant: Tenant, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from channels.models import MessageStatus
 from channels.services import send_message
@@ -217,13 +218,15 @@ def test_page_costs_the_same_however_much_happened(
 ) -> None:
     lead = make_reachable_lead(phone="+49 30 18301800")
     send_message(lead, channel="email", body="One")
-    # Session, user, tenant; lead, contact points, stages; events, messages.
-    with django_assert_num_queries(9):
+    # Session, user, tenant; lead, contact points, stages; tasks, meetings; events, messages.
+    with django_assert_num_queries(11):
         browser.get(url("detail", lead))
     for number in range(5):
         send_message(lead, channel="email", body=f"{number}")
         services.add_note(lead, f"{number}")
-    with django_assert_num_queries(9):
+        services.add_task(lead, title=f"{number}", assignee=make_user(lead.tenant))
+        services.book_meeting(lead, title=f"{number}", starts_at=timezone.now())
+    with django_assert_num_queries(11):
         browser.get(url("detail", lead))
 
 

@@ -1,6 +1,7 @@
 """Homes, real processes in them, and what is left of those."""
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,15 @@ def home() -> Iterator[Path]:
 @pytest.fixture
 def cluster(home: Path) -> Cluster:
     return Cluster(home, throwaway=True)
+
+
+@pytest.fixture
+def port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
 
 
 @pytest.fixture
@@ -79,7 +89,7 @@ def processes_of(home: Path) -> list[str]:
     return found
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 180) -> None:
     """Wait for the condition, and fail when it does not come true in time."""
     deadline = time.monotonic() + seconds
     while not condition():

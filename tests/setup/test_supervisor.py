@@ -32,12 +32,12 @@ pytestmark = pytest.mark.journey
 class Terminal:
     """A running supervisor and what it has printed so far."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, **settings: str) -> None:
         self.home, self.port = home, port
         self.printed = ""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "salesflow"],
-            env=environment_of(home, SALESFLOW_PORT=str(port)),
+            env=environment_of(home, SALESFLOW_PORT=str(port), **settings),
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -102,14 +102,6 @@ def start(site: Path) -> Iterator[Callable[[int], Terminal]]:
             terminal.end(signal.SIGTERM)
         assert terminal.process.stdout is not None
         terminal.process.stdout.close()
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 def test_port_in_use_is_one_line_before_anything_starts(site: Path) -> None:

@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from channels.models import Account, Purpose
 from channels.transports.interface import Outgoing
+from channels.transports.mail.formatting import as_html
 from channels.transports.mail.identifiers import (
     MESSAGE_ID,
     OWN_HEADER,
@@ -83,7 +84,11 @@ def build_mail(account: Account, settings: MailSettings, outgoing: Outgoing) -> 
     _add_thread(mail, outgoing)
     _add_reply_to(mail, account, settings, outgoing)
     _add_way_out(mail, outgoing)
-    mail.set_content(_text(account, settings, outgoing))
+    body, end = outgoing.body.rstrip() + "\n", _end(account, settings, outgoing)
+    mail.set_content(body + end)
+    if outgoing.pixel_url or outgoing.links:
+        html = as_html(body, end, links=outgoing.links, pixel_url=outgoing.pixel_url)
+        mail.add_alternative(html, subtype="html")
     _add_files(mail, outgoing)
     return mail
 
@@ -135,8 +140,9 @@ def _add_way_out(mail: EmailMessage, outgoing: Outgoing) -> None:
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
 
-def _text(account: Account, settings: MailSettings, outgoing: Outgoing) -> str:
-    text = outgoing.body.rstrip() + "\n"
+def _end(account: Account, settings: MailSettings, outgoing: Outgoing) -> str:
+    """What stands below the text: who writes, and how to hear no more."""
+    text = ""
     if signature := settings.signature.strip():
         # Source: RFC 3676, 4.3: dash, dash, space.
         text += f"\n-- \n{signature}\n"

@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.models import Account, Automatic, Direction, Message, MessageStatus
-from channels.services.messages import LONGEST_SUBJECT, known_message
+from channels.services.messages import known_message
+from channels.services.queueing import LONGEST_SUBJECT
 from channels.transports.facts import Fact, Incoming, OptOut, Report, Sender
 from channels.transports.mail.identifiers import vendor_id_of
 

@@ -12,7 +12,7 @@ KEY = "mailbox"
 # Whoever changes one of these means another mailbox, or wants it to be read from another day on.
 BEGINNING = frozenset({"smtp_user", "imap_user", "imap_folder", "read_since"})
 # What is counted while a mailbox cannot be read.
-TROUBLES = ("failures", "refusals", "next_at")
+TROUBLES = ("failures", "refusals", "next_at", "failing_since")
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Progress:
         last_uid: the last mail that was stored, or passed over.
         failures: polls in a row that failed; `refusals` of them because of user or password.
         next_at: not before.
+        failing_since: when the first one of them failed; empty while the mailbox can be read.
         stuck: the mail at which polls fail, and how often they did.
         passed_over: mails that could not be fetched: UID and reason.
     """
@@ -33,6 +34,7 @@ class Progress:
     failures: int = 0
     refusals: int = 0
     next_at: str = ""
+    failing_since: str = ""
     stuck: list[int] = field(default_factory=lambda: [0, 0])
     passed_over: list[list[Any]] = field(default_factory=list)
 

@@ -15,7 +15,7 @@ from channels.transports.facts import Fact, File, Incoming, OptOut, Report, Send
 from channels.transports.mail.absences import return_of
 from channels.transports.mail.bounces import LONGEST_REASON, Failure, ServerReport, report_in
 from channels.transports.mail.building import shortened
-from channels.transports.mail.calendar import entry_of
+from channels.transports.mail.calendar import booking_of, entry_of
 from channels.transports.mail.classifying import automatic_of
 from channels.transports.mail.headers import Headers, Person
 from channels.transports.mail.identifiers import (
@@ -157,6 +157,7 @@ class Letter:
             files=self._files(),
             details=self._details(),
             returns_at=return_of(text, received or datetime.now(UTC)) if is_away else None,
+            booking=booking_of(self.mail),
         )
 
     def _automatic(self, report: ServerReport | None) -> str:

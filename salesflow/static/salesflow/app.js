@@ -1,6 +1,7 @@
 // Behaviour of every page, bound once to the document and steered by data attributes:
 //   data-shortcut="n"          a key (or "g l", two in a row) clicks or focuses this element
 //   data-rows, data-row        j and k walk the rows; the row's first link takes the focus
+//   data-row-shortcut="d"      a key that clicks this element of the row that has the focus
 //   details.menu               closes on Esc or a click elsewhere; arrow keys walk .menu-item
 //   data-dialog-open="id"      opens that <dialog>; data-dialog-close closes the one around it
 //   #dialog                    opens by itself when htmx fills it; closes on the event dialog-close
@@ -28,7 +29,9 @@ function activate(element) {
 function runShortcut(key) {
   const sequence = `${pressedBefore} ${key}`.trim();
   const find = (keys) => document.querySelector(`[data-shortcut="${CSS.escape(keys)}"]`);
-  const target = find(sequence) ?? find(key);
+  const row = document.activeElement?.closest("[data-row]");
+  const own = pressedBefore ? null : row?.querySelector(`[data-row-shortcut="${CSS.escape(key)}"]`);
+  const target = own ?? find(sequence) ?? find(key);
   pressedBefore = key === "g" && !target ? "g" : "";
   if (!target) return false;
   activate(target);
@@ -40,7 +43,7 @@ function walkRows(step) {
   if (!rows.length) return;
   const here = rows.findIndex((row) => row.contains(document.activeElement));
   const next = rows[Math.min(Math.max(here + step, 0), rows.length - 1)];
-  next.querySelector("a, button")?.focus();
+  (next.querySelector("a") ?? next.querySelector("button"))?.focus();
   next.scrollIntoView({ block: "nearest" });
 }
 
@@ -188,8 +191,8 @@ function showError(text) {
 
 // --- htmx ----------------------------------------------------------------------------------------
 
-function centreCurrentStep() {
-  for (const step of all("[aria-current=step]")) {
+function centre(selector) {
+  for (const step of all(selector)) {
     const list = step.parentElement;
     list.scrollLeft = step.offsetLeft - list.offsetLeft - (list.clientWidth - step.clientWidth) / 2;
   }
@@ -201,7 +204,7 @@ function openDialog(dialog) {
 }
 
 function refresh() {
-  centreCurrentStep();
+  centre("[aria-current=step]");
   writeRelativeTimes();
   expireToasts();
   markTheme();
@@ -223,4 +226,5 @@ for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) 
 }
 
 refresh();
+centre(".nav > [aria-current=page]");
 setInterval(writeRelativeTimes, 30000);

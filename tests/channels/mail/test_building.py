@@ -194,3 +194,55 @@ def test_signature_stands_below_the_dashes() -> None:
 def test_domain_with_other_letters_is_written_in_plain_ones() -> None:
     mail = read(bytes_of(address="ann@müller.example.com"))
     assert mail["To"].addresses[0].domain == "xn--mller-kva.example.com"
+
+
+# --- Tracked mails ------------------------------------------------------------------------------
+
+
+def tracked(**fields: Any) -> EmailMessage:
+    """A mail whose link and opening are told of."""
+    given = {
+        "body": "Hi <you> & all,\nsee https://example.com/?a=1&b=2.",
+        "links": {"https://example.com/?a=1&b=2": "https://ours.example.com/t/c/1"},
+        "pixel_url": "https://ours.example.com/t/o/1.gif",
+    }
+    settings = {"signature": "Ada\nhttps://example.com/?a=1&b=2"}
+    return read(bytes_of(settings, **given | fields))
+
+
+def part_of(mail: EmailMessage, kind: str) -> str:
+    """The text or the HTML of a mail, with our line ends."""
+    part = mail.get_body((kind,))
+    assert part
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+def test_tracked_mail_has_its_links_in_html_and_the_text_stays_as_it_was() -> None:
+    mail = tracked()
+    assert mail.get_content_type() == "multipart/alternative"
+    assert part_of(mail, "plain").startswith("Hi <you> & all,\nsee https://example.com/?a=1&b=2.")
+    assert "ours.example.com" not in part_of(mail, "plain")
+    html = part_of(mail, "html")
+    assert "Hi &lt;you&gt; &amp; all,<br>" in html
+    link = '<a href="https://ours.example.com/t/c/1">https://example.com/?a=1&amp;b=2</a>.<br>'
+    assert link in html
+    assert '<img src="https://ours.example.com/t/o/1.gif"' in html
+
+
+def test_links_of_signature_and_way_out_are_left_alone() -> None:
+    out = "https://ours.example.com/u/1"
+    html = part_of(tracked(purpose=Purpose.MARKETING, unsubscribe_url=out), "html")
+    assert html.count("https://ours.example.com/t/c/1") == 1
+    assert html.count('<a href="https://example.com/?a=1&amp;b=2">') == 1
+    assert f'<a href="{out}">{out}</a>' in html
+
+
+def test_tracked_mail_carries_files_too() -> None:
+    mail = tracked(files=(File("a.txt", "text/plain", b"x", 1),))
+    assert mail.get_content_type() == "multipart/mixed"
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["a.txt"]
+    assert "ours.example.com" in part_of(mail, "html")
+
+
+def test_mail_that_is_not_tracked_is_plain() -> None:
+    assert read(bytes_of()).get_content_type() == "text/plain"

@@ -8,7 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from time_machine import travel
 
+from channels.health import DEAF_AFTER, hears, is_listening
 from channels.mailboxes import LOCK, MOST_REFUSALS, MOST_TRIES, due_mailboxes, poll_mailbox
 from channels.models import Account, Inbound
 from channels.receiving import KEPT, prune_inbounds
@@ -125,6 +127,10 @@ def test_server_that_is_away_is_asked_ever_more_seldom_and_the_error_goes_with_i
         waits.append(state_of(account)["next_at"])
         assert account.pk not in due_mailboxes()
     now = timezone.now()
+    # For a while nobody minds: a server may be started anew.
+    assert hears(account) == ""
+    with travel(now + DEAF_AFTER):
+        assert "does not answer" in hears(account)
     assert waits == sorted(waits)
     assert waits[-1] > (now + timedelta(seconds=100)).isoformat()
     assert "does not answer" in account.last_error
@@ -133,6 +139,16 @@ def test_server_that_is_away_is_asked_ever_more_seldom_and_the_error_goes_with_i
     assert poll_now(account) == 1
     account.refresh_from_db()
     assert (account.last_error, account.last_error_at) == ("", None)
+    with travel(now + DEAF_AFTER):
+        assert hears(account) == ""
+
+
+def test_mailbox_that_only_sends_is_not_deaf() -> None:
+    account = make_mail_account()
+    assert (hears(account), is_listening(account)) == ("", False)
+    deactivate_account(account)
+    account.refresh_from_db()
+    assert hears(account)
 
 
 def test_wrong_password_stops_the_account_until_somebody_looks(server: MailDevel) -> None:

@@ -1,16 +1,35 @@
 """There and back through a real server: a lead is written to, answers, and is answered."""
 
 import email
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+from time_machine import travel
 
 from channels.mailboxes import poll_mailbox
-from channels.models import Account, Channel, Conversation, Message, MessageStatus, Pace
+from channels.models import (
+    Account,
+    Channel,
+    Conversation,
+    Message,
+    MessageStatus,
+    Pace,
+    Purpose,
+    TrackingHit,
+)
 from channels.services import send_message
+from channels.services.consent import opt_in
+from channels.tracking.hits import SETTLED, judge_hits
 from channels.transports.mail.transport import MailTransport
+from events.models import Event
 from leads.models import Lead
 from salesflow.accounts.models import Tenant
 from tests.channels.factories import make_reachable_lead
@@ -55,10 +74,10 @@ def answer_to(mail: EmailMessage, text: str, *, to: str = "") -> EmailMessage:
     return answer
 
 
-def send(lead: Lead, body: str, settle_events: Callable[[], int]) -> Message:
+def send(lead: Lead, body: str, settle_events: Callable[[], int], **options: Any) -> Message:
     """Write to a lead, and have it sent."""
     Pace.objects.all().delete()
-    message = send_message(lead, channel=Channel.EMAIL, subject="Offer", body=body)
+    message = send_message(lead, channel=Channel.EMAIL, subject="Offer", body=body, **options)
     settle_events()
     message.refresh_from_db()
     assert message.status == MessageStatus.SENT, message.error
@@ -108,6 +127,38 @@ def test_answer_finds_its_conversation_without_a_thread(
     told = Message.objects.get(direction="inbound")
     assert (told.conversation, told.address) == (first.conversation, "ann.private@example.org")
     assert Lead.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_a_campaign_that_asks_for_it_tells_what_was_opened_and_followed(
+    server: MailDevel, account: Account, settle_events: Callable[[], int]
+) -> None:
+    lead, link = make_reachable_lead(ANN, name="Ann Archer"), "https://example.com/offer?a=1"
+    opt_in(lead, channel="email", address=ANN, basis="consent", source="manual")
+    body, ours = f"Look: {link}.", f"{settings.BASE_URL}/t/"
+    for told in ({"purpose": Purpose.MARKETING}, {"tracks": True}):
+        send(lead, body, settle_events, **told)
+        plain = last_mail(server)
+        assert not plain.is_multipart()
+        assert ours not in plain.get_content()
+    message = send(lead, body, settle_events, purpose=Purpose.MARKETING, tracks=True)
+    text, html = (part.get_content() for part in last_mail(server).iter_parts())
+    # The plain text, and what stands below it, lead where they say.
+    assert link in text
+    assert ours not in text
+    clicks = re.findall(rf'<a href="{ours}c/([^"]+)">{re.escape(link)}</a>', html)
+    opens = re.findall(rf'<img src="{ours}o/([^"]+)\.gif"', html)
+    assert (len(clicks), len(opens), html.count(ours)) == (1, 1, 2)
+    ann = Client(headers={"User-Agent": "Mozilla/5.0 Firefox/140.0"})
+    with travel(timezone.now() + timedelta(minutes=5)):
+        assert ann.get(f"/t/o/{opens[0]}.gif").headers["Content-Type"] == "image/gif"
+        assert ann.get(f"/t/c/{clicks[0]}").headers["Location"] == link
+    TrackingHit.objects.update(at=timezone.now() - SETTLED - timedelta(seconds=1))
+    assert judge_hits() == 2
+    told_of = {row.pk for row in Message.objects.exclude(opened_at=None, clicked_at=None)}
+    assert told_of == {message.pk}
+    types = Event.objects.filter(type__in=["message.opened", "message.clicked"])
+    assert types.count() == 2
 
 
 def test_check_logs_in_at_both_servers_and_sends_nothing(

@@ -22,7 +22,7 @@ from channels.models import (
 from channels.receiving import store_inbound, take_in
 from channels.transports.mail.identifiers import vendor_id_of
 from events.testing import assert_published, published
-from leads.models import Lead
+from leads.models import Lead, Meeting
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from tests.channels.factories import make_reachable_lead
@@ -135,6 +135,68 @@ def test_out_of_office_tells_when_the_person_is_back(account: Account) -> None:
     message = receive(account, CORPUS["away, gmail, fr"].body)
     assert message
     assert message.details["returns_at"].startswith("2025-05-24")
+
+
+def acceptance(event: str, method: str = "REPLY", state: str = "ACCEPTED") -> bytes:
+    """A mail by which Ann answers an invitation."""
+    calendar = f"""\
+BEGIN:VCALENDAR
+METHOD:{method}
+BEGIN:VEVENT
+UID:meeting-1@example.com
+ATTENDEE;CN=Ann;PARTSTAT={state}:mailto:ann@example.com
+{event}
+END:VEVENT
+END:VCALENDAR
+"""
+    return mail_of(part("Yes."), part(calendar, "text/calendar"), kind="alternative")
+
+
+@pytest.mark.parametrize(
+    ("event", "at"),
+    [
+        ("DTSTART:20250520T100000Z", "2025-05-20T10:00:00+00:00"),
+        ("DTSTART;TZID=Europe/Berlin:20250520T100000", "2025-05-20T08:00:00+00:00"),
+        ('DTSTART;X=1;TZID="Europe/Berlin":20250520T100000', "2025-05-20T08:00:00+00:00"),
+        ("DTSTART;TZID=W. Europe Standard Time:20250520T100000", "2025-05-20T10:00:00+00:00"),
+        ("DTSTART;TZID=../../etc/passwd:20250520T100000", "2025-05-20T10:00:00+00:00"),
+        ("DTSTART;VALUE=DATE:20250520", "2025-05-20T00:00:00+00:00"),
+    ],
+)
+def test_invitation_that_they_accept_is_a_meeting(account: Account, event: str, at: str) -> None:
+    lead = make_reachable_lead("ann@example.com")
+    message = receive(account, acceptance(f"SUMMARY:Demo\n{event}"))
+    assert message
+    meeting = Meeting.objects.get()
+    assert (meeting.lead, meeting.title, meeting.source) == (lead, "Demo", "mail")
+    assert meeting.starts_at.isoformat() == at
+    take_in(Inbound.objects.get().pk)
+    assert Meeting.objects.count() == len(published("meeting.booked")) == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "given"),
+    [
+        ("DTSTART:20250520T100000Z", {"state": "DECLINED"}),
+        ("DTSTART:20250520T100000Z", {"method": "REQUEST"}),
+        ("DTSTART:20259920T100000Z", {}),
+        ("DTSTART:00010101T000000Z", {}),
+        ("DTSTART" + ";TZID=x" * 5000 + ":soon", {}),
+        ("SUMMARY:no time", {}),
+    ],
+)
+def test_what_is_no_acceptance_is_no_meeting(
+    account: Account, event: str, given: dict[str, str]
+) -> None:
+    make_reachable_lead("ann@example.com")
+    assert receive(account, acceptance(event, **given))
+    assert not Meeting.objects.exists()
+
+
+def test_meeting_with_a_strange_name_is_kept(account: Account) -> None:
+    make_reachable_lead("ann@example.com")
+    receive(account, acceptance("SUMMARY:" + "x" * 500 + "\nDTSTART:20250520T100000Z"))
+    assert Meeting.objects.get().title == "x" * 200
 
 
 def test_hard_bounce_fails_the_message_and_closes_the_address(account: Account) -> None:

@@ -21,8 +21,10 @@ from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from salesflow.demo.access import SLUG, Access, create_access
 from salesflow.demo.loading import StoryLoader
+from salesflow.demo.sequence import load_sequence
 from salesflow.demo.settling import settle_pending_events
 from salesflow.demo.story import Story, tell_stories
+from salesflow.demo.to_do import load_to_do
 
 
 class Command(PlainCommand):
@@ -49,6 +51,8 @@ class Command(PlainCommand):
             self._settle()
             # After the rest, or their latency would tell how long the rest took.
             loader.write_to_leads()
+            load_to_do(access.reps, timezone.now().astimezone(zone_of(access)))
+            load_sequence(access.reps)
             self._settle()
             self._summarise()
 
@@ -72,9 +76,14 @@ class Command(PlainCommand):
 
 def todays_stories(access: Access) -> list[Story]:
     """What happened until last midnight, where the tenant is."""
-    zone = ZoneInfo(access.tenant.time_zone)
+    zone = zone_of(access)
     today = timezone.now().astimezone(zone).date()
     return tell_stories(today, zone, [user.name for user in access.reps])
+
+
+def zone_of(access: Access) -> ZoneInfo:
+    """Where the tenant is."""
+    return ZoneInfo(access.tenant.time_zone)
 
 
 @contextmanager

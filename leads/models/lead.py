@@ -1,120 +1,36 @@
-"""Leads: who might buy, how to reach them, and how far they have come in which pipeline."""
+"""Who might buy, how to reach them, and how far they have come."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Lower, Upper
+from django.db.models.functions import Coalesce, Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from events import Publisher, publishes
+from leads.models.pipeline import Outcome, Stage
 from leads.payloads import (
     EDITED_FIELDS,
-    ColleagueMentioned,
     LeadAssigned,
     LeadCreated,
     LeadLost,
     LeadStageChanged,
     LeadUpdated,
     LeadWon,
-    NoteAdded,
 )
+from leads.places import validate_country, validate_time_zone
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import TenantScoped, User
 
 # What leads are sorted by: an unknown value counts as less than nothing.
 LEAD_VALUE = Coalesce(F("value"), Decimal(-1), output_field=models.DecimalField())
-
-
-class Outcome(models.TextChoices):
-    """How a deal stands, and what kind of stage says so."""
-
-    OPEN = "open", _("open")
-    WON = "won", _("won")
-    LOST = "lost", _("lost")
-
-
-class Pipeline(TenantScoped):
-    """A way from first contact to won or lost."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(_("name"), max_length=100)
-    position = models.PositiveIntegerField(_("position"), default=0)
-    is_default = models.BooleanField(_("default"), default=False)
-
-    class Meta:
-        verbose_name = _("pipeline")
-        verbose_name_plural = _("pipelines")
-        ordering = ["position", "name"]
-        constraints = [
-            # Its index answers "the pipelines of this tenant".
-            models.UniqueConstraint("tenant", Lower("name"), name="pipeline_name_once_per_tenant"),
-            # Its index answers "the default pipeline of this tenant".
-            models.UniqueConstraint(
-                fields=["tenant"], condition=Q(is_default=True), name="pipeline_one_default"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def stage_of_kind(self, kind: str) -> Stage | None:
-        """The first stage of `kind` (an `Outcome`)."""
-        return next((stage for stage in self.stages.all() if stage.kind == kind), None)
-
-
-class Stage(TenantScoped):
-    """A step of a pipeline; entering one of kind won or lost closes the deal."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    pipeline = models.ForeignKey(
-        Pipeline, on_delete=models.CASCADE, related_name="stages", verbose_name=_("pipeline")
-    )
-    name = models.CharField(_("name"), max_length=100)
-    position = models.PositiveIntegerField(_("position"), default=0)
-    probability = models.PositiveSmallIntegerField(
-        _("probability"),
-        default=0,
-        validators=[MinValueValidator(0), MaxValueValidator(100)],
-        help_text=_("Chance in percent that a deal in this stage is won."),
-    )
-    kind = models.CharField(_("kind"), max_length=4, choices=Outcome.choices, default=Outcome.OPEN)
-
-    class Meta:
-        verbose_name = _("stage")
-        verbose_name_plural = _("stages")
-        ordering = ["position", "name"]
-        constraints = [
-            # Its index answers "the stages of this pipeline".
-            models.UniqueConstraint("pipeline", Lower("name"), name="stage_name_once_per_pipeline"),
-            models.CheckConstraint(
-                condition=Q(probability__lte=100), name="stage_probability_is_a_percentage"
-            ),
-            models.CheckConstraint(
-                condition=Q(kind__in=Outcome.values), name="stage_kind_is_known"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def sibling(self, stage_id: UUID | None) -> Stage | None:
-        """The stage with that id, looked for in this pipeline first; None when it is gone."""
-        if stage_id is None:
-            return None
-        for stage in self.pipeline.stages.all():
-            if stage.id == stage_id:
-                return stage
-        found: Stage | None = Stage.objects.filter(id=stage_id).first()
-        return found
 
 
 @publishes(LeadCreated, on="create", occurred="created_at")
@@ -169,6 +85,25 @@ class Lead(Publisher):
     )
     custom_fields = models.JSONField(_("custom fields"), default=dict, blank=True)
     external_id = models.CharField(_("external id"), max_length=200, blank=True)
+    # The database's defaults are for programs of the version before, which know no such fields.
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_time_zone],
+        help_text=_("Such as Europe/Berlin. Empty: as the country or the phone number tells."),
+    )
+    country = models.CharField(
+        _("country"),
+        max_length=2,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_country],
+        help_text=_("Two letters, such as DE: whose holidays they keep."),
+    )
     stage = models.ForeignKey(
         Stage,
         on_delete=models.PROTECT,
@@ -243,6 +178,9 @@ class Lead(Publisher):
             GinIndex(fields=["tenant", "tags"], name="lead_by_tag"),
         ]
 
+    # Kind of contact point → values, once `leads.queries.read_contact_values` has read them.
+    values_read: dict[str, list[str]] | None = None
+
     def __str__(self) -> str:
         return self.name
 
@@ -282,6 +220,9 @@ class Lead(Publisher):
         return self.values_of(ContactPoint.Kind.LINKEDIN)
 
     def values_of(self, kind: str) -> list[str]:
+        """What reaches them by a kind of contact point, the primary one first."""
+        if self.values_read is not None:
+            return self.values_read.get(kind, [])
         points = sorted(self.contact_points.all(), key=lambda point: not point.is_primary)
         return [point.value for point in points if point.kind == kind]
 
@@ -330,66 +271,3 @@ class ContactPoint(TenantScoped):
 
     def __str__(self) -> str:
         return self.value
-
-
-@publishes(NoteAdded, on="create", occurred="created_at")
-class Note(Publisher):
-    """What somebody wrote down about a lead."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    lead = models.ForeignKey(
-        Lead, on_delete=models.CASCADE, related_name="notes", verbose_name=_("lead")
-    )
-    author = models.ForeignKey(
-        User,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("author"),
-    )
-    body = models.TextField(_("text"), max_length=10_000)
-    created_at = models.DateTimeField(_("written"), default=timezone.now)
-
-    class Meta:
-        verbose_name = _("note")
-        verbose_name_plural = _("notes")
-        ordering = ["-created_at"]
-        constraints = [
-            models.CheckConstraint(condition=~Q(body=""), name="note_says_something"),
-        ]
-        indexes = [
-            # The notes on a lead's page, newest first.
-            models.Index(fields=["lead", "-created_at"], name="note_by_age"),
-        ]
-
-    def __str__(self) -> str:
-        return self.body[:80]
-
-
-@publishes(ColleagueMentioned, on="create")
-class Mention(Publisher):
-    """That a note is meant for a colleague."""
-
-    id = models.BigAutoField(primary_key=True)
-    note = models.ForeignKey(
-        Note, on_delete=models.CASCADE, db_index=False, related_name="mentions"
-    )
-    user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="+")
-    seen_at = models.DateTimeField(_("seen"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("mention")
-        verbose_name_plural = _("mentions")
-        constraints = [
-            # Its index finds the mentions that go with their note.
-            models.UniqueConstraint(fields=["note", "user"], name="mention_once"),
-        ]
-        indexes = [
-            # Somebody's mentions, the newest first; and those that they have not seen.
-            models.Index(fields=["tenant", "user", "-id"], name="mention_by_user"),
-            models.Index(fields=["user"], condition=Q(seen_at__isnull=True), name="mention_unseen"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user_id} in {self.note_id}"

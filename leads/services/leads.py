@@ -31,7 +31,7 @@ DEFAULT_STAGES = [
     (gettext_lazy("Won"), 100, Outcome.WON),
     (gettext_lazy("Lost"), 0, Outcome.LOST),
 ]
-TEXT_FIELDS = ("name", "company", "title", "source", "external_id")
+TEXT_FIELDS = ("name", "company", "title", "source", "external_id", "time_zone")
 
 
 class LeadFields(TypedDict, total=False):
@@ -49,6 +49,8 @@ class LeadFields(TypedDict, total=False):
     tags: Iterable[str]
     custom_fields: Mapping[str, Any]
     external_id: str
+    time_zone: str
+    country: str
 
 
 @transaction.atomic
@@ -305,7 +307,7 @@ def _apply(lead: Lead, fields: LeadFields) -> None:
 def _tidy(name: str, given: Any) -> Any:
     if name in TEXT_FIELDS:
         return _text(given, name)
-    if name == "currency":
+    if name in ("currency", "country"):
         return _text(given, name).upper()
     if name == "tags":
         return list(dict.fromkeys(filter(None, (_text(tag, name) for tag in given))))

@@ -1,0 +1,1 @@
+"""How fast the engine of sequences executes what is due: steps a second."""

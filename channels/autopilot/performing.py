@@ -1,0 +1,368 @@
+"""Performing a run: asking its model, so that every call is paid once and ends in an outcome.
+
+1. What is to be asked is built from what is known now, what it can cost at most is reserved, and
+   the call is noted on a row. All that is committed.
+2. The model is asked, outside any transaction. What it writes meanwhile can be seen on the run.
+3. What the call did cost takes the reservation's place, the action makes something of the answer,
+   and the run ends: in one transaction.
+
+Tries are the engine's; how many there are, and what they wait for, is decided here.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, TypeVar
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from channels.autopilot import client
+from channels.autopilot.actions import ACTIONS, Prompt
+from channels.autopilot.budgets import Bill, Reservation, reserve, settle
+from channels.autopilot.calls import (
+    INTERRUPTED,
+    close_call,
+    close_lost_calls,
+    is_used_up,
+    note_call,
+    tries_of,
+)
+from channels.autopilot.circuits import ask_circuit, tell_circuit
+from channels.autopilot.completions import Completion, Usage
+from channels.autopilot.endpoints import (
+    client_of,
+    endpoint_for,
+    keep_endpoint,
+    model_of,
+    note_answer,
+    note_error,
+    prices_of,
+    settings_of,
+    stop_endpoint,
+    stored_prices,
+)
+from channels.autopilot.models import ActionType, Call, Endpoint, Run
+from channels.autopilot.outcomes import FAULTS, AiError, Ended, Outcome
+from channels.autopilot.runs import finish_run, is_repeatable, lock_run, reopen_run
+from events import Permanent, Postpone, Retry
+from salesflow.accounts.context import current_tenant
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+# Seconds before the second, the third and the fourth try, where the server does not name them.
+WAITS = (5.0, 30.0, 120.0)
+# Seconds after which somebody looks whether a stopped endpoint may be asked again.
+LOOK_AGAIN = 60.0
+# Seconds between two looks that people can take at an unfinished answer.
+PULSE = 0.5
+# Seconds for which an answer is tried to be written down, and between two tries.
+PERSISTENCE, PAUSE = 20.0, 0.5
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A call that was noted, and is to be made.
+
+    Attributes:
+        server: the endpoint as it is called.
+    """
+
+    run: Run
+    call: Call
+    endpoint: Endpoint
+    server: client.Endpoint
+    prompt: Prompt
+    reservation: Reservation
+
+    def bill(self, usage: Usage) -> Bill:
+        """What the call comes to."""
+        at = self.call.started_at
+        prices = prices_of(self.endpoint, at, prompt_tokens=usage.prompt_tokens)
+        return Bill(model_of(self.endpoint), usage, prices)
+
+
+class End(NamedTuple):
+    """In what a run ends.
+
+    Attributes:
+        fault: what the engine is told; None: nothing that anybody should look into.
+    """
+
+    outcome: Outcome
+    reason: str | Promise = ""
+    fault: Exception | None = None
+
+
+def perform_run(run_id: UUID) -> None:
+    """Ask a run's model, unless the run has ended; one that ended in a fault is performed anew.
+
+    Raises:
+        Postpone: its endpoint is not to be asked now, and nothing was tried.
+        Retry: another try is to be made, after so many seconds.
+        Permanent: it ended in a fault, which the run names, too.
+    """
+    asking = _begin(run_id)
+    if asking is None:
+        return
+    # What ends neither way was interrupted: its time was over.
+    error: Exception | None = AiError(Outcome.TIMEOUT, INTERRUPTED)
+    try:
+        completion = _ask(asking)
+    except AiError as refusal:
+        error = refusal
+        follows = _persistently(partial(_record_refusal, asking, refusal))
+        _tell_endpoint(asking.endpoint, refusal)
+    else:
+        error = None
+        follows = _persistently(partial(_record_answer, asking, completion))
+        note_answer(asking.endpoint, completion.takes)
+    finally:
+        tell_circuit(asking.endpoint, asking.call, error)
+    if follows:
+        raise follows
+
+
+# --- Before the call ------------------------------------------------------------------------------
+
+
+def _begin(run_id: UUID) -> Asking | None:
+    """The call, noted; None when there is nothing left to ask."""
+    with transaction.atomic():
+        run = lock_run(run_id)
+        step = _next_step(run) if run else None
+    if isinstance(step, Exception):
+        raise step
+    return step
+
+
+def _next_step(run: Run) -> Asking | Exception | None:
+    """What is to be done about a run: the call, nothing, or what is to be raised.
+
+    What it writes is committed before that is raised.
+    """
+    if is_repeatable(run):
+        reopen_run(run)
+    if run.state == Run.State.FINISHED:
+        return None
+    close_lost_calls(run)
+    if is_used_up(run):
+        return _end(run, End(Outcome.FAILED, INTERRUPTED, Permanent(INTERRUPTED)))
+    is_check = run.action == ActionType.CHECK
+    endpoint = run.endpoint if is_check else endpoint_for(current_tenant())
+    if endpoint is None:
+        return _end(run, End(Outcome.OFF, _("No model is connected.")))
+    if endpoint.stopped_at and not is_check:
+        reason = _("The endpoint is stopped: {reason}")
+        return Postpone(LOOK_AGAIN, format_lazy(reason, reason=endpoint.stopped_reason))
+    keep_endpoint(endpoint)
+    run.endpoint, run.model = endpoint, model_of(endpoint)
+    prompt = _built(run)
+    return _end(run, prompt) if isinstance(prompt, End) else _noted(run, endpoint, prompt)
+
+
+def _built(run: Run) -> Prompt | End:
+    """The prompt; or in what the run ends without one."""
+    action = ACTIONS.get(ActionType(run.action))
+    if action is None:
+        reason = _("Nobody knows any more how this is done.")
+        return End(Outcome.FAILED, reason, Permanent(reason))
+    try:
+        with transaction.atomic():
+            return action.build(run)
+    except Ended as ended:
+        return End(ended.outcome, ended.reason)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as fault:  # an action may raise anything
+        return _broken(fault)
+
+
+def _noted(run: Run, endpoint: Endpoint, prompt: Prompt) -> Asking | Exception | None:
+    """The call, with what it can cost put aside, if the budget allows it."""
+    try:
+        server = client_of(endpoint)
+    except AiError as error:
+        _tell_endpoint(endpoint, error)
+        return _end(run, End(error.outcome, error.reason, Permanent(error.reason)))
+    now = timezone.now()
+    most = client.most_usage(prompt.messages, prompt.max_tokens, prompt.schema)
+    prices = prices_of(endpoint, now, prompt_tokens=most.prompt_tokens)
+    bill = Bill(model_of(endpoint), most, prices)
+    _take_prompt(run, prompt)
+    reservation = reserve(current_tenant(), bill.cost, now)
+    if reservation is None:
+        return _end(run, End(Outcome.BUDGET, _("The budget of the day does not allow it.")))
+    run.state, run.started_at = Run.State.RUNNING, run.started_at or now
+    run.save()
+    call = note_call(run, reservation, bill, now)
+    if run.action != ActionType.CHECK:
+        # Where it says no, nothing of all this has been.
+        ask_circuit(endpoint, call)
+    return Asking(run, call, endpoint, server, prompt, reservation)
+
+
+def _take_prompt(run: Run, prompt: Prompt) -> None:
+    run.prompt_name, run.prompt_version = prompt.name, prompt.version
+    run.messages = list(prompt.messages)
+    run.output = run.error = ""
+
+
+def _end(run: Run, end: End) -> Exception | None:
+    finish_run(run, end.outcome, end.reason)
+    return end.fault
+
+
+def _broken(fault: Exception) -> End:
+    """An error of our own: the run names it, and the engine keeps where it happened."""
+    reason = format_lazy(_("The action broke: {error}"), error=type(fault).__name__)
+    permanent = Permanent(reason)
+    permanent.__cause__ = fault
+    return End(Outcome.FAILED, reason, permanent)
+
+
+# --- The call -------------------------------------------------------------------------------------
+
+
+def _ask(asking: Asking) -> Completion:
+    """The model's answer.
+
+    Raises:
+        AiError: there is none.
+    """
+    prompt = asking.prompt
+    return client.complete(
+        asking.server,
+        prompt.messages,
+        schema=prompt.schema,
+        max_tokens=prompt.max_tokens,
+        deadline=settings_of(asking.endpoint).deadline,
+        on_text=Pulse(asking.run.pk),
+    )
+
+
+class Pulse:
+    """Shows an answer on its run while it comes."""
+
+    def __init__(self, run_id: UUID) -> None:
+        self.run_id = run_id
+        self.text = ""
+        self.shown_at = time.monotonic()
+
+    def __call__(self, piece: str) -> None:
+        """Take a piece of the text, and show all of it now and then."""
+        self.text += piece
+        if time.monotonic() - self.shown_at < PULSE:
+            return
+        self.shown_at = time.monotonic()
+        rows = Run.objects.filter(pk=self.run_id, state=Run.State.RUNNING)
+        # It is but a look: no answer is given up because the database is away.
+        try:
+            rows.update(output=self.text)
+        except DatabaseError:
+            if connection.in_atomic_block:
+                raise
+            connection.close()
+
+
+def _persistently(record: Callable[[], T]) -> T:
+    """Write down what came of a call even if the database was away for a while: it is paid for."""
+    give_up_at = time.monotonic() + PERSISTENCE
+    while True:
+        try:
+            return record()
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or time.monotonic() > give_up_at:
+                raise
+            log.warning("answer_not_recorded_yet", error=str(error).strip())
+            connection.close()
+            time.sleep(PAUSE)
+
+
+# --- After the call -------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def _record_answer(asking: Asking, completion: Completion) -> Exception | None:
+    """Pay for an answer, and let the action make something of it."""
+    bill = asking.bill(completion.usage)
+    run = lock_run(asking.run.pk)
+    if run is None or not close_call(run, asking.call, bill, "", ""):
+        _unheard(run, asking, bill)
+        return None
+    run.model, run.output = completion.model, completion.text
+    run.prices = stored_prices(bill.prices)
+    run.first_token_ms, run.latency_ms = completion.first_token_ms, completion.latency_ms
+    fault = _end(run, _applied(run, completion))
+    settle(asking.reservation, run.action, bill)
+    return fault
+
+
+@transaction.atomic
+def _record_refusal(asking: Asking, error: AiError) -> Exception | None:
+    """Pay for a call that came to nothing; what is returned tells the engine what follows."""
+    bill = asking.bill(error.usage)
+    run = lock_run(asking.run.pk)
+    if run is None or not close_call(run, asking.call, bill, error.outcome, error.reason):
+        _unheard(run, asking, bill)
+        return None
+    run.output, run.prices = error.text, stored_prices(bill.prices)
+    run.latency_ms = _milliseconds(asking.call)
+    follows = _after(run, error)
+    settle(asking.reservation, run.action, bill)
+    return follows
+
+
+def _after(run: Run, error: AiError) -> Exception | None:
+    if error.is_permanent or is_used_up(run):
+        is_fault = error.outcome in FAULTS and run.action != ActionType.CHECK
+        fault = Permanent(error.reason) if is_fault else None
+        return _end(run, End(error.outcome, error.reason, fault))
+    run.state, run.error = Run.State.WAITING, str(error.reason)
+    run.save()
+    wait = WAITS[tries_of(run).calls - 1] if error.retry_after is None else error.retry_after
+    return Retry(wait, error.reason)
+
+
+def _applied(run: Run, completion: Completion) -> End:
+    """What the action makes of the answer; what it wrote before it failed is undone."""
+    try:
+        with transaction.atomic():
+            return End(ACTIONS[ActionType(run.action)].apply(run, completion))
+    except Ended as ended:
+        return End(ended.outcome, ended.reason)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as fault:  # an action may raise anything
+        run.result, run.report = {}, {}
+        return _broken(fault)
+
+
+def _unheard(run: Run | None, asking: Asking, bill: Bill) -> None:
+    """Nobody waits for the answer any more: the run was deleted, or its call taken for lost.
+
+    The latter has been paid.
+    """
+    if run is None:
+        settle(asking.reservation, asking.run.action, bill)
+    log.warning("answer_came_too_late", run=str(asking.run.pk))
+
+
+def _tell_endpoint(endpoint: Endpoint, error: AiError) -> None:
+    if error.outcome in FAULTS:
+        note_error(endpoint, error.reason)
+    if error.stops_endpoint:
+        stop_endpoint(endpoint, error.reason)
+
+
+def _milliseconds(call: Call) -> int:
+    assert call.finished_at
+    return round((call.finished_at - call.started_at).total_seconds() * 1000)

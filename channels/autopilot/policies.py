@@ -1,0 +1,282 @@
+"""What the autopilot may do where: the rules of a tenant, of its channels, of single conversations.
+
+The closest rule says the mode. Limits are the channel's, else the tenant's: a conversation has none
+of its own. What it does by itself, and by which criteria leads are qualified, is the tenant's
+alone.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import pydantic
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from pydantic import BaseModel, ConfigDict, Field
+
+from channels.autopilot.models import Mode, Policy
+from channels.models import Channel, Conversation
+from salesflow.accounts.models import User
+
+MOST_CRITERIA = 12
+LONGEST_CRITERION = 200
+# From nothing on.
+LADDER = [Mode.OFF, Mode.DRAFT, Mode.APPROVE, Mode.AUTO]
+
+
+class Topic(StrEnum):
+    """What a message is about, as far as that decides whether a person has to look."""
+
+    THANKS = "thanks"
+    APPOINTMENT = "appointment"
+    QUESTION = "question"
+    PRICE = "price"
+    CONTRACT = "contract"
+    COMPLAINT = "complaint"
+    OTHER = "other"
+
+
+TOPICS: dict[Topic, str | Promise] = {
+    Topic.THANKS: _("Thanks and confirmations"),
+    Topic.APPOINTMENT: _("Appointments"),
+    Topic.QUESTION: _("Questions about what you offer"),
+    Topic.PRICE: _("Prices"),
+    Topic.CONTRACT: _("Contracts and law"),
+    Topic.COMPLAINT: _("Complaints"),
+    Topic.OTHER: _("Anything else"),
+}
+# What nobody can leave to it.
+FOR_PEOPLE = frozenset({Topic.PRICE, Topic.CONTRACT, Topic.COMPLAINT, Topic.OTHER})
+FOR_IT = [topic for topic in Topic if topic not in FOR_PEOPLE]
+
+
+class Limits(BaseModel):
+    """Within what it may send by itself, and for how long a draft is good.
+
+    Attributes:
+        weekdays: 0 is Monday; with `opens` and `closes` in the tenant's time zone.
+        per_day: messages that go out without a person, in all conversations together.
+        topics: those of `FOR_IT` that are left to it.
+        least_confidence: from 0 to 1; see `channels.autopilot.gates.confidence`.
+        first_contact: it may answer somebody to whom nobody of the team has written yet.
+        hold_seconds: for which people may stop what it sends.
+        good_for_hours: then a draft that nobody has decided about is none any more.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weekdays: frozenset[int] = frozenset(range(5))
+    opens: time = time(9)
+    closes: time = time(17)
+    per_day: int = Field(default=10, ge=0, le=1000)
+    topics: frozenset[Topic] = frozenset({Topic.THANKS})
+    least_confidence: float = Field(default=0.9, ge=0, le=1)
+    first_contact: bool = False
+    hold_seconds: int = Field(default=120, ge=10, le=3600)
+    good_for_hours: int = Field(default=72, ge=1, le=720)
+
+    @pydantic.field_validator("weekdays")
+    @classmethod
+    def _are_days(cls, days: frozenset[int]) -> frozenset[int]:
+        if not days <= set(range(7)):
+            raise ValueError(_("A week has the days 0 to 6."))
+        return days
+
+    @pydantic.field_validator("topics")
+    @classmethod
+    def _can_be_left(cls, topics: frozenset[Topic]) -> frozenset[Topic]:
+        if topics & FOR_PEOPLE:
+            raise ValueError(_("This topic cannot be left to a model."))
+        return topics
+
+    @pydantic.model_validator(mode="after")
+    def _opens_before_it_closes(self) -> "Limits":
+        if self.opens >= self.closes:
+            raise ValueError(_("It has to begin before it ends."))
+        return self
+
+
+class Actions(BaseModel):
+    """What is asked of a model without anybody asking.
+
+    Attributes:
+        drafts: a reply to each message of a lead, where the mode says more than “off”.
+        proposes: the next step, after each message of a lead.
+        qualifies: new leads, by the criteria.
+        imports: imported leads, too.
+        is_held: nothing at all, wherever: the brake.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    drafts: bool = True
+    proposes: bool = False
+    qualifies: bool = False
+    imports: bool = False
+    is_held: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What holds in one place.
+
+    Attributes:
+        origin: whose mode it is: "conversation", "channel", "tenant"; empty: nobody has said
+            anything, so it is off.
+        base: the mode without the conversation's own rule.
+    """
+
+    mode: Mode = Mode.OFF
+    limits: Limits = field(default_factory=Limits)
+    actions: Actions = field(default_factory=Actions)
+    criteria: tuple[str, ...] = ()
+    origin: str = ""
+    base: Mode = Mode.OFF
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it does anything here."""
+        return self.mode != Mode.OFF and not self.actions.is_held
+
+
+def rule_of(conversation: Conversation) -> Rule:
+    """What holds in a conversation."""
+    return rules_of([conversation])[conversation.pk]
+
+
+def rules_of(conversations: Collection[Conversation]) -> dict[UUID, Rule]:
+    """What holds in each of these conversations, in one query."""
+    ids = [conversation.pk for conversation in conversations]
+    rows = list(Policy.objects.filter(Q(conversation=None) | Q(conversation__in=ids)))
+    of_channel = {row.channel: row for row in rows if row.conversation_id is None}
+    own = {row.conversation_id: row for row in rows if row.conversation_id}
+    return {each.pk: _rule(of_channel, each.channel, own.get(each.pk)) for each in conversations}
+
+
+def rule_of_tenant(channel: str = "") -> Rule:
+    """What holds in the tenant, or in one of its channels."""
+    rows = Policy.objects.filter(conversation=None, channel__in=["", channel])
+    return _rule({row.channel: row for row in rows}, channel, None)
+
+
+def _rule(of_channel: Mapping[str, Policy], channel: str, own: Policy | None) -> Rule:
+    of_tenant, closest = of_channel.get(""), of_channel.get(channel) or of_channel.get("")
+    origin = "channel" if closest and closest.channel else "tenant" if closest else ""
+    base = Mode(closest.mode) if closest else Mode.OFF
+    return Rule(
+        mode=Mode(own.mode) if own else base,
+        limits=Limits.model_validate(closest.limits if closest else {}),
+        actions=Actions.model_validate(of_tenant.actions if of_tenant else {}),
+        criteria=tuple(criteria_of(of_tenant.criteria if of_tenant else "")),
+        origin="conversation" if own else origin,
+        base=base,
+    )
+
+
+def criteria_of(text: str) -> list[str]:
+    """The criteria that somebody has written down, one a line."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+@transaction.atomic
+def save_rule(
+    *,
+    channel: str = "",
+    mode: str,
+    limits: Limits,
+    actions: Actions | None = None,
+    criteria: str | None = None,
+    actor: User | None,
+) -> Policy:
+    """Say what holds in the tenant, or in one of its channels.
+
+    Args:
+        channel: empty: all that have no rule of their own.
+        actions: the tenant's rule alone has them.
+        criteria: one a line; the tenant's rule alone has them.
+
+    Raises:
+        ValidationError: by `channel`, `mode` or `criteria`.
+    """
+    _refuse_wrong(channel, mode, criteria or "")
+    policy, _made = Policy.objects.select_for_update().get_or_create(
+        channel=channel, conversation=None
+    )
+    policy.mode, policy.limits = mode, limits.model_dump(mode="json")
+    if actions is not None and not channel:
+        policy.actions = actions.model_dump(mode="json")
+    if criteria is not None and not channel:
+        policy.criteria = "\n".join(criteria_of(criteria))
+    policy.changed_by = actor
+    policy.save()
+    kept: Policy = policy
+    return kept
+
+
+@transaction.atomic
+def hold(*, is_held: bool, actor: User | None) -> Policy:
+    """Pull the brake, or let go of it: while it is held no model is asked and nothing is sent by
+    itself, whatever the rules say."""
+    policy, _made = Policy.objects.select_for_update().get_or_create(channel="", conversation=None)
+    actions = Actions.model_validate(policy.actions)
+    policy.actions = actions.model_copy(update={"is_held": is_held}).model_dump(mode="json")
+    policy.changed_by = actor
+    policy.save()
+    kept: Policy = policy
+    return kept
+
+
+def forget_rule(channel: str) -> None:
+    """Let a channel go by the tenant's rule again."""
+    Policy.objects.filter(channel=channel, conversation=None).exclude(channel="").delete()
+
+
+@transaction.atomic
+def set_mode(conversation: Conversation, mode: str, *, actor: User, is_leading: bool) -> None:
+    """Say what holds in one conversation; an empty mode lets it go by its channel's rule again.
+
+    Args:
+        is_leading: whether the actor leads the team; others may only leave less to it.
+
+    Raises:
+        PermissionDenied: it would be left more than the team's rule leaves it.
+        ValidationError: under "mode": there is no such mode.
+    """
+    rows = Policy.objects.filter(conversation=conversation)
+    if not mode:
+        rows.delete()
+        return
+    if mode not in Mode.values:
+        raise ValidationError({"mode": gettext("There is no such mode.")})
+    base = rule_of(conversation).base
+    if not is_leading and LADDER.index(Mode(mode)) > LADDER.index(base):
+        raise PermissionDenied(gettext("Only managers and admins may leave it more."))
+    Policy.objects.update_or_create(
+        conversation=conversation,
+        defaults={"mode": mode, "channel": conversation.channel, "changed_by": actor},
+    )
+
+
+def _refuse_wrong(channel: str, mode: str, criteria: str) -> None:
+    errors: dict[str, Any] = {}
+    if channel and channel not in Channel.values:
+        errors["channel"] = gettext("There is no such channel.")
+    if mode not in Mode.values:
+        errors["mode"] = gettext("There is no such mode.")
+    lines = criteria_of(criteria)
+    if len(lines) > MOST_CRITERIA:
+        errors["criteria"] = gettext("%(most)d criteria at most.") % {"most": MOST_CRITERIA}
+    elif any(len(line) > LONGEST_CRITERION for line in lines):
+        reason = gettext("A criterion holds up to %(longest)d characters.")
+        errors["criteria"] = reason % {"longest": LONGEST_CRITERION}
+    elif "\x00" in criteria:
+        errors["criteria"] = gettext("Null characters are not allowed.")
+    if errors:
+        raise ValidationError(errors)

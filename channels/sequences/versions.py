@@ -1,0 +1,359 @@
+"""Sequences and their versions: written, published, cloned, paused and laid aside.
+
+Each verb locks its sequence, so that of two people one is told that the other was faster. A version
+that is published never changes any more: what is edited is a draft, which takes its place for those
+who come in later.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels.models import Message, MessageStatus
+from channels.sequences import models
+from channels.sequences.documents import Document
+from channels.sequences.editing import copied
+from channels.sequences.faults import faults_of
+from channels.sequences.models import Enrolment, Version, Waiting
+from channels.sequences.payloads import SequencePublished, SequenceUpdated
+from channels.sequences.plans import Fault, Plan
+from channels.services.withdrawing import withdraw_messages
+from events import publish
+from events.audit import record
+from salesflow.accounts.context import current_tenant
+from salesflow.accounts.models import User
+
+State = models.Sequence.State
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class Published:
+    """A version as the engine reads it.
+
+    Attributes:
+        plan: its steps; its name is the sequence's when this process first read it.
+        document: what the steps were written down in, with the settings.
+    """
+
+    plan: Plan
+    document: Document
+
+
+class NotPublishable(ValidationError):
+    """A draft cannot be published; `faults` say why, step by step."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__([str(fault.reason) for fault in faults])
+        self.faults = faults
+
+
+def published(version_id: UUID) -> Published:
+    """A version by its id. Published ones never change, and are read once by each process.
+
+    A draft is read as well, each time anew: the preview asks for it.
+
+    Raises:
+        Version.DoesNotExist: there is no such version.
+    """
+    try:
+        return _read_published(version_id)
+    except Version.DoesNotExist:
+        return read_version(Version.objects.select_related("sequence").get(pk=version_id))
+
+
+@lru_cache(maxsize=1024)
+def _read_published(version_id: UUID) -> Published:
+    # Of any tenant: who asks has the id from a row of their own.
+    rows = Version.unscoped.select_related("sequence").filter(published_at__isnull=False)
+    return read_version(rows.get(pk=version_id))
+
+
+def read_version(version: Version) -> Published:
+    """A version as the engine reads it, published or not."""
+    document = Document.model_validate(version.content)
+    return Published(document.plan(version), document)
+
+
+def draft_of(sequence: models.Sequence) -> Version | None:
+    """The version that is edited, if one is."""
+    rows = Version.objects.filter(sequence=sequence, published_at__isnull=True)
+    draft: Version | None = rows.select_related("sequence").first()
+    return draft
+
+
+@transaction.atomic
+def create_sequence(
+    name: str, *, owner: User | None = None, document: Document | None = None
+) -> models.Sequence:
+    """A new sequence, with a draft of its first version.
+
+    Raises:
+        ValidationError: under "name".
+    """
+    sequence = models.Sequence(name=_checked_name(name), owner=owner)
+    _save(sequence)
+    content = (document or Document()).model_dump(mode="json")
+    Version.objects.create(sequence=sequence, number=1, content=content)
+    return sequence
+
+
+@transaction.atomic
+def rename_sequence(sequence: models.Sequence, name: str) -> models.Sequence:
+    """Give a sequence another name.
+
+    Raises:
+        ValidationError: under "name".
+    """
+    sequence = lock_sequence(sequence.pk)
+    sequence.name = _checked_name(name)
+    _save(sequence)
+    _tell(sequence)
+    return sequence
+
+
+@transaction.atomic
+def clone_sequence(
+    sequence: models.Sequence, name: str, *, owner: User | None = None
+) -> models.Sequence:
+    """A new sequence with the same steps, of the draft where there is one; nobody is in it.
+
+    Raises:
+        ValidationError: under "name".
+    """
+    original = draft_of(sequence) or sequence.published
+    assert original
+    document = copied(Document.model_validate(original.content))
+    return create_sequence(name, owner=owner, document=document)
+
+
+@transaction.atomic
+def edit_draft(
+    sequence: models.Sequence,
+    change: Callable[[Document], Document],
+    *,
+    revision: int | None = None,
+) -> Version:
+    """Change what a sequence will consist of; where there is no draft yet, one is begun.
+
+    Args:
+        revision: of the draft as the editor knows it, 0 where there was none; None overwrites
+            whatever is there.
+
+    Raises:
+        ValidationError: with the code "stale" when somebody else has edited it meanwhile; or as
+            `change` raises it.
+    """
+    sequence = lock_sequence(sequence.pk)
+    draft = draft_of(sequence)
+    if revision is not None and revision != (draft.revision if draft else 0):
+        raise ValidationError(_("Somebody changed this sequence in the meantime."), code="stale")
+    draft = draft or _begin_draft(sequence)
+    edited = change(Document.model_validate(draft.content))
+    draft.content, draft.revision = edited.model_dump(mode="json"), draft.revision + 1
+    draft.save()
+    sequence.save(update_fields=["changed_at"])
+    return draft
+
+
+@transaction.atomic
+def discard_draft(sequence: models.Sequence) -> None:
+    """Throw away what was edited since the last publication; a first draft stays."""
+    sequence = lock_sequence(sequence.pk)
+    if sequence.published_id:
+        Version.objects.filter(sequence=sequence, published_at__isnull=True).delete()
+
+
+@transaction.atomic
+def publish_version(
+    sequence: models.Sequence,
+    *,
+    revision: int | None = None,
+    actor: User | None = None,
+    takes_along: bool = False,
+) -> Version:
+    """Let those who come in from now on begin with the draft.
+
+    Args:
+        revision: see `edit_draft`.
+        takes_along: those who are in it already, but for whom nothing was done yet, too.
+
+    Raises:
+        NotPublishable: with all that is wrong with it.
+        ValidationError: with the code "stale"; or there is no draft, or it says nothing new.
+    """
+    sequence = lock_sequence(sequence.pk)
+    draft = draft_of(sequence)
+    if draft is None:
+        raise ValidationError(_("Nothing was changed since the last version."))
+    if revision is not None and revision != draft.revision:
+        raise ValidationError(_("Somebody changed this sequence in the meantime."), code="stale")
+    _refuse_unpublishable(draft, sequence)
+    draft.published_at, draft.published_by = timezone.now(), actor
+    draft.save()
+    sequence.published = draft
+    if sequence.state == State.DRAFT:
+        sequence.state = State.ACTIVE
+    sequence.save()
+    publish(
+        SequencePublished(
+            sequence_id=sequence.pk,
+            sequence=sequence.name,
+            sequence_version=draft.number,
+            state=sequence.state,
+        )
+    )
+    if takes_along:
+        _take_along(sequence, draft)
+    return draft
+
+
+@transaction.atomic
+def pause_sequence(sequence: models.Sequence, *, actor: User | None) -> bool:
+    """Let nobody in it move on; messages that still wait to go out are taken back.
+
+    Returns:
+        Whether that changed anything.
+    """
+    sequence = lock_sequence(sequence.pk)
+    if not _enter(sequence, State.ACTIVE, State.PAUSED, actor):
+        return False
+    _withdraw_waiting(sequence)
+    return True
+
+
+@transaction.atomic
+def resume_sequence(sequence: models.Sequence, *, actor: User | None) -> bool:
+    """Let everybody in a paused sequence move on; whether that changed anything."""
+    return _enter(lock_sequence(sequence.pk), State.PAUSED, State.ACTIVE, actor)
+
+
+@transaction.atomic
+def archive_sequence(sequence: models.Sequence, *, actor: User | None) -> bool:
+    """Let nobody come in any more; those under way go on. Whether that changed anything."""
+    sequence = lock_sequence(sequence.pk)
+    return any(
+        _enter(sequence, state, State.ARCHIVED, actor) for state in (State.ACTIVE, State.PAUSED)
+    )
+
+
+@transaction.atomic
+def restore_sequence(sequence: models.Sequence, *, actor: User | None) -> bool:
+    """Use an archived sequence again; whether that changed anything.
+
+    Raises:
+        ValidationError: under "name": another one has been given its name.
+    """
+    return _enter(lock_sequence(sequence.pk), State.ARCHIVED, State.ACTIVE, actor)
+
+
+@transaction.atomic
+def delete_sequence(sequence: models.Sequence) -> None:
+    """Delete a sequence that was never published.
+
+    Raises:
+        ValidationError: it was: what was done in it is to be read for ever.
+    """
+    sequence = lock_sequence(sequence.pk)
+    if sequence.published_id:
+        raise ValidationError(_("It was published: it can be archived, not deleted."))
+    sequence.delete()
+
+
+@transaction.atomic
+def pause_all(*, actor: User | None) -> int:
+    """Hold every sequence of the team; how many were running."""
+    rows = models.Sequence.objects.filter(state=State.ACTIVE).order_by("pk")
+    return sum(pause_sequence(sequence, actor=actor) for sequence in rows)
+
+
+def lock_sequence(sequence_id: UUID) -> models.Sequence:
+    """The sequence as it is in the database, locked until the transaction ends.
+
+    Raises:
+        Sequence.DoesNotExist: it was deleted, or belongs to another tenant than the current one.
+    """
+    # Enrolments may be inserted meanwhile: their foreign keys need the row to stay, and no more.
+    rows = models.Sequence.objects.select_for_update(no_key=True)
+    sequence: models.Sequence = rows.get(pk=sequence_id)
+    return sequence
+
+
+def _begin_draft(sequence: models.Sequence) -> Version:
+    last = Version.objects.filter(sequence=sequence).order_by("-number").first()
+    assert last
+    draft: Version = Version.objects.create(
+        sequence=sequence, number=last.number + 1, content=last.content, revision=0
+    )
+    return draft
+
+
+def _refuse_unpublishable(draft: Version, sequence: models.Sequence) -> None:
+    if sequence.state == State.ARCHIVED:
+        raise ValidationError(_("The sequence is archived: use it again first."))
+    if sequence.published and sequence.published.content == draft.content:
+        raise ValidationError(_("Nothing was changed since the last version."))
+    read = read_version(draft)
+    if faults := faults_of(read.document, read.plan):
+        raise NotPublishable(faults)
+
+
+def _take_along(sequence: models.Sequence, version: Version) -> None:
+    """Nothing was done for them yet: the new version's first step is theirs."""
+    first = read_version(version).plan.first
+    fresh = Enrolment.objects.filter(sequence=sequence, steps_done=0, waiting_for=Waiting.NOTHING)
+    # In the order in which the engine takes them, so that neither waits for the other in a circle.
+    held = fresh.exclude(state=Enrolment.State.FINISHED).order_by("pk").select_for_update()
+    ids = list(held.values_list("pk", flat=True))
+    Enrolment.objects.filter(pk__in=ids).update(version=version, step=first)
+
+
+def _withdraw_waiting(sequence: models.Sequence) -> None:
+    """What waits to be sent comes back, and is written anew once the sequence goes on."""
+    waiting = Enrolment.objects.filter(
+        sequence=sequence, state=Enrolment.State.ACTIVE, waiting_for=Waiting.MESSAGE
+    )
+    rows = Message.objects.filter(
+        pk__in=waiting.values("waiting_id"), status=MessageStatus.QUEUED
+    ).order_by("pk")
+    withdraw_messages(list(rows.values_list("pk", flat=True)), _("The sequence is paused."))
+
+
+def _enter(sequence: models.Sequence, before: State, after: State, actor: User | None) -> bool:
+    if sequence.state != before:
+        return False
+    sequence.state = after
+    _save(sequence)
+    _tell(sequence)
+    record(f"sequence.{VERBS[after]}", sequence, actor=actor, tenant=current_tenant())
+    return True
+
+
+def _tell(sequence: models.Sequence) -> None:
+    publish(SequenceUpdated(sequence_id=sequence.pk, sequence=sequence.name, state=sequence.state))
+
+
+VERBS = {State.ACTIVE: "resumed", State.PAUSED: "paused", State.ARCHIVED: "archived"}
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not name:
+        raise ValidationError({"name": _("Give it a name.")})
+    if len(name) > LONGEST_NAME:
+        raise ValidationError({"name": _("A name holds up to 100 characters.")})
+    return name
+
+
+def _save(sequence: models.Sequence) -> None:
+    try:
+        with transaction.atomic():
+            sequence.save()
+    except IntegrityError:
+        raise ValidationError({"name": _("There is a sequence of this name.")}) from None

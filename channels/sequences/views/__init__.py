@@ -1,0 +1,1 @@
+"""The web pages about sequences: `reading` shows them, the others change them."""

@@ -1,0 +1,108 @@
+"""The addresses that a tracked mail carries in place of its links.
+
+An address names the mail and the number of its link, signed; never where that leads. So nobody can
+make one that leads elsewhere from our name.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.urls import reverse
+
+from channels.models import Message, TrackedLink
+
+# Addresses in a text, without what ends the sentence around them.
+LINK = re.compile(r"https?://[^\s<>\"“”»«]*[^\s<>\"“”»«.,;:!?'’\]]", re.IGNORECASE)
+# The rest of a mail's links lead where they say.
+MOST_LINKS = 50
+LONGEST_LINK = 2000
+SIGNER = Signer(salt="channels.tracking", sep="~")
+
+
+class Piece(NamedTuple):
+    """A part of a text."""
+
+    text: str
+    is_link: bool
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """What a mail carries so that it tells of itself.
+
+    Attributes:
+        pixel_url: of the image that is asked for when it is opened.
+        links: the address of ours for each link of its text.
+    """
+
+    pixel_url: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+class Target(NamedTuple):
+    """What an address of ours is about.
+
+    Attributes:
+        link: the number of a link; None: the mail's image.
+    """
+
+    message_id: UUID
+    link: int | None
+
+
+def pieces_of(text: str) -> Iterator[Piece]:
+    """A text, its links apart."""
+    end = 0
+    for match in LINK.finditer(text):
+        yield Piece(text[end : match.start()], is_link=False)
+        url = _without_bracket(match[0])
+        yield Piece(url, is_link=True)
+        end = match.start() + len(url)
+    yield Piece(text[end:], is_link=False)
+
+
+def track(message: Message) -> Tracks:
+    """What a message carries; the caller holds it. The same at every try."""
+    if not message.tracks:
+        return Tracks()
+    known = dict(TrackedLink.objects.filter(message=message).values_list("url", "number"))
+    links = [piece.text for piece in pieces_of(message.body) if piece.is_link]
+    wanted = [url for url in dict.fromkeys(links) if len(url) <= LONGEST_LINK][:MOST_LINKS]
+    new = [
+        TrackedLink(message=message, number=number, url=url)
+        for number, url in enumerate(wanted, start=1)
+        if url not in known
+    ]
+    TrackedLink.objects.bulk_create(new)
+    known |= {link.url: link.number for link in new}
+    return Tracks(
+        pixel_url=_address("tracked-open", message, None),
+        links={url: _address("tracked-click", message, known[url]) for url in wanted},
+    )
+
+
+def target_of(token: str) -> Target | None:
+    """What an address was made for; None: we have not made it."""
+    try:
+        message_id, _dot, link = SIGNER.unsign(token).partition(".")
+        return Target(UUID(message_id), int(link) if link else None)
+    except (BadSignature, ValueError):
+        return None
+
+
+def _without_bracket(url: str) -> str:
+    """An address ends before the bracket that was opened before it (https://example.com)."""
+    while url.endswith(")") and url.count(")") > url.count("("):
+        url = url[:-1].rstrip(".,;:!?'’]")
+    return url
+
+
+def _address(name: str, message: Message, link: int | None) -> str:
+    about = message.pk.hex if link is None else f"{message.pk.hex}.{link}"
+    path = reverse(f"channels-public:{name}", args=[SIGNER.sign(about)])
+    return f"{settings.BASE_URL}{path}"

@@ -1,0 +1,70 @@
+"""What a tracked mail asks for: its image, and where its links lead. To ask changes nothing that
+matters: programs look into mails, too."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.encoding import iri_to_uri
+from django.utils.translation import gettext as _
+from django.views.generic import View
+
+from channels.models import Message, TrackedLink
+from channels.tracking.hits import note_hit
+from channels.tracking.links import target_of
+from salesflow.accounts.backoff import client_address
+from salesflow.accounts.context import tenant_context
+
+# One transparent point.
+PIXEL = bytes.fromhex(
+    "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
+)
+
+
+class TrackedOpenView(View):
+    """The image of a mail; whoever asks for another one gets the same."""
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        """The image, which nobody keeps: it is asked for again when the mail is opened again."""
+        _note(request, token, is_click=False)
+        return _unkept(HttpResponse(PIXEL, content_type="image/gif"))
+
+
+class TrackedClickView(View):
+    """Where a link of a mail leads: what was written in it, and nowhere else."""
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        """On to there, without telling that server which mail it stood in."""
+        link = _note(request, token, is_click=True)
+        if link is None:
+            raise Http404(_("This address is not valid any more."))
+        # Not HttpResponseRedirect, which might refuse what a colleague has written.
+        response = HttpResponse(status=302, headers={"Location": iri_to_uri(link.url)})
+        response["Referrer-Policy"] = "no-referrer"
+        return _unkept(response)
+
+
+def _note(request: HttpRequest, token: str, *, is_click: bool) -> TrackedLink | None:
+    """Keep what was asked for; the link, if it is one of ours."""
+    target = target_of(token)
+    if target is None or (target.link is not None) != is_click:
+        return None
+    rows = Message.unscoped.select_related("tenant").filter(pk=target.message_id, tracks=True)
+    message = rows.defer("body", "html", "quoted", "references").first()
+    if message is None:
+        return None
+    with tenant_context(message.tenant):
+        link: TrackedLink | None = TrackedLink.objects.filter(
+            message=message, number=target.link
+        ).first()
+        if link or not is_click:
+            note_hit(
+                message,
+                link,
+                method=request.method or "",
+                agent=request.headers.get("User-Agent", ""),
+                address=client_address(request),
+            )
+    return link
+
+
+def _unkept(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    return response

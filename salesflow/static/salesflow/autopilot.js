@@ -1,0 +1,50 @@
+// The keys of the queue of drafts that need more than a click on an element (app.js has those):
+//   e, on [data-edit]           the editor opens, and takes the focus
+//   Ctrl+Enter in the editor    saves and approves
+//   1 to 4, while the menu of reasons is open, choose [data-key]
+// Who leaves what they have typed is asked first.
+
+const editor = () => document.getElementById("draft-editor");
+const textOf = (form) => form?.querySelector("textarea");
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-edit]")) return;
+  // app.js opens or closes it after this.
+  setTimeout(() => {
+    const form = editor();
+    if (!form?.classList.contains("open")) return;
+    form.scrollIntoView({ block: "nearest" });
+    textOf(form)?.focus();
+  });
+});
+
+document.addEventListener("keydown", (event) => {
+  const form = event.target.closest?.("#draft-editor");
+  if (form && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    // htmx tells by a click which button it was.
+    form.querySelector("[data-save-and-approve]").click();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select")) return;
+  const reason = document.querySelector(`#dismiss-menu[open] [data-key="${CSS.escape(event.key)}"]`);
+  if (!reason) return;
+  event.preventDefault();
+  reason.click();
+});
+
+// --- What was typed -------------------------------------------------------------------------------
+
+function isUnsaved() {
+  const text = textOf(editor());
+  return Boolean(text) && text.value !== text.defaultValue;
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const leaves = event.detail.target?.id === "draft" && !event.detail.elt.closest("#draft-editor");
+  if (leaves && isUnsaved() && !confirm(editor().dataset.unsaved)) event.preventDefault();
+});
+
+window.addEventListener("beforeunload", (event) => {
+  if (isUnsaved()) event.preventDefault();
+});

@@ -1,0 +1,198 @@
+"""A sequence built, published and used, in a real browser."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from channels.sequences.documents import Document
+from channels.sequences.models import Enrolment, Sequence
+from channels.sequences.versions import create_sequence, draft_of
+from salesflow.accounts.models import User
+from tests.browser.conftest import log_in
+from tests.sequences.engine.factories import (
+    branch,
+    days,
+    enrol_one,
+    linkedin,
+    mail,
+    make_contact,
+    make_sequence,
+    task,
+)
+from tests.sequences.enrolling.test_documents import KNOWN
+
+# What htmx is still asking for, or putting in its place.
+UNDER_WAY = ".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added"
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def manager(make_person: Callable[..., User]) -> User:
+    """Somebody who leads the team."""
+    return make_person(name="Grace Hopper", role="manager")
+
+
+def document_of(sequence: Sequence) -> Document:
+    draft = draft_of(sequence)
+    assert draft
+    return Document.model_validate(draft.content)
+
+
+def test_a_sequence_is_built_previewed_published_and_used(page: Page, manager: User) -> None:
+    make_contact(name="Ada Lovelace", company="")
+    log_in(page, manager)
+    page.keyboard.press("g")
+    page.keyboard.press("q")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sequences")
+    page.keyboard.press("n")
+    page.get_by_label("Name").fill("Welcome")
+    page.get_by_role("button", name="Write the steps").click()
+    # A mail, with a variable that nobody knows.
+    page.get_by_role("button", name="Message").click()
+    page.get_by_label("Subject").fill("Hello {{ first_name }}")
+    page.get_by_label("Text", exact=True).fill("How is {{ company }}?")
+    page.get_by_role("button", name="Save step").click()
+    preview = page.locator("#preview")
+    expect(preview).to_contain_text("Hello Ada")
+    expect(preview).to_contain_text("Nothing is known for “company”")
+    # It gets a fallback, in place.
+    page.get_by_role("link", name="Hello {{ first_name }}").click()
+    page.get_by_label("Text", exact=True).fill("How is {{ company|your company }}?")
+    page.get_by_role("button", name="Save step").click()
+    expect(preview).not_to_contain_text("Nothing is known")
+    # A wait behind it.
+    page.get_by_label("Add a step here").last.click()
+    page.locator(".menu[open]").get_by_role("button", name="Wait").click()
+    page.get_by_label("How long").fill("3")
+    page.get_by_role("button", name="Save step").click()
+    expect(page.locator(".step-card").nth(1)).to_contain_text("Wait 3 working days")
+    # A link that is not wired yet leads to a page of its own instead of a dialog.
+    expect(page.locator(UNDER_WAY)).to_have_count(0)
+    page.keyboard.press("p")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Version 1 of Welcome")
+    dialog.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Version 1 of Welcome is in use.")).to_be_visible()
+    expect(page.locator(".sequence-header")).to_contain_text("active")
+    sequence = Sequence.objects.get()
+    assert sequence.published
+    assert [each["kind"] for each in sequence.published.content["steps"]] == ["message", "wait"]
+    # A lead comes in.
+    page.keyboard.press("e")
+    page.get_by_placeholder("Search name").fill("Ada")
+    expect(page.locator("#enrol-survey")).to_contain_text("of 1 can start")
+    page.get_by_role("button", name="Take them in").click()
+    expect(page.get_by_role("row", name=re.compile("Ada Lovelace"))).to_be_visible()
+    assert Enrolment.objects.get().lead.name == "Ada Lovelace"
+
+
+def test_faults_are_told_where_they_are(page: Page, manager: User) -> None:
+    sequence = create_sequence(
+        "Welcome", document=Document(steps=(mail("Hi {{ fist_name }}"), task("")))
+    )
+    log_in(page, manager)
+    page.goto(reverse("sequences:detail", args=[sequence.pk]))
+    page.keyboard.press("p")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("2 things are missing")
+    dialog.get_by_role("link", name=re.compile("Step 2")).click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("link", name="A task without a title").click()
+    page.get_by_label("What is to be done").fill("Call them")
+    page.get_by_role("button", name="Save step").click()
+    expect(page.locator(".step-card").nth(1)).to_contain_text("Call them")
+    expect(page.locator(".step-card").nth(1)).not_to_contain_text("no title")
+
+
+def test_steps_are_moved_by_keyboard_into_a_branch(page: Page, manager: User) -> None:
+    first = mail()
+    sequence = create_sequence(
+        "Welcome", document=Document(steps=(first, branch(KNOWN, [task()], [])))
+    )
+    log_in(page, manager)
+    page.goto(reverse("sequences:detail", args=[sequence.pk]))
+    button = page.locator(f"#down-{first.key}")
+    button.focus()
+    page.keyboard.press("Enter")
+    inside = page.locator('[data-way="then"] .step-card').first
+    expect(inside).to_have_id(f"step-{first.key}")
+    # The focus stays, so that the next press moves it further.
+    expect(button).to_be_focused()
+    card = page.locator(f"#step-{first.key}")
+    card.get_by_label("More about step").click()
+    card.get_by_role("button", name="Move to the end").click()
+    expect(page.locator(".step-card").last).to_have_id(f"step-{first.key}")
+    # Where its button is gone, the next one of the step takes it.
+    expect(page.locator(f"#up-{first.key}")).to_be_focused()
+    expect(button).to_be_disabled()
+    page.keyboard.press("Enter")
+    expect(inside).not_to_have_id(f"step-{first.key}")
+    expect(page.locator('[data-way="otherwise"] .step-card').first).to_have_id(f"step-{first.key}")
+    [fork] = document_of(sequence).steps
+    assert [step.kind for step in fork.otherwise.steps] == ["message"]  # type: ignore[union-attr]
+
+
+def test_two_texts_are_written_and_one_goes(page: Page, manager: User) -> None:
+    step = mail("First")
+    sequence = create_sequence("Welcome", document=Document(steps=(step,)))
+    log_in(page, manager)
+    page.goto(reverse("sequences:detail", args=[sequence.pk]))
+    page.get_by_role("link", name="Hi", exact=True).click()
+    page.get_by_role("button", name="Try another text").click()
+    expect(page.get_by_label("Text", exact=True)).to_have_count(2)
+    page.get_by_label("Text", exact=True).last.fill("Second")
+    page.get_by_role("button", name="Save step").click()
+    expect(page.locator(".step-card").first).to_contain_text("2 variants")
+    page.get_by_role("link", name="Hi", exact=True).click()
+    page.get_by_role("button", name="Take variant A out").click()
+    expect(page.get_by_label("Text", exact=True)).to_have_count(1)
+    expect(page.get_by_label("Text", exact=True)).to_have_value("Second")
+    page.get_by_role("button", name="Save step").click()
+    expect(page.locator(".step-card.is-open")).to_have_count(0)
+    expect(page.locator(".step-card").first).not_to_contain_text("variants")
+    [written] = document_of(sequence).steps
+    assert [each.label for each in written.variants] == ["B"]  # type: ignore[union-attr]
+
+
+def test_a_lead_is_started_paused_and_taken_out(page: Page, manager: User) -> None:
+    lead, sequence = make_contact(name="Ada Lovelace"), make_sequence(mail())
+    log_in(page, manager)
+    page.goto(f"/leads/{lead.pk}")
+    card = page.get_by_role("region", name="Sequences")
+    card.get_by_role("button", name="Start it").click()
+    expect(card).to_contain_text("active")
+    expect(page.locator("#timeline")).to_contain_text("Came into the sequence")
+    # What a change sets off renews the card once more, and would close its menu.
+    expect(page.locator(UNDER_WAY)).to_have_count(0)
+    card.get_by_label("Change Ada Lovelace").click()
+    card.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("region", name="Sequences")).to_contain_text("paused by hand")
+    assert Enrolment.objects.get(sequence=sequence).state == "paused"
+
+
+def test_the_pages_fit_a_phone_and_a_desk(open_page: Callable[..., Page], manager: User) -> None:
+    make_contact(name="Ada Lovelace with a rather long name", company="Analytical Engines")
+    fork = branch(KNOWN, [task("Call {{ first_name }}"), days(2)], [linkedin()])
+    sequence = make_sequence(mail("Dear {{ first_name }}"), days(3), fork, mail("More", ""))
+    enrol_one(sequence)
+    addresses = [
+        reverse("sequences:list"),
+        *(
+            reverse(f"sequences:{name}", args=[sequence.pk])
+            for name in ("detail", "people", "figures", "rules", "settings", "enrol")
+        ),
+        reverse("sequences:attention"),
+        reverse("sequences-settings:calendars"),
+        reverse("sequences-settings:new-calendar"),
+    ]
+    for width, theme in ((390, "dark"), (1360, "light")):
+        window = open_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+        log_in(window, manager)
+        for address in addresses:
+            window.goto(address)
+            found = window.evaluate("document.documentElement.scrollWidth")
+            assert found <= width, f"{address} is {found} wide"

@@ -1,0 +1,84 @@
+"""A worker that lives by the clock of the stage: `python -m tests.sequences.engine.quarter.worker`.
+
+It does what Celery's workers do, through the functions that their tasks call. Whoever is killed is
+followed at once by another one: the process that was started only forks them, and tells whom.
+"""
+
+import os
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+import django
+import time_machine
+
+PAUSE, SWEEP = 0.02, 1.0
+
+
+def main(clock: Path, worker: Path) -> None:
+    """Have one worker after the other, until somebody ends this process.
+
+    Args:
+        worker: a file that holds the process id of the one who works.
+    """
+    django.setup()
+    _load()
+    parent = os.getpid()
+    while True:
+        child = os.fork()
+        if not child:
+            _live(clock, parent)
+        worker.write_text(str(child))
+        os.waitpid(child, 0)
+
+
+def _load() -> None:
+    """Import what work needs, once for all workers."""
+    from salesflow.celery import app
+
+    app.loader.import_default_modules()
+
+
+def _live(clock: Path, parent: int) -> None:
+    """Work until somebody kills this process, or the one that has forked it."""
+    with time_machine.travel(read_clock(clock), tick=False) as traveller:
+        swept = time.monotonic()
+        while os.getppid() == parent:
+            at = read_clock(clock)
+            traveller.move_to(at)
+            if time.monotonic() - swept > SWEEP:
+                _sweep()
+                swept = time.monotonic()
+            if not _work(at):
+                time.sleep(PAUSE)
+    os._exit(0)
+
+
+def read_clock(clock: Path) -> datetime:
+    """The time that the stage tells."""
+    return datetime.fromisoformat(clock.read_text())
+
+
+def _work(at: datetime) -> int:
+    """Do what is due; returns how much that was."""
+    from channels.sequences.executing import advance_due
+    from events.external import run_due
+    from events.settling import settle_due
+
+    done = advance_due(at=at)
+    while settled := settle_due():
+        done += settled
+    return done + run_due()
+
+
+def _sweep() -> None:
+    """What the sweeper does about workers that are gone."""
+    from events import external, journal
+
+    external.sweep()
+    journal.delete_dead_entries()
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

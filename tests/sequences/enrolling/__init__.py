@@ -1,0 +1,1 @@
+"""Documents, their versions, and who comes into a sequence and leaves it."""
