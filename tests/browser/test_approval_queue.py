@@ -53,6 +53,15 @@ def state_of(draft: Draft) -> str:
     return str(Draft.objects.values_list("state", flat=True).get(pk=draft.pk))
 
 
+def note_focus_of_each_swap(page: Page) -> None:
+    """What has the focus once an answer stands in the page, before anything else happens."""
+    page.evaluate(
+        """() => document.addEventListener("htmx:afterSwap", () => {
+            document.body.dataset.focused = document.activeElement.tagName;
+        })"""
+    )
+
+
 def has_gone(message: Message) -> bool:
     return bool(Message.objects.get(pk=message.pk).status == MessageStatus.SENT)
 
@@ -86,8 +95,11 @@ def test_drafts_are_decided_about_with_the_keyboard_alone(
     expect(page.locator("#id_body")).to_be_focused()
     page.keyboard.press("Control+End")
     page.keyboard.type(" Best, Ada")
+    note_focus_of_each_swap(page)
     page.keyboard.press("Control+Enter")
     expect(pane(page)).to_contain_text("What does it cost? Alan Turing")
+    # A key pressed at once decides about the next draft: it is not typed into its closed editor.
+    assert page.evaluate("document.body.dataset.focused") == "BODY"
     page.keyboard.press("d")
     page.keyboard.press("3")
     expect(pane(page)).to_contain_text("What does it cost? Joan Clarke")

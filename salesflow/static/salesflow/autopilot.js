@@ -45,6 +45,14 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (leaves && isUnsaved() && !confirm(editor().dataset.unsaved)) event.preventDefault();
 });
 
+// htmx gives the next draft's editor, which is closed, the focus that this one had: the next key
+// would be typed into it instead of deciding about the draft.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const form = editor();
+  const decided = event.detail.target?.id === "draft" && event.detail.xhr.status < 300;
+  if (decided && form?.contains(document.activeElement)) document.activeElement.blur();
+});
+
 window.addEventListener("beforeunload", (event) => {
   if (isUnsaved()) event.preventDefault();
 });
