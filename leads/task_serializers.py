@@ -62,7 +62,7 @@ class TaskInputSerializer(StrictSerializer):
         required=False,
         allow_blank=True,
         max_length=100,
-        help_text=gettext_lazy("What it calls it: asked for twice, there is one task."),
+        help_text=gettext_lazy("What it calls it: asked for twice for a lead, there is one task."),
     )
 
 

@@ -97,11 +97,11 @@ class Task(Publisher):
         verbose_name = _("task")
         verbose_name_plural = _("tasks")
         constraints = [
-            # Its index answers "was this task made already".
+            # Its index answers "was this task made already"; a step is the same for many leads.
             models.UniqueConstraint(
-                fields=["tenant", "source", "source_id"],
+                fields=["lead", "source", "source_id"],
                 condition=~Q(source="") & ~Q(source_id=""),
-                name="task_once_per_source",
+                name="task_once_per_lead",
             ),
             models.CheckConstraint(condition=~Q(title=""), name="task_says_something"),
             models.CheckConstraint(

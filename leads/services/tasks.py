@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,6 +15,8 @@ from leads.models import Lead, Task
 from salesflow.accounts.models import User
 from salesflow.accounts.queries import team_members
 
+# A lead, what asks for a task of theirs, and what that calls it.
+TaskKey = tuple[UUID, str, str]
 LONGEST_TITLE, LONGEST_BODY, LONGEST_REASON = 200, 10_000, 500
 
 
@@ -27,7 +29,8 @@ class TaskDraft:
         due_at: None: some time.
         assignee: a member of the team; None: whoever takes it.
         source: what asks for it, such as "sequence"; empty: a person.
-        source_id: what that calls it: asked for once more, it is the task that there is.
+        source_id: what that calls it, such as a step: asked for once more for the lead, it is the
+            task that there is.
     """
 
     lead: Lead
@@ -38,6 +41,13 @@ class TaskDraft:
     assignee: User | None = None
     source: str = ""
     source_id: str = ""
+
+    @property
+    def key(self) -> TaskKey | None:
+        """What tells the task from the lead's others; None where it may be asked for often."""
+        if not (self.source and self.source_id):
+            return None
+        return self.lead.pk, self.source, self.source_id
 
 
 def add_task(
@@ -54,7 +64,7 @@ def add_task(
     """Give somebody of the team something to do about a lead; see `TaskDraft`.
 
     Returns:
-        The task; the known one where its source has asked for it before.
+        The task; the known one where its source has asked for it before, for this lead.
 
     Raises:
         ValidationError: by `title`, `body`, `kind` or `assignee`.
@@ -82,12 +92,12 @@ def add_tasks(drafts: Sequence[TaskDraft]) -> list[Task | ValidationError]:
     known = _known_tasks(drafts)
     outcomes: list[Task | ValidationError] = []
     for draft in drafts:
-        key = (draft.source, draft.source_id)
-        if known_task := known.get(key) if all(key) else None:
+        key = draft.key
+        if known_task := known.get(key) if key else None:
             outcomes.append(known_task)
             continue
         outcome = _task_of(draft, leads, members)
-        if isinstance(outcome, Task):
+        if key and isinstance(outcome, Task):
             known[key] = outcome
         outcomes.append(outcome)
     new = [each for each in outcomes if isinstance(each, Task) and each._state.adding]
@@ -170,17 +180,14 @@ def _members_among(drafts: Sequence[TaskDraft]) -> set[int]:
     return set(team_members().filter(pk__in=wanted).values_list("pk", flat=True))
 
 
-def _known_tasks(drafts: Sequence[TaskDraft]) -> dict[tuple[str, str], Task]:
+def _known_tasks(drafts: Sequence[TaskDraft]) -> dict[TaskKey, Task]:
     """The tasks that their sources have asked for before; nobody else asks while we hold them."""
-    asked: dict[str, set[str]] = {}
-    for draft in drafts:
-        if draft.source and draft.source_id:
-            asked.setdefault(draft.source, set()).add(draft.source_id)
-    meant = Q(pk=None)
-    for source, ids in asked.items():
-        meant |= Q(source=source, source_id__in=ids)
-    rows = Task.objects.filter(meant) if asked else ()
-    return {(task.source, task.source_id): task for task in rows}
+    keys = [key for draft in drafts if (key := draft.key)]
+    if not keys:
+        return {}
+    leads, sources, ids = (set(parts) for parts in zip(*keys, strict=True))
+    rows = Task.objects.filter(lead__in=leads, source__in=sources, source_id__in=ids)
+    return {(task.lead_id, task.source, task.source_id): task for task in rows}
 
 
 def _task_of(draft: TaskDraft, leads: dict[Any, Lead], members: set[int]) -> Task | ValidationError:

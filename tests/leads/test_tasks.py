@@ -59,6 +59,16 @@ def test_task_that_is_asked_for_twice_is_there_once() -> None:
     assert make_task(lead) != make_task(lead)
 
 
+def test_two_leads_at_one_step_get_a_task_each() -> None:
+    ada, bob = make_lead(), make_lead()
+    first = make_task(ada, source="sequence", source_id="step-1")
+    second = make_task(bob, source="sequence", source_id="step-1")
+    assert (first.lead, second.lead) == (ada, bob)
+    drafts = [TaskDraft(lead, "Call", source="sequence", source_id="2") for lead in (ada, bob)]
+    assert [each.lead for each in services.add_tasks([*drafts, *drafts])] == [ada, bob, ada, bob]
+    assert Task.objects.count() == 4
+
+
 def test_many_tasks_take_as_many_statements_as_one(tenant: Tenant) -> None:
     ada = make_user(tenant)
     drafts = [
