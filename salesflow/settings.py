@@ -407,6 +407,9 @@ AI_PRIVATE_ADDRESSES = env.bool("AI_PRIVATE_ADDRESSES", default=False)
 AI_DAILY_BUDGET = env.float("AI_DAILY_BUDGET", default=5.0)
 # Days for which it is kept what models were asked.
 AI_PROMPT_DAYS = env.int("AI_PROMPT_DAYS", default=30)
+# Calls to models that may be under way at once, in all workers together: fewer than the external
+# worker has processes, so that mails never stand behind models alone.
+AI_CALLS_AT_ONCE = env.int("AI_CALLS_AT_ONCE", default=2)
 
 # --- Admin --------------------------------------------------------------------------------------
 UNFOLD = {

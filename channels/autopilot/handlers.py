@@ -4,6 +4,7 @@ nobody, and no rule, has approved."""
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from channels.autopilot.drafts import draft_key, leads_with_drafts, review_drafts
@@ -36,6 +37,8 @@ IMPORT = "import"
     on_replay="skip",
     max_attempts=MOST_RUNS,
     timeout=LONGEST_RUN,
+    # A system check tells whoever has set none at all.
+    concurrency=max(1, settings.AI_CALLS_AT_ONCE),
     # Each endpoint has a circuit of its own: one customer's broken server stops nobody else.
     breaker=None,
 )
