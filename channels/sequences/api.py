@@ -16,7 +16,7 @@ from rest_framework import generics, permissions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from channels.sequences import models, queries, versions
+from channels.sequences import models, pausing, queries, versions
 from channels.sequences.documents import Document
 from channels.sequences.filters import SequenceFilter
 from channels.sequences.serializers import (
@@ -39,8 +39,8 @@ from salesflow.accounts.views import LEADING
 State = models.Sequence.State
 # From which state to which → what does it.
 TURNS = {
-    (State.ACTIVE, State.PAUSED): versions.pause_sequence,
-    (State.PAUSED, State.ACTIVE): versions.resume_sequence,
+    (State.ACTIVE, State.PAUSED): pausing.pause_sequence,
+    (State.PAUSED, State.ACTIVE): pausing.resume_sequence,
     (State.ACTIVE, State.ARCHIVED): versions.archive_sequence,
     (State.PAUSED, State.ARCHIVED): versions.archive_sequence,
     (State.ARCHIVED, State.ACTIVE): versions.restore_sequence,

@@ -21,6 +21,7 @@ from channels.sequences import moving
 from channels.sequences.batches import Batch
 from channels.sequences.decisions import Block, Obstacle
 from channels.sequences.models import Enrolment
+from channels.sequences.pausing import share_sequences
 from channels.sequences.payloads import SequenceResumed
 from channels.sequences.reading import held_sequences, lock_free_leads
 from channels.sequences.taking import Rotation, take_returned
@@ -111,8 +112,10 @@ def _advance(limit: int, at: datetime | None) -> tuple[int, bool]:
 
 
 def _move(rows: Sequence[Enrolment], now: datetime) -> int:
-    """Put people of the current tenant where they belong by now; those whose lead somebody holds
-    stay where they are."""
+    """Put people of the current tenant where they belong by now; those whose lead somebody holds,
+    or whose sequence somebody is just pausing, stay where they are."""
+    shared = share_sequences(row.sequence_id for row in rows)
+    rows = [row for row in rows if row.sequence_id in shared]
     held = held_sequences(rows)
     parked = [row for row in rows if row.sequence_id in held]
     for row in parked:

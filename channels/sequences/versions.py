@@ -1,4 +1,4 @@
-"""Sequences and their versions: written, published, cloned, paused and laid aside.
+"""Sequences and their versions: written, published, cloned and laid aside.
 
 Each verb locks its sequence, so that of two people one is told that the other was faster. A version
 that is published never changes any more: what is edited is a draft, which takes its place for those
@@ -15,7 +15,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels.models import Message, MessageStatus
 from channels.sequences import models
 from channels.sequences.documents import Document
 from channels.sequences.editing import copied
@@ -23,7 +22,6 @@ from channels.sequences.faults import faults_of
 from channels.sequences.models import Enrolment, Version, Waiting
 from channels.sequences.payloads import SequencePublished, SequenceUpdated
 from channels.sequences.plans import Fault, Plan
-from channels.services.withdrawing import withdraw_messages
 from events import publish
 from events.audit import record
 from salesflow.accounts.context import current_tenant
@@ -215,31 +213,12 @@ def publish_version(
 
 
 @transaction.atomic
-def pause_sequence(sequence: models.Sequence, *, actor: User | None) -> bool:
-    """Let nobody in it move on; messages that still wait to go out are taken back.
-
-    Returns:
-        Whether that changed anything.
-    """
-    sequence = lock_sequence(sequence.pk)
-    if not _enter(sequence, State.ACTIVE, State.PAUSED, actor):
-        return False
-    _withdraw_waiting(sequence)
-    return True
-
-
-@transaction.atomic
-def resume_sequence(sequence: models.Sequence, *, actor: User | None) -> bool:
-    """Let everybody in a paused sequence move on; whether that changed anything."""
-    return _enter(lock_sequence(sequence.pk), State.PAUSED, State.ACTIVE, actor)
-
-
-@transaction.atomic
 def archive_sequence(sequence: models.Sequence, *, actor: User | None) -> bool:
     """Let nobody come in any more; those under way go on. Whether that changed anything."""
     sequence = lock_sequence(sequence.pk)
     return any(
-        _enter(sequence, state, State.ARCHIVED, actor) for state in (State.ACTIVE, State.PAUSED)
+        enter_state(sequence, state, State.ARCHIVED, actor)
+        for state in (State.ACTIVE, State.PAUSED)
     )
 
 
@@ -250,7 +229,7 @@ def restore_sequence(sequence: models.Sequence, *, actor: User | None) -> bool:
     Raises:
         ValidationError: under "name": another one has been given its name.
     """
-    return _enter(lock_sequence(sequence.pk), State.ARCHIVED, State.ACTIVE, actor)
+    return enter_state(lock_sequence(sequence.pk), State.ARCHIVED, State.ACTIVE, actor)
 
 
 @transaction.atomic
@@ -266,13 +245,6 @@ def delete_sequence(sequence: models.Sequence) -> None:
     sequence.delete()
 
 
-@transaction.atomic
-def pause_all(*, actor: User | None) -> int:
-    """Hold every sequence of the team; how many were running."""
-    rows = models.Sequence.objects.filter(state=State.ACTIVE).order_by("pk")
-    return sum(pause_sequence(sequence, actor=actor) for sequence in rows)
-
-
 def lock_sequence(sequence_id: UUID) -> models.Sequence:
     """The sequence as it is in the database, locked until the transaction ends.
 
@@ -283,6 +255,21 @@ def lock_sequence(sequence_id: UUID) -> models.Sequence:
     rows = models.Sequence.objects.select_for_update(no_key=True)
     sequence: models.Sequence = rows.get(pk=sequence_id)
     return sequence
+
+
+def enter_state(sequence: models.Sequence, before: State, after: State, actor: User | None) -> bool:
+    """Let a sequence that the caller holds be in another state, and tell it.
+
+    Returns:
+        Whether it was in the state `before`.
+    """
+    if sequence.state != before:
+        return False
+    sequence.state = after
+    _save(sequence)
+    _tell(sequence)
+    record(f"sequence.{VERBS[after]}", sequence, actor=actor, tenant=current_tenant())
+    return True
 
 
 def _begin_draft(sequence: models.Sequence) -> Version:
@@ -312,27 +299,6 @@ def _take_along(sequence: models.Sequence, version: Version) -> None:
     held = fresh.exclude(state=Enrolment.State.FINISHED).order_by("pk").select_for_update()
     ids = list(held.values_list("pk", flat=True))
     Enrolment.objects.filter(pk__in=ids).update(version=version, step=first)
-
-
-def _withdraw_waiting(sequence: models.Sequence) -> None:
-    """What waits to be sent comes back, and is written anew once the sequence goes on."""
-    waiting = Enrolment.objects.filter(
-        sequence=sequence, state=Enrolment.State.ACTIVE, waiting_for=Waiting.MESSAGE
-    )
-    rows = Message.objects.filter(
-        pk__in=waiting.values("waiting_id"), status=MessageStatus.QUEUED
-    ).order_by("pk")
-    withdraw_messages(list(rows.values_list("pk", flat=True)), _("The sequence is paused."))
-
-
-def _enter(sequence: models.Sequence, before: State, after: State, actor: User | None) -> bool:
-    if sequence.state != before:
-        return False
-    sequence.state = after
-    _save(sequence)
-    _tell(sequence)
-    record(f"sequence.{VERBS[after]}", sequence, actor=actor, tenant=current_tenant())
-    return True
 
 
 def _tell(sequence: models.Sequence) -> None:

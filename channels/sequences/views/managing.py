@@ -19,6 +19,7 @@ from channels.sequences import models
 from channels.sequences.faults import faults_of
 from channels.sequences.forms import NameForm, SettingsForm
 from channels.sequences.models import Enrolment
+from channels.sequences.pausing import pause_sequence, resume_sequence
 from channels.sequences.versions import (
     NotPublishable,
     archive_sequence,
@@ -26,11 +27,9 @@ from channels.sequences.versions import (
     delete_sequence,
     discard_draft,
     edit_draft,
-    pause_sequence,
     publish_version,
     rename_sequence,
     restore_sequence,
-    resume_sequence,
 )
 from channels.sequences.views.base import BuildingMixin, is_stale
 from channels.sequences.views.steps_shown import shown_steps, walk_shown

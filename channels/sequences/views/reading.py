@@ -15,6 +15,7 @@ from channels.sequences import models
 from channels.sequences.documents import Document
 from channels.sequences.forms import NameForm
 from channels.sequences.models import Enrolment, Execution
+from channels.sequences.pausing import pause_all
 from channels.sequences.previewing import Unpreviewable, what_is_to_come
 from channels.sequences.queries import (
     BY_NAME,
@@ -26,7 +27,7 @@ from channels.sequences.queries import (
     sequences,
 )
 from channels.sequences.statistics import statistics_of
-from channels.sequences.versions import create_sequence, pause_all, published
+from channels.sequences.versions import create_sequence, published
 from channels.sequences.views.base import SECTION, SequenceMixin
 from channels.sequences.views.figures import rows_of
 from channels.sequences.views.plans_shown import shown_done, shown_plan

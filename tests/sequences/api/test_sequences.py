@@ -6,7 +6,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from channels.sequences.models import Enrolment, Sequence
-from channels.sequences.versions import pause_sequence
+from channels.sequences.pausing import pause_sequence
 from leads.services import create_lead
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7

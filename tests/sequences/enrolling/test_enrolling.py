@@ -17,9 +17,10 @@ from channels.sequences.enrolling import (
     stop_enrolments,
 )
 from channels.sequences.models import Enrolment, Sequence
+from channels.sequences.pausing import pause_sequence
 from channels.sequences.previewing import preview, survey
 from channels.sequences.refusing import Refusal
-from channels.sequences.versions import archive_sequence, create_sequence, pause_sequence
+from channels.sequences.versions import archive_sequence, create_sequence
 from channels.services.consent import opt_out
 from events.models import Event
 from leads.models import Lead

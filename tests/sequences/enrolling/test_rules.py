@@ -9,10 +9,11 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from channels.sequences.models import Enrolment, EntryRule
+from channels.sequences.pausing import pause_sequence
 from channels.sequences.payloads import SequenceBlocked
 from channels.sequences.rules import enrol_by_rules, enrol_suggested, save_rule
 from channels.sequences.timeline import describe_blocked
-from channels.sequences.versions import archive_sequence, pause_sequence
+from channels.sequences.versions import archive_sequence
 from events.models import Event
 from events.publishing import publish
 from events.testing import assert_not_published, assert_published

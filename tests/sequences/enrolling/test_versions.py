@@ -9,6 +9,7 @@ from channels.models import Message
 from channels.sequences.documents import Document
 from channels.sequences.editing import removed
 from channels.sequences.models import Enrolment, Sequence, Version
+from channels.sequences.pausing import pause_all, pause_sequence, resume_sequence
 from channels.sequences.payloads import SequenceUpdated
 from channels.sequences.versions import (
     NotPublishable,
@@ -19,13 +20,10 @@ from channels.sequences.versions import (
     discard_draft,
     draft_of,
     edit_draft,
-    pause_all,
-    pause_sequence,
     publish_version,
     published,
     rename_sequence,
     restore_sequence,
-    resume_sequence,
 )
 from events.models import AuditLine, Event
 from events.testing import assert_published
