@@ -1,13 +1,13 @@
 """What is asked of a tracked mail's image and links: kept at once, judged some moments later."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count
-from django.db.models.functions import Now
+from django.db.models import Count, Window
+from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 
 from channels.models import Message, TrackedLink, TrackingHit
@@ -21,6 +21,7 @@ from channels.tracking.machines import (
     network_of,
     reasons_for,
 )
+from channels.tracking.permission import may_tell
 from events import publish
 from salesflow.accounts.context import tenant_context
 
@@ -28,8 +29,11 @@ Kind = TrackingHit.Kind
 # Whatever may tell a burst has come in by then.
 SETTLED = 2 * BURST_WITHIN
 JUDGED_AT_ONCE = 500
-# Anybody may ask for an image a thousand times: more than so many of a mail are not kept.
+# Anybody may ask for an image a thousand times. So many of one kind are kept of a mail, and as many
+# of machines apart from these: a scanner must not use up the place of the person after it.
 MOST_HITS = 200
+# For as long a machine's hits may tell that others beside them were its own, too.
+NEIGHBOURS = timedelta(minutes=1)
 
 
 def note_hit(
@@ -42,10 +46,9 @@ def note_hit(
         method: of HTTP; `agent` and `address` are who asked, of which little is kept.
 
     Returns:
-        None where so much is known of the mail that nothing new would be learned.
+        None where so many of the same are kept that nothing new would be learned, and where the
+        reader has taken their consent back.
     """
-    if TrackingHit.objects.filter(message=message)[MOST_HITS - 1 : MOST_HITS].exists():
-        return None
     now = timezone.now()
     asked = Asked(method, agent, address, now, message.sent_at, is_click=link is not None)
     hit = TrackingHit(
@@ -57,8 +60,18 @@ def note_hit(
         network=network_of(address),
         reasons=[reason.value for reason in reasons_for(asked)],
     )
+    if _is_one_of_many(hit) or not may_tell(message):
+        return None
     hit.save()
     return hit
+
+
+def _is_one_of_many(hit: TrackingHit) -> bool:
+    alike = TrackingHit.objects.filter(message=hit.message, kind=hit.kind)
+    # A machine has reasons from the start, or is given one when it is judged.
+    alike = alike.exclude(reasons=[]) if hit.reasons else alike.filter(reasons=[])
+    many: bool = alike[MOST_HITS - 1 : MOST_HITS].exists()
+    return many
 
 
 def judge_hits() -> int:
@@ -104,6 +117,18 @@ def _judge(hits: Sequence[TrackingHit]) -> None:
             hit.reasons = [*hit.reasons, Reason.BURST.value]
         hit.is_machine, hit.judged_at = bool(hit.reasons), now
     TrackingHit.unscoped.bulk_update(hits, ["reasons", "is_machine", "judged_at"])
+    _forget_surplus({hit.message_id for hit in hits if Reason.BURST.value in hit.reasons})
+
+
+def _forget_surplus(messages: Collection[UUID]) -> None:
+    """Keep the first of a machine's hits: those of a burst count as a person's until they are
+    judged, so that any number of them comes in over time."""
+    if not messages:
+        return
+    rows = TrackingHit.unscoped.filter(message__in=messages, is_machine=True)
+    nth = Window(RowNumber(), partition_by=["message", "kind"], order_by=["at", "id"])
+    surplus = rows.annotate(nth=nth).filter(nth__gt=MOST_HITS, at__lt=Now() - NEIGHBOURS)
+    TrackingHit.unscoped.filter(pk__in=surplus.values("pk")).delete()
 
 
 def _tell(people: dict[UUID, list[TrackingHit]]) -> None:

@@ -1,10 +1,11 @@
 """The addresses that a tracked mail carries in place of its links.
 
-An address names the mail and the number of its link, signed; never where that leads. So nobody can
-make one that leads elsewhere from our name.
+An address names the mail, the number of its link and where that leads, all of it signed: nobody can
+make one that leads elsewhere from our name, and it leads there for ever, whatever was deleted here.
 """
 
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
 from channels.models import Message, TrackedLink
+from channels.tracking.permission import may_tell
 
 # Addresses in a text, without what ends the sentence around them.
 LINK = re.compile(r"https?://[^\s<>\"“”»«]*[^\s<>\"“”»«.,;:!?'’\]]", re.IGNORECASE)
@@ -49,10 +51,12 @@ class Target(NamedTuple):
 
     Attributes:
         link: the number of a link; None: the mail's image.
+        url: where the link leads; empty in earlier mails, whose links alone say so.
     """
 
     message_id: UUID
-    link: int | None
+    link: int | None = None
+    url: str = ""
 
 
 def pieces_of(text: str) -> Iterator[Piece]:
@@ -67,8 +71,9 @@ def pieces_of(text: str) -> Iterator[Piece]:
 
 
 def track(message: Message) -> Tracks:
-    """What a message carries; the caller holds it. The same at every try."""
-    if not message.tracks:
+    """What a message carries; the caller holds it. The same at every try, as long as its reader
+    consents."""
+    if not may_tell(message):
         return Tracks()
     known = dict(TrackedLink.objects.filter(message=message).values_list("url", "number"))
     links = [piece.text for piece in pieces_of(message.body) if piece.is_link]
@@ -81,16 +86,21 @@ def track(message: Message) -> Tracks:
     TrackedLink.objects.bulk_create(new)
     known |= {link.url: link.number for link in new}
     return Tracks(
-        pixel_url=_address("tracked-open", message, None),
-        links={url: _address("tracked-click", message, known[url]) for url in wanted},
+        pixel_url=_address("tracked-open", message.pk.hex),
+        links={
+            url: _address("tracked-click", f"{message.pk.hex}.{known[url]}.{_packed(url)}")
+            for url in wanted
+        },
     )
 
 
 def target_of(token: str) -> Target | None:
     """What an address was made for; None: we have not made it."""
     try:
-        message_id, _dot, link = SIGNER.unsign(token).partition(".")
-        return Target(UUID(message_id), int(link) if link else None)
+        message_id, *link = SIGNER.unsign(token).split(".")
+        if not link:
+            return Target(UUID(message_id))
+        return Target(UUID(message_id), int(link[0]), _unpacked("".join(link[1:])))
     except (BadSignature, ValueError):
         return None
 
@@ -102,7 +112,15 @@ def _without_bracket(url: str) -> str:
     return url
 
 
-def _address(name: str, message: Message, link: int | None) -> str:
-    about = message.pk.hex if link is None else f"{message.pk.hex}.{link}"
+def _address(name: str, about: str) -> str:
     path = reverse(f"channels-public:{name}", args=[SIGNER.sign(about)])
     return f"{settings.BASE_URL}{path}"
+
+
+def _packed(url: str) -> str:
+    """An address in letters that a path takes as they are."""
+    return urlsafe_b64encode(url.encode()).decode().rstrip("=")
+
+
+def _unpacked(packed: str) -> str:
+    return urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()

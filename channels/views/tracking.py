@@ -8,7 +8,7 @@ from django.views.generic import View
 
 from channels.models import Message, TrackedLink
 from channels.tracking.hits import note_hit
-from channels.tracking.links import target_of
+from channels.tracking.links import Target, target_of
 from salesflow.accounts.backoff import client_address
 from salesflow.accounts.context import tenant_context
 
@@ -23,7 +23,9 @@ class TrackedOpenView(View):
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         """The image, which nobody keeps: it is asked for again when the mail is opened again."""
-        _note(request, token, is_click=False)
+        target = target_of(token)
+        if target and target.link is None:
+            _note(request, target)
         return _unkept(HttpResponse(PIXEL, content_type="image/gif"))
 
 
@@ -32,29 +34,33 @@ class TrackedClickView(View):
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         """On to there, without telling that server which mail it stood in."""
-        link = _note(request, token, is_click=True)
-        if link is None:
-            raise Http404(_("This address is not valid any more."))
+        target = target_of(token)
+        if target is None or target.link is None:
+            raise _unknown()
+        link = _note(request, target)
+        url = target.url or (link.url if link else "")
+        if not url:
+            raise _unknown()
         # Not HttpResponseRedirect, which might refuse what a colleague has written.
-        response = HttpResponse(status=302, headers={"Location": iri_to_uri(link.url)})
+        response = HttpResponse(status=302, headers={"Location": iri_to_uri(url)})
         response["Referrer-Policy"] = "no-referrer"
         return _unkept(response)
 
 
-def _note(request: HttpRequest, token: str, *, is_click: bool) -> TrackedLink | None:
-    """Keep what was asked for; the link, if it is one of ours."""
-    target = target_of(token)
-    if target is None or (target.link is not None) != is_click:
-        return None
+def _unknown() -> Http404:
+    return Http404(_("This address is not valid any more."))
+
+
+def _note(request: HttpRequest, target: Target) -> TrackedLink | None:
+    """Keep what was asked for, if it is still known here; the link, if it is one."""
     rows = Message.unscoped.select_related("tenant").filter(pk=target.message_id, tracks=True)
     message = rows.defer("body", "html", "quoted", "references").first()
     if message is None:
         return None
     with tenant_context(message.tenant):
-        link: TrackedLink | None = TrackedLink.objects.filter(
-            message=message, number=target.link
-        ).first()
-        if link or not is_click:
+        links = TrackedLink.objects.filter(message=message, number=target.link)
+        link: TrackedLink | None = links.first() if target.link is not None else None
+        if (link is None) == (target.link is None):
             note_hit(
                 message,
                 link,

@@ -271,13 +271,23 @@ def test_each_goes_out_through_its_account() -> None:
         assert [row.account for row in queued(draft(account=other), draft(lead))] == [default] * 2
 
 
-def test_marketing_alone_is_tracked() -> None:
+@pytest.mark.parametrize(
+    ("basis", "told", "tracks"),
+    [
+        ("consent", {"purpose": Purpose.MARKETING}, True),
+        ("consent", {}, False),
+        ("consent", {"purpose": Purpose.MARKETING, "cc": ["bob@example.com"]}, False),
+        ("contract", {"purpose": Purpose.MARKETING}, False),
+        ("legitimate_interest", {"purpose": Purpose.MARKETING}, False),
+    ],
+)
+def test_only_marketing_to_one_who_has_consented_is_tracked(
+    basis: str, told: dict[str, Any], tracks: bool
+) -> None:
     lead = make_reachable_lead()
-    opt_in(lead, channel="email", address=lead.emails[0], basis="consent", source="manual")
-    personal, marketing = queued(
-        draft(lead, tracks=True), draft(lead, tracks=True, purpose=Purpose.MARKETING)
-    )
-    assert (personal.tracks, marketing.tracks) == (False, True)
+    opt_in(lead, channel="email", address=lead.emails[0], basis=basis, source="manual")
+    [message] = queued(draft(lead, tracks=True, **told))
+    assert message.tracks is tracks
 
 
 # --- At once ------------------------------------------------------------------------------------

@@ -11,12 +11,20 @@ from django.utils import timezone
 from time_machine import travel
 
 from channels.delivering import deliver
-from channels.models import Channel, Message, Purpose, TrackedLink, TrackingHit
+from channels.models import (
+    AddressStanding,
+    Channel,
+    LawfulBasis,
+    Message,
+    Purpose,
+    TrackedLink,
+    TrackingHit,
+)
 from channels.services import record_status
-from channels.services.consent import opt_in
+from channels.services.consent import opt_in, opt_out
 from channels.testing import carried_by
 from channels.tracking.hits import MOST_HITS, SETTLED, judge_hits
-from channels.tracking.links import MOST_LINKS, pieces_of, target_of, track
+from channels.tracking.links import MOST_LINKS, SIGNER, pieces_of, target_of, track
 from channels.tracking.machines import (
     Asked,
     Reason,
@@ -221,7 +229,8 @@ def test_address_that_is_not_ours_leads_nowhere(tenant: Tenant, world: Client) -
     for token in (
         "nonsense",
         f"{address.rpartition('/')[2]}x",
-        address.rpartition("/")[2].replace(".1~", ".2~"),
+        address.rpartition("/")[2].replace(".1.", ".2."),
+        address.rpartition("/")[2].replace("aHR0c", "aHR1c"),
         f"{message.pk.hex}.1",
         "https://evil.example.com",
         opened,
@@ -229,7 +238,7 @@ def test_address_that_is_not_ours_leads_nowhere(tenant: Tenant, world: Client) -
         response = world.get(f"/t/c/{token}")
         assert response.status_code == 404, token
         assert "Location" not in response.headers
-    assert target_of(opened) == (message.pk, None)
+    assert target_of(opened) == (message.pk, None, "")
     assert not TrackingHit.objects.exists()
 
 
@@ -243,11 +252,24 @@ def test_image_is_the_same_for_whatever_is_asked(tenant: Tenant, world: Client) 
     assert TrackingHit.objects.count() == 1
 
 
-def test_deleted_mail_leads_nowhere(tenant: Tenant, world: Client) -> None:
+def test_link_leads_there_for_ever_whatever_was_deleted(tenant: Tenant, world: Client) -> None:
     message = make_tracked()
-    address = path_of(next(iter(track(message).links.values())))
+    [(url, address), *_others] = track(message).links.items()
     message.lead.delete()
-    assert world.get(address).status_code == 404
+    response = world.get(path_of(address))
+    assert (response.status_code, response.headers["Location"]) == (302, url)
+    assert not TrackingHit.objects.exists()
+
+
+def test_link_of_an_earlier_mail_which_does_not_say_where_it_leads_still_leads_there(
+    tenant: Tenant, world: Client
+) -> None:
+    message = make_tracked()
+    [url, *_others] = track(message).links
+    response = world.get(f"/t/c/{SIGNER.sign(f'{message.pk.hex}.1')}")
+    assert response.headers["Location"] == url
+    message.lead.delete()
+    assert world.get(f"/t/c/{SIGNER.sign(f'{message.pk.hex}.1')}").status_code == 404
 
 
 def test_a_flood_is_not_kept(tenant: Tenant, world: Client) -> None:
@@ -258,6 +280,80 @@ def test_a_flood_is_not_kept(tenant: Tenant, world: Client) -> None:
     )
     assert world.get(pixel).status_code == 200
     assert TrackingHit.objects.count() == MOST_HITS
+
+
+def test_scanner_does_not_use_up_the_place_of_the_person_after_it(
+    tenant: Tenant, world: Client
+) -> None:
+    message = make_tracked()
+    address = path_of(next(iter(track(message).links.values())))
+    long_ago = timezone.now() - timedelta(hours=1)
+    TrackingHit.objects.bulk_create(
+        TrackingHit(
+            message=message, link=link, kind=kind, at=long_ago, reasons=[Reason.BURST.value]
+        )
+        for link, kind in ((None, "opened"), (TrackedLink.objects.first(), "clicked"))
+        for _hit in range(MOST_HITS)
+    )
+    world.get(address, headers={"User-Agent": "curl/8"})
+    assert TrackingHit.objects.count() == 2 * MOST_HITS
+    world.get(address)
+    judge_later()
+    assert told() == ["message.opened", "message.clicked"]
+
+
+def test_openings_do_not_use_up_the_place_of_the_first_click(tenant: Tenant, world: Client) -> None:
+    message = make_tracked()
+    address = path_of(next(iter(track(message).links.values())))
+    TrackingHit.objects.bulk_create(
+        TrackingHit(message=message, kind="opened", at=timezone.now()) for _hit in range(MOST_HITS)
+    )
+    world.get(address)
+    judge_later()
+    assert "message.clicked" in told()
+
+
+def test_scanner_that_comes_again_and_again_leaves_so_many_hits(tenant: Tenant) -> None:
+    message = make_tracked()
+    track(message)
+    first, second = TrackedLink.objects.order_by("number")
+    long_ago = timezone.now() - timedelta(hours=1)
+    for _scan in range(3):
+        TrackingHit.objects.bulk_create(
+            TrackingHit(message=message, link=link, kind="clicked", at=long_ago)
+            for link in (first, second)
+            for _hit in range(MOST_HITS // 2)
+        )
+        judge_hits()
+    assert (
+        TrackingHit.objects.filter(is_machine=True).count()
+        == MOST_HITS
+        == (TrackingHit.objects.count())
+    )
+
+
+# --- Whom nobody tracks -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("basis", [LawfulBasis.LEGITIMATE_INTEREST, LawfulBasis.CONTRACT])
+def test_mail_to_somebody_who_has_not_consented_carries_nothing(
+    tenant: Tenant, basis: LawfulBasis
+) -> None:
+    message = make_tracked()
+    AddressStanding.objects.update(basis=basis)
+    assert (track(message).pixel_url, dict(track(message).links)) == ("", {})
+
+
+def test_who_has_taken_their_consent_back_is_led_on_and_not_noted(
+    tenant: Tenant, world: Client
+) -> None:
+    message = make_tracked()
+    tracks = track(message)
+    opt_out(message.lead, channel="email", address=message.address, source="manual")
+    for url, address in tracks.links.items():
+        assert world.get(path_of(address)).headers["Location"] == url
+    world.get(path_of(tracks.pixel_url))
+    assert not TrackingHit.objects.exists()
 
 
 # --- What is told -------------------------------------------------------------------------------

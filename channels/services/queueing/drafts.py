@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 
 from channels.models import (
     Account,
+    AddressStanding,
     Channel,
     Conversation,
     Message,
@@ -47,7 +48,7 @@ class MessageDraft:
             channel, in the moment before it is sent.
         not_after: it is withdrawn where it still waits by then.
         tracks: a mail that tells when it is opened, and which links are clicked; never a personal
-            one.
+            one, and only where its one reader has consented (see `channels.tracking.permission`).
         cc: further addresses, e-mail only.
         files: with their data, e-mail only; see `channels.files`.
     """
@@ -102,6 +103,7 @@ class Letter:
     account: Account
     transport: Transport
     address: str
+    standing: AddressStanding | None
     cc: list[str]
     answered: UUID | None
     message: Message

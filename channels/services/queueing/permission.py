@@ -17,8 +17,9 @@ def ask_consent(letters: Sequence[Letter]) -> None:
 
     def check(letter: Letter) -> None:
         conversation = letter.conversation
+        letter.standing = standings.get((letter.channel, letter.address))
         refusal = refusal_of(
-            standings.get((letter.channel, letter.address)),
+            letter.standing,
             letter.draft.purpose,
             written_at=conversation.last_inbound_at if conversation else None,
         )

@@ -13,6 +13,7 @@ from channels.models import Channel, Conversation, Direction, Message, MessageSt
 from channels.queries import last_of_threads
 from channels.services.conversations import NEVER
 from channels.services.queueing.drafts import Letter
+from channels.tracking.permission import agrees
 
 
 def find_threads(letters: Sequence[Letter]) -> None:
@@ -90,7 +91,9 @@ def _message_of(letter: Letter) -> Message:
 
 
 def _may_be_tracked(letter: Letter) -> bool:
-    return letter.channel == Channel.EMAIL and letter.draft.purpose == Purpose.MARKETING
+    is_campaign = letter.channel == Channel.EMAIL and letter.draft.purpose == Purpose.MARKETING
+    # Nobody has asked those who get a copy.
+    return is_campaign and not letter.cc and agrees(letter.standing)
 
 
 def _note_written(messages: Sequence[Message]) -> None:
