@@ -141,7 +141,7 @@ class Batch:
     def _write_messages(self, courses: Sequence[Course]) -> None:
         if not courses:
             return
-        outcomes = queue_messages(drafts_of(courses, self.records))
+        outcomes = queue_messages(drafts_of(courses, self.records), holds_leads=True)
         for course, outcome in zip(courses, outcomes, strict=True):
             assert isinstance(course.end, (Send, Prepare))
             if isinstance(outcome, Refusal):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -72,6 +72,14 @@ class Calendar:
     closed: frozenset[date] = frozenset()
     yearly: frozenset[tuple[int, int]] = frozenset()
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Calendars are keys of caches that are asked several times for each step.
+        return hash((self.hours, self.country, self.subdivision, self.closed, self.yearly))
+
     def spans_on(self, day: date) -> tuple[Span, ...]:
         """The hours that begin on a day; none if it is closed."""
         return () if self.is_closed(day) else self.hours[day.weekday()]
@@ -92,7 +100,13 @@ class Calendar:
         """The same with the holidays of a contact's country, where the library knows it."""
         if not is_country(country) or country == self.country:
             return self
-        return replace(self, country=country, subdivision="")
+        return _in_country(self, country)
+
+
+@lru_cache(maxsize=1024)
+def _in_country(calendar: Calendar, country: str) -> Calendar:
+    # The same object for all who live there: what is kept by it is found without comparing.
+    return replace(calendar, country=country, subdivision="")
 
 
 def read_calendar(

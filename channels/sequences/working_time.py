@@ -154,6 +154,8 @@ def first_opening(day: date, calendar: Calendar, zone: ZoneInfo) -> datetime:
     return openings_on(_next_open_day(day - ONE_DAY, calendar, zone), calendar, zone)[0].opens
 
 
+# A batch has one time: it is asked anew for everybody in it, as `day_of` is.
+@lru_cache(maxsize=1024)
 def closing(at: datetime, calendar: Calendar, zone: ZoneInfo) -> datetime:
     """When the opening at `at` ends, in UTC; a week later at most.
 
@@ -205,6 +207,7 @@ def openings_on(day: date, calendar: Calendar, zone: ZoneInfo) -> tuple[Opening,
     return tuple(found)
 
 
+@lru_cache(maxsize=1024)
 def day_of(at: datetime, calendar: Calendar, zone: ZoneInfo) -> date | None:
     """The day whose hours a moment is in, the latest one of several; None: it is closed."""
     moment, local = _moment(at), at.astimezone(zone).date()

@@ -1,6 +1,7 @@
 """Hundreds of messages at once: by the rules of one, in as many statements."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels.models import Account, Channel, Conversation, Message, MessageStatus, Purpose
+from channels.sequences.reading import lock_free_leads
 from channels.services import MessageDraft, Refusal, queue_messages, record_status, send_message
 from channels.services.accounts import connect_account, default_account
 from channels.services.consent import mark_bounced, opt_in, opt_out
@@ -74,6 +76,17 @@ def test_many_take_as_many_statements_as_one() -> None:
     assert many <= one
     assert many <= 16
     assert Message.objects.count() == Event.objects.filter(type="message.queued").count() == 50
+
+
+def test_leads_that_are_held_are_not_read_again() -> None:
+    drafts = [draft() for _lead in range(3)]
+    leads = lock_free_leads(each.lead.pk for each in drafts)
+    drafts = [replace(each, lead=leads[each.lead.pk]) for each in drafts]
+    with CaptureQueriesContext(connection) as seen:
+        outcomes = queue_messages(drafts, holds_leads=True)
+    messages = [each for each in outcomes if isinstance(each, Message)]
+    assert [each.lead for each in messages] == [each.lead for each in drafts]
+    assert not [each["sql"] for each in seen if 'FROM "leads_' in each["sql"]]
 
 
 def test_order_is_kept_and_each_has_its_event() -> None:

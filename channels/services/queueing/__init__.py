@@ -15,6 +15,7 @@ from channels.services.queueing.addressing import (
     find_addresses,
     find_conversations,
     find_leads,
+    take_leads,
 )
 from channels.services.queueing.drafts import Letter, MessageDraft, Refusal
 from channels.services.queueing.permission import ask_consent, ask_files, ask_windows
@@ -31,10 +32,8 @@ __all__ = [
     "queue_messages",
 ]
 
-# Each finds out a part, or refuses, of those that are left.
+# Each finds out a part, or refuses, of those that are left; they are read, and have their leads.
 STEPS: tuple[Callable[[Sequence[Letter]], None], ...] = (
-    read,
-    find_leads,
     find_conversations,
     find_accounts,
     find_addresses,
@@ -46,10 +45,16 @@ STEPS: tuple[Callable[[Sequence[Letter]], None], ...] = (
 )
 
 
-def queue_messages(drafts: Iterable[MessageDraft]) -> list[Message | Refusal]:
+def queue_messages(
+    drafts: Iterable[MessageDraft], *, holds_leads: bool = False
+) -> list[Message | Refusal]:
     """Queue messages to leads; workers give them to their accounts' transports.
 
     The statements are as many for five hundred drafts as for one, files aside.
+
+    Args:
+        holds_leads: the caller has locked the drafts' leads in this transaction, and read them with
+            their contact values after that; they are not read again.
 
     Returns:
         For each draft, in order, its message, queued, or prepared on a channel where a person has
@@ -57,6 +62,6 @@ def queue_messages(drafts: Iterable[MessageDraft]) -> list[Message | Refusal]:
     """
     letters = [Letter(draft) for draft in drafts]
     with transaction.atomic():
-        for step in STEPS:
+        for step in (read, take_leads if holds_leads else find_leads, *STEPS):
             step([letter for letter in letters if letter.error is None])
     return [letter.outcome for letter in letters]

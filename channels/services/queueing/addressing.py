@@ -42,6 +42,16 @@ def find_leads(letters: Sequence[Letter]) -> None:
     each(letters, check)
 
 
+def take_leads(letters: Sequence[Letter]) -> None:
+    """The leads as the caller holds them."""
+
+    def check(letter: Letter) -> None:
+        letter.lead = letter.draft.lead
+        _refuse_foreign_answer(letter)
+
+    each(letters, check)
+
+
 def _refuse_foreign_answer(letter: Letter) -> None:
     answers = letter.draft.answers
     if answers and (answers.lead_id, answers.channel) != letter.place:
