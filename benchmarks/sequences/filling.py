@@ -20,7 +20,8 @@ from channels.sequences.documents import (
 )
 from channels.sequences.enrolling import enrol_leads
 from channels.sequences.models import Enrolment, Sequence, WorkCalendar
-from channels.sequences.versions import create_sequence, publish_version, published
+from channels.sequences.publishing import publish_version
+from channels.sequences.versions import create_sequence, published
 from leads.models import ContactPoint, Lead
 from leads.queries import default_pipeline
 from salesflow.accounts.context import tenant_context

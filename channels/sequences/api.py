@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from channels.sequences import models, pausing, queries, versions
 from channels.sequences.documents import Document
 from channels.sequences.filters import SequenceFilter
+from channels.sequences.publishing import publish_version
 from channels.sequences.serializers import (
     CloneSerializer,
     PublishSerializer,
@@ -149,9 +150,7 @@ class SequencePublish(SequenceMixin, generics.GenericAPIView[models.Sequence]):
         serializer = PublishSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         with conflicts_told():
-            versions.publish_version(
-                sequence, actor=person_of(request), **serializer.validated_data
-            )
+            publish_version(sequence, actor=person_of(request), **serializer.validated_data)
         return Response(told(sequence_id))
 
 

@@ -1,27 +1,27 @@
-"""Sequences and their versions: written, published, cloned and laid aside.
+"""Sequences and their versions: written, edited, cloned and laid aside.
 
 Each verb locks its sequence, so that of two people one is told that the other was faster. A version
 that is published never changes any more: what is edited is a draft, which takes its place for those
 who come in later.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from channels.sequences import models
 from channels.sequences.documents import Document
 from channels.sequences.editing import copied
-from channels.sequences.faults import faults_of
-from channels.sequences.models import Enrolment, Version, Waiting
-from channels.sequences.payloads import SequencePublished, SequenceUpdated
-from channels.sequences.plans import Fault, Plan
+from channels.sequences.models import Version
+from channels.sequences.payloads import SequenceUpdated
+from channels.sequences.plans import Plan
+from channels.sequences.queries import people_in
 from events import publish
 from events.audit import record
 from salesflow.accounts.context import current_tenant
@@ -42,14 +42,6 @@ class Published:
 
     plan: Plan
     document: Document
-
-
-class NotPublishable(ValidationError):
-    """A draft cannot be published; `faults` say why, step by step."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__([str(fault.reason) for fault in faults])
-        self.faults = faults
 
 
 def published(version_id: UUID) -> Published:
@@ -169,53 +161,15 @@ def discard_draft(sequence: models.Sequence) -> None:
 
 
 @transaction.atomic
-def publish_version(
-    sequence: models.Sequence,
-    *,
-    revision: int | None = None,
-    actor: User | None = None,
-    takes_along: bool = False,
-) -> Version:
-    """Let those who come in from now on begin with the draft.
-
-    Args:
-        revision: see `edit_draft`.
-        takes_along: those who are in it already, but for whom nothing was done yet, too.
+def archive_sequence(sequence: models.Sequence, *, actor: User | None) -> bool:
+    """Let nobody come in any more; those under way go on. Whether that changed anything.
 
     Raises:
-        NotPublishable: with all that is wrong with it.
-        ValidationError: with the code "stale"; or there is no draft, or it says nothing new.
+        ValidationError: under "state": it is paused, and those in it would go on.
     """
     sequence = lock_sequence(sequence.pk)
-    draft = draft_of(sequence)
-    if draft is None:
-        raise ValidationError(_("Nothing was changed since the last version."))
-    if revision is not None and revision != draft.revision:
-        raise ValidationError(_("Somebody changed this sequence in the meantime."), code="stale")
-    _refuse_unpublishable(draft, sequence)
-    draft.published_at, draft.published_by = timezone.now(), actor
-    draft.save()
-    sequence.published = draft
-    if sequence.state == State.DRAFT:
-        sequence.state = State.ACTIVE
-    sequence.save()
-    publish(
-        SequencePublished(
-            sequence_id=sequence.pk,
-            sequence=sequence.name,
-            sequence_version=draft.number,
-            state=sequence.state,
-        )
-    )
-    if takes_along:
-        _take_along(sequence, draft)
-    return draft
-
-
-@transaction.atomic
-def archive_sequence(sequence: models.Sequence, *, actor: User | None) -> bool:
-    """Let nobody come in any more; those under way go on. Whether that changed anything."""
-    sequence = lock_sequence(sequence.pk)
+    if sequence.state == State.PAUSED:
+        _refuse_held(sequence)
     return any(
         enter_state(sequence, state, State.ARCHIVED, actor)
         for state in (State.ACTIVE, State.PAUSED)
@@ -281,24 +235,18 @@ def _begin_draft(sequence: models.Sequence) -> Version:
     return draft
 
 
-def _refuse_unpublishable(draft: Version, sequence: models.Sequence) -> None:
-    if sequence.state == State.ARCHIVED:
-        raise ValidationError(_("The sequence is archived: use it again first."))
-    if sequence.published and sequence.published.content == draft.content:
-        raise ValidationError(_("Nothing was changed since the last version."))
-    read = read_version(draft)
-    if faults := faults_of(read.document, read.plan):
-        raise NotPublishable(faults)
-
-
-def _take_along(sequence: models.Sequence, version: Version) -> None:
-    """Nothing was done for them yet: the new version's first step is theirs."""
-    first = read_version(version).plan.first
-    fresh = Enrolment.objects.filter(sequence=sequence, steps_done=0, waiting_for=Waiting.NOTHING)
-    # In the order in which the engine takes them, so that neither waits for the other in a circle.
-    held = fresh.exclude(state=Enrolment.State.FINISHED).order_by("pk").select_for_update()
-    ids = list(held.values_list("pk", flat=True))
-    Enrolment.objects.filter(pk__in=ids).update(version=version, step=first)
+def _refuse_held(sequence: models.Sequence) -> None:
+    people = people_in([sequence])[sequence.pk]
+    if not people.under_way:
+        return
+    text = ngettext(
+        "%(n)s lead waits in this paused sequence and would be written to again: "
+        "take it out first, or let the sequence go on.",
+        "%(n)s leads wait in this paused sequence and would be written to again: "
+        "take them out first, or let the sequence go on.",
+        people.under_way,
+    )
+    raise ValidationError({"state": text % {"n": people.shown["under_way"]}})
 
 
 def _tell(sequence: models.Sequence) -> None:

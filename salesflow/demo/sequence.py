@@ -17,7 +17,8 @@ from channels.sequences.documents import (
 )
 from channels.sequences.enrolling import Source, enrol_leads
 from channels.sequences.models import Sequence as SequenceRow
-from channels.sequences.versions import create_sequence, publish_version
+from channels.sequences.publishing import publish_version
+from channels.sequences.versions import create_sequence
 from channels.services.consent import opt_in
 from leads.models import Lead, Outcome
 from salesflow.accounts.models import User

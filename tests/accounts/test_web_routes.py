@@ -14,8 +14,9 @@ from channels.sequences.bulk import begin_bulk
 from channels.sequences.documents import Document, MessageStep, Variant
 from channels.sequences.enrolling import enrol_leads
 from channels.sequences.models import EntryRule, WorkCalendar
+from channels.sequences.publishing import publish_version
 from channels.sequences.rules import save_rule
-from channels.sequences.versions import create_sequence, publish_version
+from channels.sequences.versions import create_sequence
 from leads.services import add_task
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant

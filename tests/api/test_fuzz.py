@@ -18,7 +18,8 @@ from schemathesis.specs.openapi.checks import (
 
 from channels.sequences.documents import Document, MessageStep, Variant
 from channels.sequences.enrolling import enrol_leads
-from channels.sequences.versions import create_sequence, publish_version
+from channels.sequences.publishing import publish_version
+from channels.sequences.versions import create_sequence
 from channels.services import send_message
 from events import registry
 from events.models import Event

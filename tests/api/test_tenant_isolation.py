@@ -14,7 +14,8 @@ from channels.autopilot.models import Draft
 from channels.models import Conversation
 from channels.sequences.documents import Document, MessageStep, Variant
 from channels.sequences.enrolling import enrol_leads, pause_enrolment
-from channels.sequences.versions import create_sequence, edit_draft, publish_version
+from channels.sequences.publishing import publish_version
+from channels.sequences.versions import create_sequence, edit_draft
 from channels.services import receive_message, send_message
 from events.models import (
     Attempt,

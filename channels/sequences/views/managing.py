@@ -20,14 +20,13 @@ from channels.sequences.faults import faults_of
 from channels.sequences.forms import NameForm, SettingsForm
 from channels.sequences.models import Enrolment
 from channels.sequences.pausing import pause_sequence, resume_sequence
+from channels.sequences.publishing import NotPublishable, publish_version
 from channels.sequences.versions import (
-    NotPublishable,
     archive_sequence,
     clone_sequence,
     delete_sequence,
     discard_draft,
     edit_draft,
-    publish_version,
     rename_sequence,
     restore_sequence,
 )

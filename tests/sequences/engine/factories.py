@@ -23,7 +23,8 @@ from channels.sequences.documents import (
 )
 from channels.sequences.enrolling import enrol_leads
 from channels.sequences.models import Enrolment, Execution, Sequence
-from channels.sequences.versions import create_sequence, publish_version, published
+from channels.sequences.publishing import publish_version
+from channels.sequences.versions import create_sequence, published
 from channels.sequences.working_time import Unit
 from channels.services.consent import opt_in
 from channels.services.messages import receive_message

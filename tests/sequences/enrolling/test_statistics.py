@@ -8,9 +8,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from channels.sequences.documents import Document, MessageStep, Variant, WaitStep
 from channels.sequences.models import Execution, Sequence
+from channels.sequences.publishing import publish_version
 from channels.sequences.significance import Finding
 from channels.sequences.statistics import sent_and_replied, statistics_of
-from channels.sequences.versions import edit_draft, publish_version
+from channels.sequences.versions import edit_draft
 from salesflow.accounts.context import tenant_context
 from tests.factories import make_tenant
 from tests.sequences.engine.factories import days, enrol_one, mail, make_sequence

@@ -6,13 +6,14 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from channels.models import Message
+from channels.sequences.by_hand import take_out
 from channels.sequences.documents import Document
 from channels.sequences.editing import removed
 from channels.sequences.models import Enrolment, Sequence, Version
 from channels.sequences.pausing import pause_all, pause_sequence, resume_sequence
 from channels.sequences.payloads import SequenceUpdated
+from channels.sequences.publishing import NotPublishable, publish_version
 from channels.sequences.versions import (
-    NotPublishable,
     archive_sequence,
     clone_sequence,
     create_sequence,
@@ -20,7 +21,6 @@ from channels.sequences.versions import (
     discard_draft,
     draft_of,
     edit_draft,
-    publish_version,
     published,
     rename_sequence,
     restore_sequence,
@@ -235,6 +235,18 @@ def test_pausing_takes_back_what_waits_to_go_out() -> None:
     )
     pause_sequence(sequence, actor=None)
     assert Message.objects.get(pk=message.pk).status == "withdrawn"
+
+
+def test_paused_sequence_with_people_in_it_is_not_archived() -> None:
+    sequence = make_sequence(mail())
+    enrolments = [enrol_one(sequence), enrol_one(sequence)]
+    pause_sequence(sequence, actor=None)
+    with pytest.raises(ValidationError, match="2 leads wait in this paused sequence") as error:
+        archive_sequence(sequence, actor=None)
+    assert names(error) == ["state"]
+    assert refreshed(sequence).state == "paused"
+    take_out([each.pk for each in enrolments])
+    assert archive_sequence(sequence, actor=None)
 
 
 def test_all_are_held_at_once() -> None:

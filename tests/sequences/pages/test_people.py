@@ -16,13 +16,13 @@ from channels.sequences.models import (
     Sequence,
     WorkCalendar,
 )
+from channels.sequences.publishing import publish_version
 from channels.sequences.rules import save_rule
 from channels.sequences.significance import Interval
 from channels.sequences.versions import (
     archive_sequence,
     create_sequence,
     edit_draft,
-    publish_version,
 )
 from channels.sequences.views.figures import percent, range_in_words
 from leads.services import create_lead
