@@ -100,7 +100,15 @@ class SuggestionAdmin(ReadOnly, TenantScopedAdmin):
 class PolicyAdmin(ReadOnly, TenantScopedAdmin):
     """The rules of the autopilot."""
 
-    list_display = ["tenant", "channel", "conversation", "mode", "changed_at", "changed_by"]
+    list_display = [
+        "tenant",
+        "channel",
+        "conversation",
+        "mode",
+        "ceiling",
+        "changed_at",
+        "changed_by",
+    ]
     list_filter = [TenantFilter]
     list_select_related = ["tenant", "conversation", "changed_by"]
     sortable_by = ()

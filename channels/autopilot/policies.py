@@ -131,6 +131,7 @@ class Rule:
         origin: whose mode it is: "conversation", "channel", "tenant"; empty: nobody has said
             anything, so it is off.
         base: the mode without the conversation's own rule.
+        ceiling: what somebody who leads the team has left to it in the conversation; None: nobody.
     """
 
     mode: Mode = Mode.OFF
@@ -139,6 +140,12 @@ class Rule:
     criteria: tuple[str, ...] = ()
     origin: str = ""
     base: Mode = Mode.OFF
+    ceiling: Mode | None = None
+
+    @property
+    def most(self) -> Mode:
+        """The most that somebody who does not lead the team may leave to it here."""
+        return self.ceiling or self.base
 
     @property
     def is_on(self) -> bool:
@@ -170,13 +177,16 @@ def _rule(of_channel: Mapping[str, Policy], channel: str, own: Policy | None) ->
     of_tenant, closest = of_channel.get(""), of_channel.get(channel) or of_channel.get("")
     origin = "channel" if closest and closest.channel else "tenant" if closest else ""
     base = Mode(closest.mode) if closest else Mode.OFF
+    ceiling = Mode(own.ceiling) if own and own.ceiling else None
     return Rule(
-        mode=Mode(own.mode) if own else base,
+        # Rules that were lowered since hold for what a rep has said, too.
+        mode=min(Mode(own.mode), ceiling or base, key=LADDER.index) if own else base,
         limits=Limits.model_validate(closest.limits if closest else {}),
         actions=Actions.model_validate(of_tenant.actions if of_tenant else {}),
         criteria=tuple(criteria_of(of_tenant.criteria if of_tenant else "")),
         origin="conversation" if own else origin,
         base=base,
+        ceiling=ceiling,
     )
 
 
@@ -243,25 +253,36 @@ def set_mode(conversation: Conversation, mode: str, *, actor: User, is_leading: 
     """Say what holds in one conversation; an empty mode lets it go by its channel's rule again.
 
     Args:
-        is_leading: whether the actor leads the team; others may only leave less to it.
+        is_leading: whether the actor leads the team: then it is a ceiling for all others, who may
+            leave less to it and never more.
 
     Raises:
-        PermissionDenied: it would be left more than the team's rule leaves it.
+        PermissionDenied: it would be left more than the actor may leave it, or what somebody who
+            leads the team has said would be taken back.
         ValidationError: under "mode": there is no such mode.
     """
+    if mode and mode not in Mode.values:
+        raise ValidationError({"mode": gettext("There is no such mode.")})
+    if not is_leading:
+        _refuse_more(rule_of(conversation), mode)
     rows = Policy.objects.filter(conversation=conversation)
     if not mode:
-        rows.delete()
+        # A ceiling that was set this very moment stays.
+        (rows if is_leading else rows.filter(ceiling="")).delete()
         return
-    if mode not in Mode.values:
-        raise ValidationError({"mode": gettext("There is no such mode.")})
-    base = rule_of(conversation).base
-    if not is_leading and LADDER.index(Mode(mode)) > LADDER.index(base):
+    said = {"mode": mode, "channel": conversation.channel, "changed_by": actor}
+    if is_leading:
+        said["ceiling"] = mode
+    Policy.objects.update_or_create(conversation=conversation, defaults=said)
+
+
+def _refuse_more(rule: Rule, mode: str) -> None:
+    """Refuse what only those who lead the team may say where that rule holds."""
+    if not mode and rule.ceiling:
+        reason = gettext("Only managers and admins may take back what one of them has said here.")
+        raise PermissionDenied(reason)
+    if mode and LADDER.index(Mode(mode)) > LADDER.index(rule.most):
         raise PermissionDenied(gettext("Only managers and admins may leave it more."))
-    Policy.objects.update_or_create(
-        conversation=conversation,
-        defaults={"mode": mode, "channel": conversation.channel, "changed_by": actor},
-    )
 
 
 def _refuse_wrong(channel: str, mode: str, criteria: str) -> None:

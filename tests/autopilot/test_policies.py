@@ -63,6 +63,40 @@ def test_rep_leaves_it_less_and_never_more(tenant: Tenant) -> None:
     assert rule_of(conversation).mode == Mode.AUTO
 
 
+def test_what_a_manager_has_said_is_a_ceiling_for_reps(tenant: Tenant) -> None:
+    conversation, rep = make_conversation(), make_user(tenant)
+    set_rule(Mode.AUTO)
+    set_mode(conversation, Mode.APPROVE, actor=make_user(tenant), is_leading=True)
+    with pytest.raises(PermissionDenied, match="may leave it more"):
+        set_mode(conversation, Mode.AUTO, actor=rep, is_leading=False)
+    # Not by way of the rules, nor after having left it less.
+    set_mode(conversation, Mode.OFF, actor=rep, is_leading=False)
+    with pytest.raises(PermissionDenied, match="take back what one of them has said"):
+        set_mode(conversation, "", actor=rep, is_leading=False)
+    assert rule_of(conversation).mode == Mode.OFF
+    set_mode(conversation, Mode.APPROVE, actor=rep, is_leading=False)
+    assert (rule_of(conversation).mode, rule_of(conversation).most) == (Mode.APPROVE,) * 2
+    set_mode(conversation, "", actor=make_user(tenant), is_leading=True)
+    assert rule_of(conversation).mode == Mode.AUTO
+
+
+def test_manager_may_leave_a_conversation_more_than_the_team(tenant: Tenant) -> None:
+    conversation, rep = make_conversation(), make_user(tenant)
+    set_rule(Mode.DRAFT)
+    set_mode(conversation, Mode.AUTO, actor=make_user(tenant), is_leading=True)
+    set_mode(conversation, Mode.OFF, actor=rep, is_leading=False)
+    set_mode(conversation, Mode.AUTO, actor=rep, is_leading=False)
+    assert rule_of(conversation).mode == Mode.AUTO
+
+
+def test_what_a_rep_has_said_is_never_more_than_the_rules_are_now(tenant: Tenant) -> None:
+    conversation = make_conversation()
+    set_rule(Mode.AUTO)
+    set_mode(conversation, Mode.AUTO, actor=make_user(tenant), is_leading=False)
+    set_rule(Mode.DRAFT)
+    assert rule_of(conversation).mode == Mode.DRAFT
+
+
 def test_brake_holds_everything_and_keeps_the_rules(tenant: Tenant) -> None:
     conversation = make_conversation()
     set_rule(Mode.AUTO, qualifies=True)

@@ -215,7 +215,12 @@ def test_mode_of_a_conversation_is_set_where_it_is_read(
     assert rule_of(draft.conversation).mode == Mode.OFF
     manager.post(url("mode", draft.pk), {"mode": "auto"}, headers=PANE)
     assert rule_of(draft.conversation).mode == Mode.AUTO
-    browser.post(url("mode", draft.pk), {"mode": ""}, headers=PANE)
+    response = browser.post(url("mode", draft.pk), {"mode": ""}, headers=PANE)
+    assert response.status_code == 422
+    page = page_of(response)
+    assert "Only managers and admins may take back" in page.text
+    assert "as the rules say" not in page.text
+    manager.post(url("mode", draft.pk), {"mode": ""}, headers=PANE)
     assert rule_of(draft.conversation).origin == "tenant"
 
 

@@ -41,6 +41,15 @@ class Policy(TenantScoped):
         verbose_name=_("conversation"),
     )
     mode = models.CharField(_("mode"), max_length=10, choices=Mode.choices, default=Mode.OFF)
+    ceiling = models.CharField(
+        _("at most"),
+        max_length=10,
+        choices=Mode.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What a manager has left to it in a conversation: others may leave it less."),
+    )
     limits = models.JSONField(_("limits"), default=dict, blank=True)
     actions = models.JSONField(_("what it does by itself"), default=dict, blank=True)
     criteria = models.TextField(

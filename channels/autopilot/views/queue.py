@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView, View
 
-from channels.autopilot.drafts import REASONS, see_draft
+from channels.autopilot.deciding import REASONS, see_draft
 from channels.autopilot.forms import DraftForm
 from channels.autopilot.models import Draft, Mode
 from channels.autopilot.policies import LADDER
@@ -57,13 +57,14 @@ class QueueMixin(AutopilotMixin):
             "form": DraftForm(initial=initial),
             "reasons": list(REASONS.items()),
             "modes": self._modes(reading),
+            "may_take_back": self.is_leading or reading.rule.ceiling is None,
             "is_leading": self.is_leading,
             **more,
         }
 
     def _modes(self, reading: Reading) -> list[tuple[str, str]]:
         """The modes that the user may choose for the conversation."""
-        most = len(LADDER) if self.is_leading else LADDER.index(reading.rule.base) + 1
+        most = len(LADDER) if self.is_leading else LADDER.index(reading.rule.most) + 1
         return [(mode.value, str(Mode(mode).label)) for mode in LADDER[:most]]
 
 
