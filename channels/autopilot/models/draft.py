@@ -137,6 +137,8 @@ class Draft(TenantScoped):
         indexes = [
             # The queue: what waits longest first.
             models.Index(fields=["tenant", "state", "created_at", "id"], name="draft_queue"),
+            # The API's list of all drafts.
+            models.Index(fields=["tenant", "created_at", "id"], name="draft_by_tenant"),
             models.Index(fields=["lead", "-id"], name="draft_of_lead"),
             models.Index(fields=["conversation", "-id"], name="draft_of_conversation"),
             # What hangs on a message that is deleted.

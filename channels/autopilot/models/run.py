@@ -144,6 +144,9 @@ class Run(TenantScoped):
         indexes = [
             # The list of a tenant's runs, the newest first.
             models.Index(fields=["tenant", "-id"], name="run_by_tenant"),
+            # The same list, narrowed: what is rare stands far apart in it.
+            models.Index(fields=["tenant", "action", "-id"], name="run_by_action"),
+            models.Index(fields=["tenant", "outcome", "-id"], name="run_by_outcome"),
             # What was asked about a lead.
             models.Index(fields=["lead", "-id"], name="run_of_lead"),
             # What is under way in a conversation, and its summary.
