@@ -17,12 +17,12 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.autopilot.completions import Usage
-from channels.autopilot.models import Budget
+from channels.autopilot.models import Budget, Expense
 from channels.autopilot.prices import Prices, cost
 from events.audit import record
 from salesflow.accounts.models import Tenant, User
@@ -159,7 +159,7 @@ def standing(tenant: Tenant, at: datetime | None = None) -> Standing:
     last = _last_until(day)
     if last and last.day == day:
         return Standing(day, last.limit, last.spent, last.reserved)
-    return Standing(day, last.limit if last else default_limit(), Decimal(0), Decimal(0))
+    return Standing(day, last.limit if last else default_limit(), _spent_on(day), Decimal(0))
 
 
 @transaction.atomic
@@ -185,14 +185,22 @@ def default_limit() -> Decimal:
 
 
 def _budget_of(day: date) -> Budget:
-    """The current tenant's row of a day, made with the limit of the last day before it."""
+    """The current tenant's row of a day, made with the limit of the last day before it, and with
+    what is booked for the day already."""
     last = _last_until(day)
     if last and last.day == day:
         return last
     limit = last.limit if last else default_limit()
     budget: Budget
-    budget, _is_new = Budget.objects.get_or_create(day=day, defaults={"limit": limit})
+    given = {"limit": limit, "spent": _spent_on(day)}
+    budget, _is_new = Budget.objects.get_or_create(day=day, defaults=given)
     return budget
+
+
+def _spent_on(day: date) -> Decimal:
+    """What a day's expenses come to: its budget says the same, once there is one."""
+    spent: Decimal | None = Expense.objects.filter(day=day).aggregate(sum=Sum("cost"))["sum"]
+    return spent or Decimal(0)
 
 
 def _last_until(day: date) -> Budget | None:

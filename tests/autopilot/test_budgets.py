@@ -38,6 +38,16 @@ def test_tenant_begins_with_the_installations_limit(tenant: Tenant, settings: Se
     assert not Budget.objects.exists()
 
 
+def test_day_without_a_budget_has_spent_what_is_booked_for_it(tenant: Tenant) -> None:
+    Expense.objects.create(day=NOON.date(), action="draft", model="m", calls=1, cost=Decimal("4"))
+    assert (standing(tenant, NOON).spent, standing(tenant, NOON).left) == (Decimal(4), Decimal(1))
+    # Nor does its first call forget that.
+    assert reserve(tenant, Decimal("1.5"), NOON) is None
+    assert reserve(tenant, Decimal("0.5"), NOON)
+    assert standing(tenant, NOON).spent == Decimal(4)
+    assert standing(tenant, NEXT_DAY).spent == 0
+
+
 def test_what_is_reserved_is_not_left_for_others(tenant: Tenant) -> None:
     limit_of(tenant, "1")
     assert reserve(tenant, Decimal("0.6"), NOON)
