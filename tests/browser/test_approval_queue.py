@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from channels.autopilot.drafts import edit_draft
+from channels.autopilot.deciding import edit_draft
 from channels.autopilot.models import Draft, Mode
 from channels.models import Message, MessageStatus
 from salesflow.accounts.models import Tenant, User
@@ -177,4 +177,9 @@ def test_queue_fits_a_phone(open_page: Callable[..., Page], ada: User, drafts: l
     expect(page.get_by_role("button", name="Approve")).to_be_visible()
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0
+    # All that can be decided stands in one line.
+    buttons = page.locator(".draft-verbs .actions .button:visible")
+    tops = buttons.evaluate_all("all => all.map(each => each.getBoundingClientRect().top)")
+    assert len(tops) == 4
+    assert max(tops) - min(tops) < 2
     page.screenshot(path=ARTIFACTS / "approval-queue-phone.png")
