@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from channels.autopilot import queries
 from channels.autopilot.costs import costs_of
-from channels.autopilot.drafts import (
+from channels.autopilot.deciding import (
     Outdated,
     approve_draft,
     dismiss_draft,

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from channels.autopilot.drafts import Outdated, approve_draft
+from channels.autopilot.deciding import Outdated, approve_draft
 from channels.autopilot.models import Draft
 from salesflow.accounts.models import User
 

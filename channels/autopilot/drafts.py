@@ -1,9 +1,7 @@
-"""Drafts: kept, edited, approved, stopped, dismissed; and what makes one out of date.
+"""Drafts: asked for, kept, and taken back where the world has moved on.
 
-Whoever decides names the revision that they have seen: another one is refused with `Outdated`, so
-nobody approves words that they have not read. An approval holds for a few seconds before anything
-goes out (`channels.autopilot.sending`); what happens meanwhile takes it back. Rows are locked in
-one order, the lead before its draft, as everywhere.
+What people decide about them is in `channels.autopilot.deciding`. Rows are locked in one order, the
+lead before its draft, as everywhere.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,11 +14,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from channels.autopilot.cleaning import clean_inbound
 from channels.autopilot.differences import share_changed
-from channels.autopilot.models import ActionType, Draft, Mode, Run
+from channels.autopilot.models import ActionType, Draft, Run
 from channels.autopilot.outdating import (
     Flaw,
     account_for,
@@ -29,7 +26,7 @@ from channels.autopilot.outdating import (
     why_outdated,
 )
 from channels.autopilot.payloads import AutopilotDraftCreated, AutopilotDraftDecided
-from channels.autopilot.policies import Rule, rule_of
+from channels.autopilot.policies import rule_of
 from channels.autopilot.runs import request_run
 from channels.models import Channel, Conversation, Message
 from channels.queries import addresses_of, hidden_addresses_of
@@ -40,26 +37,8 @@ from salesflow.accounts.models import User
 
 State = Draft.State
 OPEN = [State.PENDING, State.APPROVED]
-# For which somebody may take an approval back.
-UNDO = timedelta(seconds=10)
-LONGEST_BODY, LONGEST_REASON = 10_000, 500
-# Why people dismiss drafts: what they choose from.
-REASONS: dict[str, str | Promise] = {
-    "wrong": gettext_lazy("It is wrong"),
-    "tone": gettext_lazy("Not how we write"),
-    "not_needed": gettext_lazy("No answer is needed"),
-    "by_hand": gettext_lazy("I answer it myself"),
-}
-
-
-class Outdated(Exception):
-    """What somebody decides about is not any more what they have seen; `draft` is what there is."""
-
-    def __init__(self, draft: Draft, reason: str | Promise) -> None:
-        super().__init__(reason)
-        self.draft, self.reason = draft, reason
-
-
+# Of its run, what decides nothing.
+LONG_RUN = ("run__messages", "run__output", "run__result", "run__report", "run__prices")
 # --- Asking for one -----------------------------------------------------------------------------
 
 
@@ -67,13 +46,16 @@ def request_draft(conversation: Conversation, *, asked_by: User | None = None) -
     """Have the reply to what the lead wrote last drafted; None: that is under way, or done.
 
     Raises:
-        ValidationError: there is nothing to answer, or the autopilot is off in the conversation.
+        ValidationError: there is nothing to answer, the autopilot is off in the conversation, or
+            the deal is closed.
     """
     last = last_inbound(conversation)
     if last is None:
         raise ValidationError(_("There is no message to answer."))
     if not rule_of(conversation).is_on:
         raise ValidationError(_("The autopilot is off in this conversation."))
+    if not conversation.lead.is_open:
+        raise ValidationError(_("The deal is closed: no reply is drafted."))
     # Somebody who asks for another draft gets one; an event gets one for each message.
     runs = Run.objects.filter(conversation=conversation, action=ActionType.DRAFT)
     again = runs.filter(key__startswith=draft_key(last), state=Run.State.FINISHED).count()
@@ -148,112 +130,13 @@ def _subject_for(answered: Message) -> str:
     return answered_subject(" ".join(clean_inbound(answered.subject, 190).text.split()))
 
 
-# --- What people decide -------------------------------------------------------------------------
-
-
-@transaction.atomic
-def edit_draft(
-    draft_id: UUID, *, revision: int, body: str, subject: str | None = None, actor: User | None
-) -> Draft:
-    """Write it otherwise; whoever had approved it, has to look again.
-
-    Args:
-        revision: the one that was edited.
-        subject: None: as it is.
-
-    Raises:
-        Draft.DoesNotExist: the tenant has no such draft.
-        Outdated: somebody else was faster, or it is decided.
-        ValidationError: by `body` or `subject`.
-    """
-    draft = _lock_seen(draft_id, revision, OPEN)
-    draft.body, subject = _checked(body, subject)
-    if subject is not None:
-        draft.subject = subject
-    draft.revision += 1
-    draft.state, draft.send_after = State.PENDING, None
-    draft.edited_by, draft.edited_at = actor, timezone.now()
-    draft.save()
-    return draft
-
-
-@transaction.atomic
-def approve_draft(draft_id: UUID, *, revision: int, actor: User) -> Draft:
-    """Let one revision go out, in a few seconds; until then it can be stopped.
-
-    Args:
-        actor: an approval is a person's, whose name is on the message.
-
-    Raises:
-        Draft.DoesNotExist: the tenant has no such draft.
-        Outdated: another revision is there, it is decided, or it answers what is not last any more.
-        ValidationError: here nothing goes out that nobody has written, or it may not go at all.
-    """
-    draft = _lock_seen(draft_id, revision, [State.PENDING])
-    if found := why_outdated(draft):
-        raise Outdated(draft, found.reason)
-    rule = rule_of(draft.conversation)
-    _refuse_unapprovable(draft, rule)
-    _approve(draft, actor, UNDO)
-    return draft
-
-
-@transaction.atomic
-def approve_by_rule(draft: Draft, *, hold: timedelta) -> None:
-    """Let a draft that has just been made go out by itself, after `hold`; the gates were asked."""
-    _approve(draft, None, hold)
-
-
-@transaction.atomic
-def stop_draft(draft_id: UUID) -> Draft:
-    """Take an approval back, somebody's or the rules', as long as nothing went out.
-
-    Raises:
-        Draft.DoesNotExist: the tenant has no such draft.
-        Outdated: it is not on its way any more.
-    """
-    draft = lock_draft(draft_id)
-    if draft.state != State.APPROVED:
-        raise Outdated(draft, _("It is not on its way any more."))
-    put_back(draft, "")
-    return draft
-
-
-@transaction.atomic
-def dismiss_draft(draft_id: UUID, *, reason: str = "", actor: User | None) -> Draft:
-    """Decide that it does not go out.
-
-    Args:
-        reason: one of `REASONS`, or words.
-
-    Raises:
-        Draft.DoesNotExist: the tenant has no such draft.
-        Outdated: it is decided.
-        ValidationError: under "reason": too long.
-    """
-    if len(reason) > LONGEST_REASON or "\x00" in reason:
-        raise ValidationError({"reason": _("A reason holds up to 500 characters.")})
-    draft = lock_draft(draft_id)
-    if draft.state not in OPEN:
-        raise Outdated(draft, _("It is decided already."))
-    _close(draft, State.DISMISSED, str(REASONS.get(reason, reason.strip())), actor)
-    return draft
-
-
-def see_draft(draft: Draft) -> None:
-    """Note that somebody has read it."""
-    if draft.seen_at is None:
-        draft.seen_at = timezone.now()
-        Draft.objects.filter(pk=draft.pk, seen_at=None).update(seen_at=draft.seen_at)
-
-
 # --- What happens meanwhile ---------------------------------------------------------------------
 
 
 def supersede_drafts(conversation: Conversation, reason: str) -> None:
     """Close what is open in a conversation. The caller holds the lead."""
     for draft in _open_drafts(conversation=conversation):
-        _close(draft, State.SUPERSEDED, reason, None)
+        close_draft(draft, State.SUPERSEDED, reason, None)
 
 
 def leads_with_drafts(lead_ids: Iterable[UUID]) -> list[UUID]:
@@ -283,7 +166,7 @@ def _review(draft: Draft) -> bool:
 def take_back(draft: Draft, flaw: Flaw) -> None:
     """Let people look again at what may not go now; close what never may. The caller holds it."""
     if flaw.is_final:
-        _close(draft, State.SUPERSEDED, str(flaw.reason), None)
+        close_draft(draft, State.SUPERSEDED, str(flaw.reason), None)
     else:
         put_back(draft, flaw.reason)
 
@@ -304,7 +187,7 @@ def expire_draft(draft_id: UUID) -> bool:
         return False
     if draft.state != State.PENDING or not is_too_old(draft):
         return False
-    _close(draft, State.EXPIRED, _("Nobody has decided about it in time."), None)
+    close_draft(draft, State.EXPIRED, _("Nobody has decided about it in time."), None)
     return True
 
 
@@ -335,52 +218,24 @@ def lock_draft(draft_id: UUID) -> Draft:
 
 def _with_relations() -> Any:
     rows = Draft.objects.select_for_update(no_key=True, of=("self",))
-    return rows.select_related("lead", "conversation__account", "account", "based_on")
+    rows = rows.select_related("lead", "conversation__account", "account", "based_on", "run")
+    return rows.defer(*LONG_RUN)
 
 
 def _open_drafts(**only: Any) -> list[Draft]:
     return list(_with_relations().filter(state__in=OPEN, **only).order_by("pk"))
 
 
-def _lock_seen(draft_id: UUID, revision: int, states: Sequence[str]) -> Draft:
-    draft = lock_draft(draft_id)
-    if draft.state not in states:
-        raise Outdated(draft, _("It is decided already."))
-    if draft.revision != revision:
-        raise Outdated(draft, _("Somebody has changed it since you read it."))
-    return draft
-
-
-def _refuse_unapprovable(draft: Draft, rule: Rule) -> None:
-    if not rule.is_on:
-        raise ValidationError(_("The autopilot is off in this conversation."))
-    is_own = draft.edited_by_id is not None
-    if rule.mode == Mode.DRAFT and not is_own:
-        reason = _("Here it only drafts: check the text in the editor, and send it as yours.")
-        raise ValidationError({"body": reason})
-    if "instructs" in draft.flags and not is_own:
-        reason = _(
-            "Their message tries to instruct the assistant: check the text in the editor first."
-        )
-        raise ValidationError({"body": reason})
-
-
-def _approve(draft: Draft, actor: User | None, hold: timedelta) -> None:
-    now = timezone.now()
-    draft.state, draft.reason = State.APPROVED, ""
-    draft.decided_at, draft.decided_by, draft.send_after = now, actor, now + hold
-    draft.save()
-    _publish_decision(draft, "approved")
-
-
-def _close(draft: Draft, state: str, reason: str, actor: User | None) -> None:
+def close_draft(draft: Draft, state: str, reason: str, actor: User | None) -> None:
+    """Decide about it for good. The caller holds the draft."""
     draft.state, draft.reason, draft.send_after = state, reason, None
     draft.decided_at, draft.decided_by = timezone.now(), actor
     draft.save()
-    _publish_decision(draft, state)
+    publish_decision(draft, state)
 
 
-def _publish_decision(draft: Draft, decision: str) -> None:
+def publish_decision(draft: Draft, decision: str) -> None:
+    """Tell what was decided about it."""
     decided = draft.decided_at or timezone.now()
     publish(
         AutopilotDraftDecided(
@@ -392,17 +247,3 @@ def _publish_decision(draft: Draft, decision: str) -> None:
             decided_by_id=draft.decided_by_id,
         )
     )
-
-
-def _checked(body: str, subject: str | None) -> tuple[str, str | None]:
-    errors = {}
-    body = body.strip()
-    if not body or len(body) > LONGEST_BODY or "\x00" in body:
-        errors["body"] = _("Write something, up to 10,000 characters.")
-    if subject is not None:
-        subject = subject.strip()
-        if len(subject) > 200 or len(subject.splitlines()) > 1 or "\x00" in subject:
-            errors["subject"] = _("A subject is one line of up to 200 characters.")
-    if errors:
-        raise ValidationError(errors)
-    return body, subject

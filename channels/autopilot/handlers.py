@@ -55,7 +55,8 @@ def perform_requested_run(event: Event) -> None:
 
 @register_event_handler(EventType.MESSAGE_RECEIVED, batch=True)
 def ask_for_drafts(events: list[Event]) -> None:
-    """Have replies drafted, and the next step proposed, where the rules say so."""
+    """Have replies drafted, and the next step proposed, where the rules say so and the deal can
+    still be won."""
     fresh = [event for event in events if _is_fresh(event) and not event.payload["automatic"]]
     if not fresh or endpoint_for(current_tenant()) is None:
         return
@@ -67,7 +68,8 @@ def ask_for_drafts(events: list[Event]) -> None:
     rules = rules_of(rows)
     for conversation in rows:
         rule = rules[conversation.pk]
-        last = last_inbound(conversation) if rule.is_on else None
+        is_wanted = rule.is_on and conversation.lead.is_open
+        last = last_inbound(conversation) if is_wanted else None
         if last and last.pk in ids:
             _ask_about(last, conversation, rule)
 

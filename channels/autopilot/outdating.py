@@ -1,7 +1,9 @@
 """What makes a draft out of date: the world has moved on since it was written."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -58,9 +60,9 @@ def _why_never(draft: Draft) -> Flaw | None:
 
 
 def _why_not_now(draft: Draft) -> Flaw | None:
-    conversation, answered = draft.conversation, draft.based_on
-    if answered is None or has_newer_inbound(answered):
-        return Flaw(_("They have written again since."))
+    conversation = draft.conversation
+    if overtaken := _why_overtaken(draft):
+        return Flaw(overtaken)
     account = account_for(conversation)
     if account is None or account.pk != draft.account_id:
         return Flaw(_("It would go out through another account now."))
@@ -68,17 +70,41 @@ def _why_not_now(draft: Draft) -> Flaw | None:
     return Flaw(refusal) if refusal else None
 
 
-def has_newer_inbound(answered: Message) -> bool:
-    """Whether the lead has written since, on any channel."""
-    since = answered.stored_at or answered.created_at
+def _why_overtaken(draft: Draft) -> str | Promise:
+    """What the lead has written since, in words; empty: nothing.
+
+    Each channel has one conversation with a lead.
+    """
     rows = Message.objects.filter(
-        lead=answered.lead_id,
+        lead=draft.lead_id,
         direction=Direction.INBOUND,
         automatic=Automatic.NO,
-        stored_at__gt=since,
+        stored_at__gt=_came_in(draft),
     )
-    found: bool = rows.exclude(pk=answered.pk).exists()
-    return found
+    newer = rows.exclude(pk=draft.based_on_id).order_by()
+    newest = dict(newer.values_list("conversation").annotate(Max("stored_at")))
+    if newest.pop(draft.conversation_id, None):
+        return _("They have written again since.")
+    if any(at > considered_until(draft) for at in newest.values()):
+        return _("They have written on another channel since.")
+    return ""
+
+
+def considered_until(draft: Draft) -> datetime:
+    """Until when what they wrote on other channels keeps a draft from nothing.
+
+    An event has one message answered, and knows of no other. Whoever asks for a draft themselves
+    wants it in spite of what has come in until then.
+    """
+    asked = draft.run.created_at if draft.run.asked_by_id else None
+    came_in = _came_in(draft)
+    return max(asked, came_in) if asked else came_in
+
+
+def _came_in(draft: Draft) -> datetime:
+    """When the message that it answers did; when it was drafted, where that is gone."""
+    answered = draft.based_on
+    return answered.stored_at or answered.created_at if answered else draft.created_at
 
 
 def is_answered(conversation: Conversation, answered: Message) -> bool:

@@ -1,7 +1,7 @@
 """Sending what was approved: everything is asked once more in the transaction that queues it.
 
-The message carries when its draft's question came in: whatever the lead writes between the queue
-and the vendor withdraws it there (`Message.unless_answered_since`).
+The message carries until when its draft takes into account what they wrote: whatever the lead
+writes between that and the vendor withdraws it there (`Message.unless_answered_since`).
 """
 
 from uuid import UUID
@@ -22,7 +22,7 @@ from channels.autopilot.drafts import (
 )
 from channels.autopilot.gates import is_within_hours
 from channels.autopilot.models import Draft, Mode
-from channels.autopilot.outdating import Flaw, why_outdated
+from channels.autopilot.outdating import Flaw, considered_until, why_outdated
 from channels.autopilot.policies import rule_of
 from channels.health import hears
 from channels.models import Message, Purpose
@@ -92,7 +92,7 @@ def _message_of(draft: Draft) -> MessageDraft:
         purpose=Purpose.PERSONAL,
         details={"draft": str(draft.pk)},
         answers=answered,
-        unless_answered_since=answered.stored_at or answered.created_at,
+        unless_answered_since=considered_until(draft),
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from channels.autopilot.drafts import edit_draft
+from channels.autopilot.deciding import edit_draft
 from channels.autopilot.models import Draft, Mode
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant, User

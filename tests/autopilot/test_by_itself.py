@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from channels.autopilot.drafts import stop_draft
+from channels.autopilot.deciding import stop_draft
 from channels.autopilot.models import Draft, Mode
 from channels.autopilot.payloads import AutopilotDraftDecided
 from channels.autopilot.policies import Topic, hold

@@ -9,14 +9,14 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from pytest_django import Settings
 
-from channels.autopilot.drafts import (
+from channels.autopilot.deciding import (
     Outdated,
     approve_draft,
     dismiss_draft,
     edit_draft,
-    review_drafts,
     stop_draft,
 )
+from channels.autopilot.drafts import request_draft, review_drafts
 from channels.autopilot.mending import expire_drafts
 from channels.autopilot.models import Draft, Mode
 from channels.autopilot.payloads import AutopilotDraftDecided
@@ -285,13 +285,48 @@ def test_handlers_take_the_approval_back_at_once(
     assert now_of(draft).state in (Draft.State.PENDING, Draft.State.SUPERSEDED)
 
 
-@pytest.mark.parametrize("happens", [again, answered, closed, lost, opted_out, disconnected])
+@pytest.mark.parametrize(
+    "happens", [again, elsewhere, answered, closed, lost, opted_out, disconnected]
+)
 def test_outdated_draft_is_not_approved(
     draft: Draft, ada: User, happens: Callable[[Draft], None]
 ) -> None:
     happens(draft)
     with pytest.raises(Outdated):
         approve_draft(draft.pk, revision=1, actor=ada)
+
+
+def test_what_came_in_on_another_channel_is_named(draft: Draft, ada: User) -> None:
+    elsewhere(draft)
+    with pytest.raises(Outdated, match="on another channel since"):
+        approve_draft(draft.pk, revision=1, actor=ada)
+    again(draft)
+    with pytest.raises(Outdated, match="written again since"):
+        approve_draft(draft.pk, revision=1, actor=ada)
+
+
+def test_draft_that_is_asked_for_in_spite_of_another_channel_goes_out(
+    draft: Draft, ada: User
+) -> None:
+    elsewhere(draft)
+    request_draft(draft.conversation, asked_by=ada)
+    settle_events()
+    anew = Draft.objects.get(conversation=draft.conversation, state=Draft.State.PENDING)
+    approve_draft(anew.pk, revision=1, actor=ada)
+    message = let_go(anew)
+    settle_events()
+    assert message
+    message.refresh_from_db()
+    assert message.status == MessageStatus.SENT
+
+
+def test_what_comes_in_elsewhere_after_it_was_asked_for_holds_it(draft: Draft, ada: User) -> None:
+    request_draft(draft.conversation, asked_by=ada)
+    elsewhere(draft)
+    settle_events()
+    anew = Draft.objects.get(conversation=draft.conversation, state=Draft.State.PENDING)
+    with pytest.raises(Outdated, match="on another channel since"):
+        approve_draft(anew.pk, revision=1, actor=ada)
 
 
 def test_automatic_answer_changes_nothing(draft: Draft, ada: User) -> None:

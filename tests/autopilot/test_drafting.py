@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -19,6 +20,7 @@ from channels.autopilot.payloads import AutopilotActionExecuted, AutopilotDraftC
 from channels.autopilot.performing import perform_run
 from channels.autopilot.policies import Topic, set_mode
 from channels.autopilot.prompts import instructions
+from channels.models import Conversation
 from channels.payloads import MessageReceived
 from events import Permanent, Retry
 from events.testing import assert_published, published, run_handler, settle_events
@@ -217,6 +219,17 @@ def test_without_a_model_nothing_pretends(tenant: Tenant, server: Server) -> Non
     assert not Run.objects.exists()
 
 
+def test_nothing_is_asked_about_a_deal_that_is_closed(tenant: Tenant, server: Server) -> None:
+    set_rule(Mode.AUTO, proposes=True)
+    message = make_inbound_message()
+    win_lead(message.lead)
+    settle_events()
+    assert not Run.objects.exists()
+    with pytest.raises(ValidationError, match="deal is closed"):
+        request_draft(Conversation.objects.get(), asked_by=make_user(tenant))
+    assert server.asked == []
+
+
 # --- What happens before the answer comes -------------------------------------------------------
 
 
@@ -266,6 +279,17 @@ def test_switching_it_off_ends_what_waits(tenant: Tenant, server: Server) -> Non
     set_rule(Mode.OFF)
     perform_run(run_of(message).pk)
     assert run_of(message).outcome == Outcome.OFF
+    assert server.asked == []
+
+
+def test_deal_that_is_closed_meanwhile_ends_what_waits(tenant: Tenant, server: Server) -> None:
+    set_rule()
+    message = make_inbound_message()
+    run_handler(ask_for_drafts, received(message))
+    win_lead(message.lead)
+    perform_run(run_of(message).pk)
+    run = run_of(message)
+    assert (run.outcome, run.error) == (Outcome.SUPERSEDED, "The deal is closed.")
     assert server.asked == []
 
 

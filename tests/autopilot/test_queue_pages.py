@@ -6,12 +6,13 @@ import pytest
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from channels.autopilot.drafts import approve_draft, dismiss_draft, edit_draft
+from channels.autopilot.deciding import approve_draft, dismiss_draft, edit_draft
 from channels.autopilot.models import ActionType, Draft, Mode, Policy, Run, Suggestion
 from channels.autopilot.policies import rule_of, rule_of_tenant
 from channels.autopilot.runs import request_run
 from events.testing import settle_events
 from leads.models import Lead
+from leads.services import win_lead
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Membership, Tenant, User
 from tests.autopilot.endpoint import Server
@@ -358,6 +359,18 @@ def test_thread_leads_to_the_draft_or_asks_for_one(
     assert page_of(browser.get(line, headers=HTMX)).text.strip() == ""
     response = browser.post(line, headers=HTMX)
     assert "off in this conversation" in page_of(response).text
+
+
+def test_thread_says_why_nothing_is_drafted_for_a_closed_deal(
+    browser: Browser, draft: Draft
+) -> None:
+    win_lead(draft.lead)
+    settle_events()
+    line = url("conversation", draft.conversation_id)
+    text = page_of(browser.get(line, headers=HTMX)).text
+    assert "The deal is closed: no reply is drafted." in text
+    assert "Draft a reply" not in text
+    assert "deal is closed" in page_of(browser.post(line, headers=HTMX)).text
 
 
 def test_lead_has_a_panel_that_asks_and_proposes(

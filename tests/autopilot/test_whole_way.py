@@ -10,7 +10,8 @@ from pytest_django import Settings
 from channels.autopilot import local_model, prices
 from channels.autopilot.completions import Usage
 from channels.autopilot.connecting import Entered, edit_endpoint
-from channels.autopilot.drafts import approve_draft, request_draft
+from channels.autopilot.deciding import approve_draft
+from channels.autopilot.drafts import request_draft
 from channels.autopilot.endpoints import endpoint_for
 from channels.autopilot.models import Call, Draft, Expense, Mode, Run
 from channels.autopilot.outcomes import Outcome

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 
-from channels.autopilot import drafts, gates
+from channels.autopilot import deciding, drafts, gates
 from channels.autopilot.actions import Prompt, register_action
 from channels.autopilot.asking import gives_itself_away, prompt_of
 from channels.autopilot.cleaning import Cleaned, clean_draft
@@ -81,7 +81,7 @@ class Drafting:
         run.report["confidence"] = round(gates.confidence(report, known.marks), 3)
         draft = _keep(run, conversation, answered, report, _flags(known, written, report))
         if gates.may_go(judged):
-            drafts.approve_by_rule(draft, hold=timedelta(seconds=rule.limits.hold_seconds))
+            deciding.approve_by_rule(draft, hold=timedelta(seconds=rule.limits.hold_seconds))
         return Outcome.DRAFTED
 
 
@@ -93,6 +93,8 @@ def _asked_for(run: Run) -> tuple[Conversation, Rule]:
     )
     if conversation is None:
         raise Ended(Outcome.SUPERSEDED, _("The conversation is gone."))
+    if not conversation.lead.is_open:
+        raise Ended(Outcome.SUPERSEDED, _("The deal is closed."))
     rule = rule_of(conversation)
     if not rule.is_on:
         raise Ended(Outcome.OFF, _("The autopilot is off here."))

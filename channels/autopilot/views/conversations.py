@@ -60,4 +60,5 @@ class ConversationView(AutopilotMixin, View):
             "draft": open_draft_of(conversation),
             "is_under_way": under_way.exclude(state=Run.State.FINISHED).exists(),
             "may_ask": bool(last and not is_answered(conversation, last)),
+            "is_closed": not conversation.lead.is_open,
         }

@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.generic import View
 from django_htmx.http import push_url
 
-from channels.autopilot.drafts import (
+from channels.autopilot.deciding import (
     Outdated,
     approve_draft,
     dismiss_draft,
     edit_draft,
-    request_draft,
     stop_draft,
 )
+from channels.autopilot.drafts import request_draft
 from channels.autopilot.forms import DraftForm
 from channels.autopilot.models import Draft
 from channels.autopilot.policies import set_mode
