@@ -1,7 +1,7 @@
 """How an account is, in words: what goes wrong now, what went wrong last, or that it works."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -26,11 +26,13 @@ class Health:
     Attributes:
         tone: good, warn, bad, or nothing.
         reason: why, in the vendor's words; empty where there is nothing to say.
+        deafness: why no program writes through it, whoever else may; see `hears`.
     """
 
     label: str | Promise
     tone: str = ""
     reason: str = ""
+    deafness: str = ""
 
     @property
     def needs_attention(self) -> bool:
@@ -42,19 +44,24 @@ def health_of(accounts: Sequence[Account]) -> dict[UUID, Health]:
     """How each of these accounts is, in one query."""
     keys = {circuit_key(account.pk): account.pk for account in accounts}
     resting = {keys[key] for key in refused(keys)}
-    return {account.pk: _health(account, account.pk in resting) for account in accounts}
+    found = {account.pk: _health(account, account.pk in resting) for account in accounts}
+    deaf = {account.pk: hears(account) for account in accounts if account.is_active}
+    return {pk: replace(health, deafness=deaf.get(pk, "")) for pk, health in found.items()}
 
 
 def hears(account: Account) -> str:
-    """Why answers do not reach us through an account now, in words; empty: they do.
+    """Why answers to what an account sends do not reach us now, in words; empty: they do.
 
-    Nobody shall be written to by a program that cannot hear them answer. That an account is meant
-    to receive nothing says `is_listening`.
+    Nobody shall be written to by a program that cannot hear them answer. A person may.
     """
     if not account.is_active:
         return gettext("The account is not in use.")
+    if not is_listening(account):
+        if account.settings.get("answers_elsewhere"):
+            return ""
+        return gettext("Answers do not come in: the account has no incoming server.")
     since = Progress.of(account).failing_since
-    if not since or not is_listening(account):
+    if not since:
         return ""
     failing_since = datetime.fromisoformat(since)
     if timezone.now() - failing_since < DEAF_AFTER:
@@ -65,7 +72,7 @@ def hears(account: Account) -> str:
 
 
 def is_listening(account: Account) -> bool:
-    """Whether answers are meant to come in through an account: a mailbox may only send."""
+    """Whether answers are meant to come in through an account itself: a mailbox may only send."""
     return account.transport != "mail" or bool(account.settings.get("imap_host"))
 
 

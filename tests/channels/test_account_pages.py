@@ -19,6 +19,7 @@ from tests.channels.account_factories import (
     refusal,
     scripted,
 )
+from tests.channels.mail.factories import make_mail_account
 from tests.factories import make_tenant, make_user
 from tests.web import HTMX, Browser, browser_of, page_of
 
@@ -106,6 +107,13 @@ def test_account_is_connected_in_two_steps(browser: Browser, manager: User) -> N
     shown = page_of(browser.get(url("account", account.pk))).text
     assert "Grace" in shown
     assert "connected it" in shown
+
+
+def test_page_says_that_no_program_writes_where_nobody_hears_the_answer(browser: Browser) -> None:
+    deaf, heard = make_mail_account(), make_scripted_account()
+    says = "Sequences and the autopilot write nothing through this account"
+    assert says in page_of(browser.get(url("account", deaf.pk))).text
+    assert says not in page_of(browser.get(url("account", heard.pk))).text
 
 
 @pytest.mark.parametrize("query", ["", "?channel=email&transport=pigeon", "?channel=x"])

@@ -39,6 +39,14 @@ class MailSettings(AccountSettings):
     imap_user: str = _field("", _("User"), _("Empty: as for sending."))
     imap_password: SecretStr = _field(SecretStr(""), _("Password"), _("Empty: as for sending."))
     imap_folder: str = _field("INBOX", _("Folder"), min_length=1)
+    answers_elsewhere: bool = _field(
+        False,
+        _("Answers come in elsewhere"),
+        _(
+            "They are forwarded to another mailbox that is connected here. Without that, and"
+            " without an incoming server, no program writes through this account."
+        ),
+    )
     read_since: date | None = _field(
         None, _("Read mails since"), _("Empty: those that come in from now on.")
     )

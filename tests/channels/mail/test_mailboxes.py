@@ -143,12 +143,15 @@ def test_server_that_is_away_is_asked_ever_more_seldom_and_the_error_goes_with_i
         assert hears(account) == ""
 
 
-def test_mailbox_that_only_sends_is_not_deaf() -> None:
+def test_mailbox_that_only_sends_is_deaf_unless_its_answers_come_in_elsewhere() -> None:
     account = make_mail_account()
-    assert (hears(account), is_listening(account)) == ("", False)
-    deactivate_account(account)
-    account.refresh_from_db()
-    assert hears(account)
+    assert not is_listening(account)
+    assert "no incoming server" in hears(account)
+    forwarded = make_mail_account("forwarded@example.com", answers_elsewhere=True)
+    assert (hears(forwarded), is_listening(forwarded)) == ("", False)
+    deactivate_account(forwarded)
+    forwarded.refresh_from_db()
+    assert hears(forwarded)
 
 
 def test_wrong_password_stops_the_account_until_somebody_looks(server: MailDevel) -> None:
