@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from leads.models import Lead, Outcome
-from salesflow.accounts.models import User
+from salesflow.accounts.models import Membership, User
 from tests.browser.conftest import log_in
 from tests.leads.factories import make_lead, stage_called
 
@@ -120,6 +120,28 @@ def test_pages_fit_a_phone(open_page: Callable[..., Page], rep: User) -> None:
         phone.goto(address)
         width = phone.evaluate("document.documentElement.scrollWidth")
         assert width <= 375, f"{address} is {width} wide"
+
+
+def test_a_phones_navigation_has_all_entries_without_scrolling(
+    open_page: Callable[..., Page], make_person: Callable[..., User]
+) -> None:
+    admin = make_person(name="Ada Lovelace", role=Membership.Role.ADMIN, is_staff=True)
+    phone = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    log_in(phone, admin)
+    navigation = phone.get_by_role("navigation", name="Main")
+    width = navigation.evaluate("row => [row.scrollWidth, row.clientWidth]")
+    assert width[0] <= width[1] <= 390
+    for cut in navigation.locator("span:visible").all():
+        assert cut.evaluate("label => label.scrollWidth <= label.clientWidth"), cut.inner_text()
+    for name in ("Board", "Funnel", "Admin", "Settings"):
+        expect(navigation.get_by_role("link", name=name)).to_be_hidden()
+        navigation.get_by_text("More", exact=True).click()
+        expect(navigation.get_by_role("link", name=name)).to_be_in_viewport(ratio=1)
+        phone.keyboard.press("Escape")
+    navigation.get_by_text("More", exact=True).click()
+    navigation.get_by_role("link", name="Settings").click()
+    expect(phone.get_by_role("heading", level=1)).to_have_text("Channels")
+    expect(navigation.locator("summary")).to_have_attribute("aria-current", "true")
 
 
 def test_without_scripts_a_lead_goes_from_new_to_won(
