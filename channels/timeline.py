@@ -122,7 +122,7 @@ def describe_opt_in(event: Event) -> Words:
 @describes(EventType.ADDRESS_BOUNCED)
 def describe_bounce(event: Event) -> Words:
     is_closed = event.payload["hard"]
-    text = _("The address takes no messages any more") if is_closed else _("A message came back")
+    text = _("Address bounced") if is_closed else _("A message bounced")
     return Words(
         _titled(text, event),
         icon="arrow-uturn-left",

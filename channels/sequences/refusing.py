@@ -28,7 +28,7 @@ class Refusal(TextChoices):
     BEFORE = "before", _("was in it before")
     TOO_SOON = "too_soon", _("was in it not long ago")
     NO_ADDRESS = "no_address", _("has no address that it writes to")
-    UNWANTED = "unwanted", _("has opted out, or nothing arrives there")
+    UNWANTED = "unwanted", _("has opted out, or bounced")
 
 
 def refusals_of(

@@ -27,7 +27,7 @@ ENDINGS: Mapping[str, str | Promise] = {
     Ending.REPLIED: gettext_lazy("they replied"),
     Ending.INBOUND: gettext_lazy("they wrote"),
     Ending.MEETING: gettext_lazy("a meeting was booked"),
-    Ending.BOUNCED: gettext_lazy("the address does not work"),
+    Ending.BOUNCED: gettext_lazy("the address bounced"),
     Ending.OPTED_OUT: gettext_lazy("they opted out"),
     Ending.WON: gettext_lazy("the deal was won"),
     Ending.LOST: gettext_lazy("the deal was lost"),
@@ -68,7 +68,7 @@ REFUSED: Mapping[Refusal, str | Promise] = {
     Refusal.BEFORE: gettext_lazy("were in it before"),
     Refusal.TOO_SOON: gettext_lazy("were in it not long ago"),
     Refusal.NO_ADDRESS: gettext_lazy("have no address that it writes to"),
-    Refusal.UNWANTED: gettext_lazy("have opted out, or nothing arrives there"),
+    Refusal.UNWANTED: gettext_lazy("have opted out, or bounced"),
 }
 TONES = {
     Sequence.State.DRAFT: "",

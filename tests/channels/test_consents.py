@@ -199,8 +199,8 @@ def test_timeline_tells_it_in_words(lead: Lead, rep: User) -> None:
     assert (opted_out.tone, opted_out.is_done_by_us) == ("lost", False)
     opted_in = told["<b>May be written to</b> · E-mail, recorded by a colleague"]
     assert (opted_in.mark, opted_in.is_done_by_us) == ("Consent", True)
-    assert told["<b>A message came back</b> · E-mail"].problem == "452 full"
-    assert told["<b>The address takes no messages any more</b> · E-mail"].problem == "550 unknown"
+    assert told["<b>A message bounced</b> · E-mail"].problem == "452 full"
+    assert told["<b>Address bounced</b> · E-mail"].problem == "550 unknown"
 
 
 # --- The API ------------------------------------------------------------------------------------
