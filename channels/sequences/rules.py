@@ -42,6 +42,8 @@ EDITED = {"tag": "tags", "email": "emails", "phone": "phones", "custom": "custom
 IMPORT = "import"
 # What happened longer ago has been replayed, or waited for long: the moment is over.
 FRESH = timedelta(days=1)
+# Into a paused one leads come, too, and wait: what happened meanwhile nobody looks at again.
+TAKING = (models.Sequence.State.ACTIVE, models.Sequence.State.PAUSED)
 CONDITIONS = TypeAdapter(list[Says])
 
 
@@ -151,7 +153,7 @@ def _checked(given: Sequence[Mapping[str, str]]) -> list[Says]:
 
 def _rules_for(types: Iterable[str]) -> Iterator[EntryRule]:
     rows = EntryRule.objects.filter(
-        trigger__in=list(types), is_active=True, sequence__state=models.Sequence.State.ACTIVE
+        trigger__in=list(types), is_active=True, sequence__state__in=TAKING
     )
     yield from rows.select_related("sequence__published", "sequence__owner", "sender").order_by(
         "pk"

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from channels.sequences.executing import advance_due
 from channels.sequences.models import Enrolment, EntryRule
 from channels.sequences.pausing import pause_sequence
 from channels.sequences.payloads import SequenceBlocked
@@ -139,14 +140,22 @@ def test_same_event_twice_takes_in_once() -> None:
 
 
 def test_rule_rests_with_its_sequence_and_when_it_is_switched_off() -> None:
-    paused, archived, running = (make_sequence(mail()) for _ in range(3))
-    for sequence in (paused, archived):
-        make_rule(sequence=sequence)
+    archived, running = make_sequence(mail()), make_sequence(mail())
+    make_rule(sequence=archived)
     make_rule(sequence=running, is_active=False)
-    pause_sequence(paused, actor=None)
     archive_sequence(archived, actor=None)
     make_contact()
     assert enrol_by_rules([last("lead.created")]) == 0
+
+
+def test_rule_takes_leads_into_a_paused_sequence_where_they_wait() -> None:
+    rule = make_rule()
+    pause_sequence(rule.sequence, actor=None)
+    lead = make_contact()
+    assert enrol_by_rules([last("lead.created")]) == 1
+    assert came_in(rule) == [lead]
+    advance_due(at=timezone.now())
+    assert Enrolment.objects.get().delay == "held"
 
 
 def test_rules_of_another_team_take_nobody_in() -> None:
