@@ -11,6 +11,7 @@ from rest_framework import serializers
 
 from channels.models import Account
 from channels.sequences import models
+from channels.sequences.decisions import Obstacle
 from channels.sequences.documents import Document
 from channels.sequences.models import Enrolment
 from channels.serializers import RowField
@@ -191,7 +192,9 @@ class EnrolmentSerializer(serializers.ModelSerializer[Enrolment]):
 
     version = serializers.IntegerField(source="version.number", read_only=True)
     sender = PersonSerializer(read_only=True, allow_null=True)
-    obstacle_names = serializers.ListField(child=serializers.CharField(), read_only=True)
+    obstacle_names = serializers.SerializerMethodField(
+        help_text=gettext_lazy("What it is about, such as the variables that are missing.")
+    )
     waiting_for = serializers.CharField(
         read_only=True,
         help_text=gettext_lazy("message, task, person; empty: for next_step_at."),
@@ -221,6 +224,10 @@ class EnrolmentSerializer(serializers.ModelSerializer[Enrolment]):
             "finished_at",
         ]
         read_only_fields = fields
+
+    def get_obstacle_names(self, row: Enrolment) -> list[str]:
+        """As they are kept, but for what only an administrator can mend."""
+        return [] if row.obstacle == Obstacle.BROKEN else row.obstacle_names
 
 
 class EnrolReportSerializer(serializers.Serializer[Any]):

@@ -55,11 +55,12 @@ OBSTACLES: Mapping[str, str | Promise] = {
     Obstacle.TEMPLATE: gettext_lazy("WhatsApp has not approved the template {names}"),
     Obstacle.WINDOW: gettext_lazy("they have not written within 24 hours: it needs a template"),
     Obstacle.REFUSED: gettext_lazy("the message was refused: {names}"),
-    Obstacle.BROKEN: gettext_lazy("the step failed: {names}"),
+    Obstacle.BROKEN: gettext_lazy(
+        "a fault in SalesFlow keeps the step from being done: it is tried again every hour, "
+        "and your administrator can see what is wrong"
+    ),
 }
 OF_CHANNELS = (Obstacle.NO_ACCOUNT, Obstacle.NO_ADDRESS, Obstacle.NO_BASIS)
-# What is told of these was said elsewhere, in sentences.
-TOLD = (Obstacle.REFUSED, Obstacle.BROKEN)
 # As `Refusal` says it of one.
 REFUSED: Mapping[Refusal, str | Promise] = {
     Refusal.GONE: gettext_lazy("are not there any more"),
@@ -100,7 +101,8 @@ def obstacle_in_words(reason: str, names: Iterable[str]) -> str:
     sentence = str(OBSTACLES.get(reason, reason))
     if reason in OF_CHANNELS:
         told = ", ".join(str(Channel(name).label) for name in names if name in Channel.values)
-    elif reason in TOLD:
+    elif reason == Obstacle.REFUSED:
+        # It was said elsewhere, in sentences.
         told = " ".join(names)
     else:
         told = names_in_words(names)

@@ -172,6 +172,28 @@ def test_somebody_waits_goes_on_and_leaves(api: ApiClient) -> None:
     assert post(api, f"{path}/stop", status=200)["reason"] == "by_hand"
 
 
+def test_fault_of_ours_is_told_without_its_details(api: ApiClient) -> None:
+    blocked, broken = enrol_one(make_sequence(mail())), enrol_one(make_sequence(mail()))
+    for row, obstacle, names in (
+        (blocked, "missing", ["company"]),
+        (broken, "broken", ["ValueError: of the database"]),
+    ):
+        Enrolment.objects.filter(pk=row.pk).update(
+            next_step_at=None, waiting_for="person", obstacle=obstacle, obstacle_names=names
+        )
+    told = {each["obstacle"]: each["obstacle_names"] for each in api.results("/api/enrolments")}
+    assert told == {"missing": ["company"], "broken": []}
+
+
+def test_paused_sequence_with_leads_in_it_is_not_archived(api: ApiClient) -> None:
+    sequence = make_sequence(mail())
+    enrol_one(sequence)
+    pause_sequence(sequence, actor=None)
+    response = api.patch(path_of(sequence), {"state": "archived"})
+    assert response.status_code == 400
+    assert list(fields_of(response)) == ["state"]
+
+
 def test_statistics_tell_each_step(api: ApiClient) -> None:
     sequence = make_sequence(mail(), mail("More", ""))
     enrol_one(sequence)
