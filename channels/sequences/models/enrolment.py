@@ -218,9 +218,17 @@ class Enrolment(TenantScoped):
                 condition=~Q(state="finished") & ~Q(company_key=""),
                 name="enrolment_by_company",
             ),
-            # The list of a sequence's people, and who of them needs attention.
+            # The list of a sequence's people in one state, and how many they are.
             models.Index(
                 fields=["sequence", "state", "-enrolled_at", "-id"], name="enrolment_in_sequence"
+            ),
+            # The list of all people of a sequence.
+            models.Index(fields=["sequence", "-enrolled_at", "-id"], name="enrolment_of_sequence"),
+            # How many of a sequence wait for somebody.
+            models.Index(
+                fields=["sequence"],
+                condition=Q(waiting_for="person"),
+                name="enrolment_blocked_there",
             ),
             # The API's list of the tenant's enrolments, and the admin's of one tenant.
             models.Index(fields=["tenant", "-enrolled_at", "-id"], name="enrolment_by_tenant"),
