@@ -102,6 +102,7 @@ class Teller:
             lead=LeadState(lead.outcome),
             is_held=row.sequence_id in records.held,
             answered=records.answers.get(row.pk),
+            company_answered=records.company_answers.get(row.pk),
             met_at=records.met.get(lead.pk),
             opted_out_at=_latest(each.opted_out_at for each in refused),
             bounced_at=_latest(each.bounced_at for each in refused),

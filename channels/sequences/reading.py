@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from channels.models import Account, Channel, Conversation, Identity, MessageTem
 from channels.sequences import models as kept
 from channels.sequences import versions
 from channels.sequences.calendars import Calendar, Unusable, read_calendar
+from channels.sequences.companies import words_of_companies
 from channels.sequences.decisions import Answer
 from channels.sequences.models import Enrolment, Execution, WorkCalendar
 from channels.sequences.plans import LinkedInStep, MessageStep, Template
@@ -34,8 +36,9 @@ from salesflow.accounts.queries import team_members
 # Where a team has no calendar of its own.
 OFFICE = read_calendar(OFFICE_HOURS)
 NEVER = Calendar(hours=((),) * 7)
-# For so long it is looked whether somebody's program has said that they are away: by then the
-# handler has paused them, and what people decide afterwards holds.
+# For so long it is looked whether somebody's program has said that they are away, and whether a
+# colleague has written: by then handlers have paused or ended it, and what people decide afterwards
+# holds.
 JUST_HEARD = timedelta(minutes=10)
 # A message that was under way for longer counts as heard of when it came.
 UNDER_WAY = timedelta(days=2)
@@ -107,6 +110,7 @@ class Records:
         accounts: by id, without their secrets.
         done: what was executed, by enrolment, the first one first.
         answers: what people wrote since they were enrolled, by enrolment.
+        company_answers: what their colleagues have just written, where that ends a sequence.
         met: when the last meeting was booked, by lead.
         windows: when somebody wrote last, by conversation and account.
         templates: those that vendors have approved.
@@ -125,6 +129,7 @@ class Records:
     standings: Mapping[tuple[str, str], KnownStanding]
     done: Mapping[UUID, Sequence[Execution]]
     answers: Mapping[UUID, Answer]
+    company_answers: Mapping[UUID, Answer]
     absences: Mapping[UUID, Absence]
     met: Mapping[UUID, datetime]
     senders: Mapping[int, User]
@@ -221,6 +226,7 @@ def read_records(
         standings=_standings(tenant, leads.values(), hidden),
         done=_executions(rows),
         answers=_answers(rows),
+        company_answers=_company_answers(rows, published, now),
         absences=_absences(leads, now),
         met=_meetings(leads),
         senders=team_members().in_bulk({row.sender_id for row in rows if row.sender_id}),
@@ -331,6 +337,24 @@ def _answers(rows: Sequence[Enrolment]) -> dict[UUID, Answer]:
     }
     found = fetch_rows(ANSWERS, values) if rows else []
     return {enrolment: Answer(at, is_reply) for enrolment, at, is_reply in found}
+
+
+def _company_answers(
+    rows: Iterable[Enrolment], published: Mapping[UUID, Published], now: datetime
+) -> dict[UUID, Answer]:
+    """What was written by colleagues and has perhaps not been handled yet, by enrolment."""
+    asked = [
+        row
+        for row in rows
+        if row.company_key and published[row.version_id].plan.rules.on_company_reply
+    ]
+    words = words_of_companies(now - JUST_HEARD) if asked else {}
+    return {
+        row.pk: Answer(word.at)
+        for row in asked
+        for word in sorted(words.get(row.company_key, ()), key=attrgetter("at"))
+        if word.lead_id != row.lead_id and word.at >= row.enrolled_at
+    }
 
 
 def _absences(leads: Mapping[UUID, Lead], now: datetime) -> dict[UUID, Absence]:

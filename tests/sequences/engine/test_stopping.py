@@ -263,6 +263,30 @@ def test_colleague_who_replies_ends_it_where_that_is_wanted(
     assert again(unwanted).reason == ""
 
 
+def test_colleagues_reply_that_was_stored_but_not_handled_yet_ends_it(clock: Clock) -> None:
+    rules = Rules(on_company_reply=True)
+    colleague = make_contact(email="bob@engines.example")
+    ended = enrol_one(
+        make_sequence(mail("one"), rules=rules), make_contact(email="ada@engines.example")
+    )
+    stays = enrol_one(
+        make_sequence(mail("one"), rules=rules), make_contact(email="eve@looms.example")
+    )
+    reply(colleague)
+    advance_due(at=clock.now)
+    assert again(ended).reason == "company_replied"
+    assert again(stays).waiting_for == "message"
+
+
+def test_colleagues_word_of_before_the_enrolment_ends_nothing(clock: Clock) -> None:
+    reply(make_contact(email="bob@engines.example"))
+    clock.skip(minutes=1)
+    sequence = make_sequence(mail("one"), rules=Rules(on_company_reply=True))
+    enrolment = enrol_one(sequence, make_contact(email="ada@engines.example"))
+    advance_due(at=clock.now)
+    assert again(enrolment).waiting_for == "message"
+
+
 def test_paused_sequence_ends_with_a_reply_too(clock: Clock) -> None:
     lead = make_contact()
     enrolment = enrol_one(make_sequence(mail("one")), lead)
