@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from channels.autopilot.grounding import Kind, claims_of
-from channels.autopilot.grounding.numbers import WORDS, number_of
+from channels.autopilot.grounding.numbers import number_of
 
 # A Wednesday.
 WRITTEN = date(2026, 11, 18)
@@ -55,7 +55,17 @@ def found(text: str, kind: Kind, written: date | None = WRITTEN) -> list[object]
         ("a dozen", "12"),
         ("Dutzend", "12"),
         ("einhundert", "100"),
+        ("fünfhundertfünfzig", "550"),
+        ("zweitausendfünfhundert", "2500"),
+        ("zwölftausenddreihunderteinundzwanzig", "12321"),
+        ("tausendundeins", "1001"),
+        ("five hundred and fifty", "550"),
+        ("two thousand five hundred", "2500"),
+        ("twelve hundred", "1200"),
+        ("nineteen thousand and one", "19001"),
+        ("half an", "0.5"),
         ("a week", None),
+        ("seventh", None),
         ("3.11.2", None),
         ("1.00.000", None),
         ("1,000.000,00", None),
@@ -67,10 +77,70 @@ def test_number_is_read(said: str, number: str | None) -> None:
     assert number_of(said) == (None if number is None else Decimal(number))
 
 
-def test_every_number_word_is_found_in_a_text() -> None:
-    for word, number in WORDS.items():
-        assert found(f"Es sind {word} Gläser", Kind.NUMBER) == [number], word
-    assert found("Es sind dreißig Gläser", Kind.NUMBER) == [30]
+@pytest.mark.parametrize(
+    "words",
+    [
+        "two",
+        "nineteen",
+        "ninety-nine",
+        "a hundred",
+        "one hundred",
+        "three hundred and two",
+        "dozen",
+        "twelve thousand",
+        "zwei",
+        "dreissig",
+        "dreißig",
+        "siebenundachtzig",
+        "hundert",
+        "neunhundert",
+        "tausend",
+        "einundzwanzigtausend",
+        "ein Dutzend",
+    ],
+)
+def test_number_in_words_is_found_whole_in_a_text(words: str) -> None:
+    assert found(f"Es sind {words} Gläser", Kind.NUMBER) == [number_of(words)]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("We have thousands of customers", ["thousands"]),
+        ("Wir haben Tausende Kunden", ["thousands"]),
+        ("One million users", [10**6]),
+        ("zwei Millionen Kunden", [2 * 10**6]),
+        ("zehnmal schneller", [10]),
+        ("a tenfold increase", [10]),
+        ("ten-fold", [10]),
+        ("zum halben Preis", ["half"]),
+        ("You pay half of it", ["half"]),
+        ("um die Hälfte", ["half"]),
+        ("½ of that", ["half"]),
+        ("ein Drittel davon", ["third"]),
+        ("ein Viertel davon", ["quarter"]),
+        ("twice as fast", ["double"]),
+        ("doppelt so schnell", ["double"]),
+        ("I will double-check it", []),
+        ("on behalf of the team", []),
+    ],
+)
+def test_shares_and_large_numbers_count_without_digits(text: str, values: list[object]) -> None:
+    assert found(text, Kind.NUMBER) == values
+
+
+def test_half_an_hour_is_no_hour() -> None:
+    assert found("half an hour", Kind.DURATION) == [("second", Decimal(1800))]
+    assert found("eine halbe Stunde", Kind.DURATION) == [("second", Decimal(1800))]
+    assert found("a fortnight", Kind.DURATION) == found("14 days", Kind.DURATION)
+
+
+@pytest.mark.parametrize(
+    "said", ["evil。example", "evil．example", "evil dot com", "evil punkt de"]
+)
+def test_address_is_found_whatever_its_dots_are(said: str) -> None:
+    [value] = found(f"See {said} for it", Kind.URL)
+    assert value in ("evil.example", "evil.com", "evil.de")
 
 
 @pytest.mark.parametrize(

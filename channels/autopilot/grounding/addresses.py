@@ -15,7 +15,11 @@ EMAIL = re.compile(
     rf"(?<![{LOCAL}])(?:mailto:)?(?P<email>[{LOCAL}]{{1,64}}+@{HOST})", re.IGNORECASE
 )
 # Some write "hxxps", "example[.]com" or "example (dot) com" so that no filter sees an address.
-DOT = r"(?:\.|\[\.\]|\(\.\)|\s?[\[(]\s?(?:dot|punkt)\s?[\])]\s?)"
+DOT = (
+    # The full stops of Chinese and Japanese are as good to a browser.
+    r"(?:[.。．｡]|\[\.\]|\(\.\)|\s?[\[(]\s?(?:dot|punkt)\s?[\])]\s?"
+    r"|\s(?:dot|punkt)\s(?=(?:com|net|org|info|eu|de|at|ch|io)\b))"
+)
 WHOLE_URL = re.compile(
     r"(?P<url>(?:h[tx]{2}ps?|ftp|javascript|data|file|tel|sms|whatsapp|tg):(?://)?"
     r"[^\s<>\"'\x1f“”„«»]+)",

@@ -10,48 +10,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from channels.autopilot.grounding.claims import Claim, Kind, claim
+from channels.autopilot.grounding.number_words import HALVES, WORD, number_in_words
 
-# --- Numbers as words ---------------------------------------------------------------------------
-
-ONES_EN = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-ONES_EN += " sixteen seventeen eighteen nineteen"
-TENS_EN = "twenty thirty forty fifty sixty seventy eighty ninety"
-ONES_DE = "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn"
-ONES_DE += " sechzehn siebzehn achtzehn neunzehn"
-TENS_DE = "zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig"
-
-
-def _words() -> dict[str, int]:
-    english = {word: number for number, word in enumerate(ONES_EN.split(), 2)}
-    german = {word: number for number, word in enumerate(ONES_DE.split(), 2)}
-    for at, (tens_en, tens_de) in enumerate(zip(TENS_EN.split(), TENS_DE.split(), strict=True), 2):
-        english[tens_en], german[tens_de] = 10 * at, 10 * at
-        for number, (en, de) in enumerate(zip(_upto(ONES_EN, "one"), _upto(ONES_DE, "ein"),
-                                              strict=True), 1):  # fmt: skip
-            english |= {f"{tens_en}-{en}": 10 * at + number, f"{tens_en} {en}": 10 * at + number}
-            german[f"{de}und{tens_de}"] = 10 * at + number
-    for name_en, name_de, size in (("hundred", "hundert", 100), ("thousand", "tausend", 1000)):
-        english |= {f"{en} {name_en}": size * number for en, number in list(english.items())
-                    if number < 100}  # fmt: skip
-        german |= {f"{de}{name_de}": size * number for de, number in list(german.items())
-                   if number < 100}  # fmt: skip
-        english |= {name_en: size, f"a {name_en}": size, f"one {name_en}": size}
-        german |= {name_de: size, f"ein{name_de}": size}
-    return english | german | {"dozen": 12, "a dozen": 12, "dutzend": 12, "ein dutzend": 12}
-
-
-def _upto(ones: str, first: str) -> list[str]:
-    return [first, *ones.split()[:8]]
-
-
-def _any(words: str, first: int | None = None) -> str:
-    longest_first = sorted(words.split()[:first], key=len, reverse=True)
-    return "|".join(longest_first).replace("ß", "(?:ß|ss)")
-
-
-WORDS = {word.casefold(): number for word, number in _words().items()}
 # They count only where a unit follows: "a week", not "a question".
-SINGLE = dict.fromkeys(["one", "a", "an", "ein", "eine", "einen", "einem", "einer", "eines"], 1)
+SINGLE = ["one", "a", "an", "ein", "eine", "einen", "einem", "einer", "eines"]
 # Harmless to count: one's own questions are no fact about anybody.
 RHETORICAL = r"(?:questions?|points?|things?|ideas?|fragen?|punkte?n?|dinge?n?|ideen?|sachen?)"
 
@@ -59,15 +21,6 @@ RHETORICAL = r"(?:questions?|points?|things?|ideas?|fragen?|punkte?n?|dinge?n?|i
 
 GROUPED = r"\d{1,3}(?:[\u00a0\u202f'’ ]\d{3})+(?:[.,]\d{1,9})?(?!\d)"
 DIGITS = rf"(?<![\w.,])(?:{GROUPED}|\d{{1,15}}(?:[.,]\d{{1,15}}){{0,6}})"
-# The same as all keys of WORDS, in a form that is searched fast.
-WORD = (
-    rf"(?<!\w)(?:(?:(?:{'|'.join(TENS_EN.split())})(?:[- ](?:one|{_any(ONES_EN, 8)}))?"
-    rf"|(?:{_any(ONES_EN)}))(?: hundred| thousand)?"
-    rf"|(?:(?:(?:ein|{_any(ONES_DE, 8)})und)?(?:{_any(TENS_DE)})|(?:{_any(ONES_DE)})"
-    r"|ein(?=hund|taus))"
-    r"(?:hundert|tausend)?|(?:(?:a|one) )?(?:hundred|thousand|dozen)|hundert|tausend"
-    r"|(?:ein )?dutzend)"
-)
 ONE = rf"(?<!\w)(?:{'|'.join(SINGLE)})"
 MULTIPLES = {
     "k": 1000, "tsd": 1000, "tausend": 1000, "thousand": 1000,
@@ -118,22 +71,41 @@ UNITS = {
     "hour": ("second", 3600), "hr": ("second", 3600), "stunde": ("second", 3600),
     "std": ("second", 3600), "h": ("second", 3600), "stünd": ("second", 3600),
     "day": ("day", 1), "tag": ("day", 1), "täg": ("day", 1),
-    "workday": ("workday", 1), "week": ("day", 7), "woche": ("day", 7), "wöch": ("day", 7),
+    "workday": ("workday", 1), "fortnight": ("day", 14),
+    "week": ("day", 7), "woche": ("day", 7), "wöch": ("day", 7),
     "month": ("month", 1), "monat": ("month", 1), "quarter": ("month", 3), "quartal": ("month", 3),
     "year": ("month", 12), "jahr": ("month", 12), "jähr": ("month", 12),
 }  # fmt: skip
 DURATION = re.compile(
-    rf"(?P<number>{NUMBER}|{ONE})(?:"
+    rf"(?P<number>{NUMBER}|(?<!\w)(?:{'|'.join(HALVES)})|{ONE})(?:"
     r"[\s-]?(?P<work>(?:business|working|work)[\s-]?days?|(?:werk|arbeits|geschäfts|bank)tage?[ns]?)"
     r"|[\s-]?(?:calendar |kalender)?(?P<unit>seconds?|secs?|sekunden?|minutes?|minuten?|mins?"
-    r"|hours?|hrs?|stunden?|std|h|days?|tage?[ns]?|weeks?|wochen?|months?|monate?[ns]?|quarters?|quartale?n?"
+    r"|hours?|hrs?|stunden?|std|h|days?|tage?[ns]?|weeks?|wochen?|fortnights?|months?|monate?[ns]?|quarters?|quartale?n?"
     r"|years?|jahre?[ns]?)"
     r"|-?(?P<adjective>minütig|stündig|tägig|wöchig|monatig|jährig)\w{0,2})(?!\w)",
     re.IGNORECASE,
 )
 PLAIN = re.compile(
     rf"(?P<number>{DIGITS}){ROUND}(?P<multiple>{LONG_MULTIPLE})?(?![\w])"
-    rf"|(?P<word>{WORD})(?!\w)(?!\s{RHETORICAL}\b)(?P<more>{LONG_MULTIPLE})?",
+    rf"|(?P<word>{WORD})(?:mal|fach\w{{0,2}}|-?fold)?(?!\w)(?!\s{RHETORICAL}\b)(?P<more>{LONG_MULTIPLE})?",
+    re.IGNORECASE,
+)
+# How many it is, or how much of something, without a number. In normal form: what the word before
+# the colon stands for.
+VAGUE = {
+    "hundreds": r"hundreds|hunderte[nr]?",
+    "thousands": r"thousands|tausende[nr]?",
+    "millions": r"millions|millionen",
+    "dozens": r"dozens|dutzende[nr]?",
+    "half": r"half(?! an? \w| past)|½|hälfte|halbiert\w*"
+    r"|halbe[nrs]? (?:preis|betrag|summe|kosten)\w*",
+    "third": r"(?:a|one) third|ein(?:e[nm])? drittel|⅓",
+    "quarter": r"ein(?:e[nm])? viertel(?! (?:nach|vor))|¼",
+    "double": r"double(?:d|s)?(?![\w-])(?! (?:check|click|room))|twice|doppelt\w*|verdoppel\w*",
+    "triple": r"triple\w*|verdreifach\w*",
+}
+VAGUELY = re.compile(
+    "|".join(rf"(?P<{name}>(?<!\w)(?:{words})(?!\w))" for name, words in VAGUE.items()),
     re.IGNORECASE,
 )
 # "10 to 15 %": the first number counts the same.
@@ -149,7 +121,9 @@ LIST_MARK = re.compile(r"(?:^|\n)[ \t>]*\(?$")
 def number_of(said: str) -> Decimal | None:
     """The number that digits or words say; None: they are none, such as a version "3.11.2"."""
     bare = said.strip().casefold()
-    if (word := WORDS.get(bare) or SINGLE.get(bare)) is not None:
+    if bare in HALVES:
+        return Decimal("0.5")
+    if (word := number_in_words(bare)) is not None:
         return Decimal(word)
     bare = re.sub(r"[\u00a0\u202f'’ ]", "", bare)
     signs = re.findall(r"[.,]", bare)
@@ -199,6 +173,12 @@ def plain_numbers(text: str) -> Iterator[Claim]:
         else:
             size = _multiple(match["multiple"] or match["more"])
             yield claim(Kind.NUMBER, match, number * size)
+
+
+def vague_numbers(text: str) -> Iterator[Claim]:
+    """Shares, and how many it is by and large."""
+    for match in VAGUELY.finditer(text):
+        yield claim(Kind.NUMBER, match, match.lastgroup)
 
 
 def _counted(

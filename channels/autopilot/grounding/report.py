@@ -223,6 +223,7 @@ def claims_of(
     found += rest.take(numbers.durations(rest.text))
     found += rest.take(_codes(rest.text))
     found += rest.take(numbers.plain_numbers(rest.text))
+    found += rest.take(numbers.vague_numbers(rest.text))
     found += rest.take(names.names(rest.text, small_words))
     found += _promises(text)
     return sorted(found, key=lambda each: each.start)

@@ -1,0 +1,86 @@
+"""Numbers that are written as words, in English and German, below a million."""
+
+import re
+from itertools import count
+
+
+def _list(words: str) -> list[str]:
+    return words.split()
+
+
+TEENS_EN = _list(
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen"
+)
+TENS_EN = _list("twenty thirty forty fifty sixty seventy eighty ninety")
+TEENS_DE = _list(
+    "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn"
+    " siebzehn achtzehn neunzehn"
+)
+TENS_DE = _list("zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig")
+ONES = _list("one a an ein eine einen einem einer eines eins")
+# What multiplies the number before it, and after which the next one is added.
+SIZES = {
+    "hundred": 100,
+    "hundert": 100,
+    "thousand": 1000,
+    "tausend": 1000,
+    "dozen": 12,
+    "dutzend": 12,
+}
+
+
+def _valued() -> dict[str, int]:
+    known = dict.fromkeys(ONES, 1)
+    for teens, tens in ((TEENS_EN, TENS_EN), (TEENS_DE, TENS_DE)):
+        known |= dict(zip(teens, count(2), strict=False))
+        known |= dict(zip(tens, count(20, 10), strict=False))
+    return {word.casefold(): number for word, number in known.items()}
+
+
+VALUES = _valued()
+HALVES = frozenset({"half a", "half an", "eine halbe", "einer halben", "einen halben"})
+
+
+def _any(words: list[str]) -> str:
+    longest_first = sorted(words, key=len, reverse=True)
+    return "|".join(longest_first).replace("ß", "(?:ß|ss)")
+
+
+def _english() -> str:
+    below_100 = rf"(?:(?:{_any(TENS_EN)})(?:[- ](?:one|{_any(TEENS_EN[:8])}))?|{_any(TEENS_EN)})"
+    rest = rf"(?:[- ](?:and[- ])?{below_100}|[- ]and[- ]one)"
+    hundreds = rf"(?:(?:{below_100}|one|an?)[- ])?hundred{rest}?"
+    below_1000 = rf"(?:{hundreds}|{below_100})"
+    more = rf"(?:[- ](?:and[- ])?{below_1000}|[- ]and[- ]one)"
+    thousands = rf"(?:(?:{below_1000}|one|an?)[- ])?thousand{more}?"
+    return rf"{thousands}|{hundreds}|(?:(?:an?|{below_100})[- ])?dozen|{below_100}"
+
+
+def _german() -> str:
+    below_100 = rf"(?:(?:(?:ein|{_any(TEENS_DE[:8])})und)?(?:{_any(TENS_DE)})|{_any(TEENS_DE)})"
+    hundreds = rf"(?:{_any(TEENS_DE)}|ein)?hundert(?:(?:und)?(?:{below_100}|eins?))?"
+    below_1000 = rf"(?:{hundreds}|{below_100})"
+    thousands = rf"(?:{below_1000}|ein)?tausend(?: ?(?:und)?(?:{below_1000}|eins?))?"
+    return rf"{thousands}|{hundreds}|(?:ein )?dutzend|{below_100}"
+
+
+# A single one counts before a million: "one question" is no number, "one million" is.
+MANY = r"(?:one|an?|eine?)(?=\s(?:million|billion|milliarde))"
+WORD = rf"(?<!\w)(?:{_english()}|{_german()}|{MANY})"
+TOKEN = re.compile(rf"{_any([*SIZES, *VALUES, 'and', 'und'])}|[- ]", re.IGNORECASE)
+
+
+def number_in_words(said: str) -> int | None:
+    """The number that a match of `WORD`, or a single one, says; None: it says none."""
+    bare = said.strip().casefold()
+    tokens = TOKEN.findall(bare)
+    if not bare or "".join(tokens) != bare:
+        return None
+    whole = part = 0
+    for token in tokens:
+        size = SIZES.get(token)
+        part = part + VALUES.get(token, 0) if size is None else max(1, part) * size
+        if size == SIZES["thousand"]:
+            whole, part = whole + part, 0
+    return whole + part or None
