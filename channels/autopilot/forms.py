@@ -20,6 +20,7 @@ LIMITS = [
     "per_day",
     "topics",
     "least_confidence",
+    "own_words",
     "first_contact",
     "hold_seconds",
     "good_for_hours",
@@ -44,8 +45,7 @@ class RuleForm(ServiceForm):
         widget=forms.RadioSelect,
         help_text=_(
             "Drafts only: somebody checks every text in the editor. With approval: one key sends"
-            " it. By itself: what passes all limits goes out, if every sentence of it is one that"
-            " your team has written; the rest waits for you."
+            " it. By itself: what passes all limits goes out; the rest waits for you."
         ),
     )
     weekdays = forms.TypedMultipleChoiceField(
@@ -79,6 +79,15 @@ class RuleForm(ServiceForm):
         min_value=0,
         max_value=100,
         help_text=_("The share of what a draft claims that your team has said itself."),
+    )
+    own_words = forms.BooleanField(
+        label=_("Only sentences that your team has written"),
+        required=False,
+        help_text=_(
+            "In a canned reply, or to the same person. Without it, sentences of the model's own go"
+            " out, too: numbers, names and promises in them are checked, what they say otherwise is"
+            " not."
+        ),
     )
     first_contact = forms.BooleanField(
         label=_("It may answer people to whom nobody of your team has written yet"), required=False

@@ -109,8 +109,37 @@ def confidence(report: Report, read: frozenset[Mark]) -> float:
 
 
 def judge(situation: Situation) -> list[Gate]:
-    """All gates, in the order in which people think of them."""
-    return [Gate(*answer) for answer in _answers(situation)]
+    """All gates: those that are always asked, and then those that the team sets."""
+    return [
+        *(Gate(*answer) for answer in _answers(situation)),
+        *limit_gates(
+            situation.limits,
+            topic=situation.topic,
+            is_first_contact=situation.is_first_contact,
+            is_own_words=situation.is_own_words,
+            sure=confidence(situation.report, situation.read),
+        ),
+    ]
+
+
+def limit_gates(
+    limits: Limits, *, topic: str, is_first_contact: bool, is_own_words: bool, sure: float
+) -> list[Gate]:
+    """The gates that a team sets for itself; asked again before anything goes out.
+
+    Args:
+        sure: from 0 to 1; see `confidence`.
+    """
+    is_known = limits.first_contact or not is_first_contact
+    is_written = is_own_words or not limits.own_words
+    unwritten = _("Not every sentence is one that your team has written.")
+    is_sure = sure >= limits.least_confidence
+    return [
+        Gate("first_contact", is_known, FLAGS[Flag.FIRST_CONTACT]),
+        Gate("topic", topic in limits.topics, _("The topic is not left to it.")),
+        Gate("own_words", is_written, unwritten),
+        Gate("confidence", is_sure, _("We are not sure enough of it.")),
+    ]
 
 
 def may_go(gates: Sequence[Gate]) -> bool:
@@ -124,25 +153,19 @@ def is_within_hours(limits: Limits, now: datetime) -> bool:
 
 
 def _answers(seen: Situation) -> Iterator[tuple[str, bool, str | Promise]]:
-    limits, sure = seen.limits, confidence(seen.report, seen.read)
-    suspicious = seen.read & SUSPICIOUS
+    limits, suspicious = seen.limits, seen.read & SUSPICIOUS
     yield "held", not seen.is_held, _("The autopilot is held.")
     yield "mode", seen.mode == Mode.AUTO, _("A person has to approve here.")
     yield "deal", seen.is_open, _("The deal is closed.")
     yield "hears", not seen.deafness, seen.deafness
     yield "hours", is_within_hours(limits, seen.now), _("It is outside the hours.")
     yield "count", seen.sent_today < limits.per_day, _("Enough has gone out today.")
-    known = limits.first_contact or not seen.is_first_contact
-    yield "first_contact", known, FLAGS[Flag.FIRST_CONTACT]
-    yield "topic", seen.topic in limits.topics, _("The topic is not left to it.")
     yield "suspicion", not suspicious, FLAGS[Flag.INSTRUCTS]
     yield "whole", Mark.SHORTENED not in seen.read, FLAGS[Flag.SHORTENED]
     yield "plain", not seen.written, FLAGS[Flag.MARKUP]
     yield "language", not seen.is_other_language, FLAGS[Flag.LANGUAGE]
     yield "grounded", seen.report.is_clear, _("Not all of it is said by us.")
-    yield "own_words", seen.is_own_words, _("Not every sentence is one that your team has written.")
     yield "promises", not _promises(seen.report), FLAGS[Flag.PROMISE]
-    yield "confidence", sure >= limits.least_confidence, _("We are not sure enough of it.")
 
 
 def flags_of(

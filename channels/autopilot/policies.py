@@ -65,6 +65,8 @@ class Limits(BaseModel):
         per_day: messages that go out without a person, in all conversations together.
         topics: those of `FOR_IT` that are left to it.
         least_confidence: from 0 to 1; see `channels.autopilot.gates.confidence`.
+        own_words: every sentence of it has to be one that the team has written. Without, only what
+            it claims and promises is compared with what the team says.
         first_contact: it may answer somebody to whom nobody of the team has written yet.
         hold_seconds: for which people may stop what it sends.
         good_for_hours: then a draft that nobody has decided about is none any more.
@@ -78,6 +80,7 @@ class Limits(BaseModel):
     per_day: int = Field(default=10, ge=0, le=1000)
     topics: frozenset[Topic] = frozenset({Topic.THANKS})
     least_confidence: float = Field(default=0.9, ge=0, le=1)
+    own_words: bool = True
     first_contact: bool = False
     hold_seconds: int = Field(default=120, ge=10, le=3600)
     good_for_hours: int = Field(default=72, ge=1, le=720)

@@ -4,12 +4,12 @@ The message carries until when its draft takes into account what they wrote: wha
 writes between that and the vendor withdraws it there (`Message.unless_answered_since`).
 """
 
+from collections.abc import Iterator
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -20,10 +20,10 @@ from channels.autopilot.drafts import (
     sent_by_rule_since,
     take_back,
 )
-from channels.autopilot.gates import is_within_hours
-from channels.autopilot.models import Draft, Mode
+from channels.autopilot.gates import Flag, Gate, is_within_hours, limit_gates
+from channels.autopilot.models import Draft, Mode, Run
 from channels.autopilot.outdating import Flaw, considered_until, why_outdated
-from channels.autopilot.policies import rule_of
+from channels.autopilot.policies import Rule, rule_of
 from channels.health import hears
 from channels.models import Message, Purpose
 from channels.services.queueing import MessageDraft, Refusal, queue_messages
@@ -103,17 +103,27 @@ def _why_not_by_rule(draft: Draft) -> Flaw | None:
         return Flaw(gettext_lazy("The autopilot was switched off."))
     if draft.decided_by_id is not None:
         return None
-    deafness = hears(draft.account) if draft.account else ""
-    now = timezone.now().astimezone(ZoneInfo(current_tenant().time_zone))
+    closed = (Flaw(gate.why) for gate in _gates_now(draft, rule) if not gate.is_open)
+    return next(closed, None)
+
+
+def _gates_now(draft: Draft, rule: Rule) -> Iterator[Gate]:
+    """What may have closed since the draft was made: by the clock, or by other limits."""
+    limits, now = rule.limits, timezone.now().astimezone(ZoneInfo(current_tenant().time_zone))
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    reasons: list[tuple[bool, str | Promise]] = [
-        (rule.mode != Mode.AUTO, gettext_lazy("A person has to approve here.")),
-        (bool(deafness), deafness),
-        (not is_within_hours(rule.limits, now), gettext_lazy("It is outside the hours.")),
-        # It counts itself.
-        (
-            sent_by_rule_since(midnight) > rule.limits.per_day,
-            gettext_lazy("Enough has gone out today."),
-        ),
-    ]
-    return next((Flaw(reason) for is_so, reason in reasons if is_so), None)
+    deafness = hears(draft.account) if draft.account else ""
+    yield Gate("mode", rule.mode == Mode.AUTO, gettext_lazy("A person has to approve here."))
+    yield Gate("hears", not deafness, deafness)
+    yield Gate("hours", is_within_hours(limits, now), gettext_lazy("It is outside the hours."))
+    # It counts itself.
+    is_few = sent_by_rule_since(midnight) <= limits.per_day
+    yield Gate("count", is_few, gettext_lazy("Enough has gone out today."))
+    found = Run.objects.only("result", "report").get(pk=draft.run_id)
+    is_new = Flag.FIRST_CONTACT in draft.flags
+    yield from limit_gates(
+        limits,
+        topic=found.result.get("topic", ""),
+        is_first_contact=is_new,
+        is_own_words=found.report.get("own_words", False),
+        sure=found.report.get("confidence", 0.0),
+    )

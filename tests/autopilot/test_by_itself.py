@@ -116,6 +116,8 @@ def test_count_of_the_day_holds_in_all_conversations_together(
         {"mode": Mode.OFF},
         {"per_day": 0},
         {"opens": time(0), "closes": time(0, 0, 0, 1)},
+        {"topics": frozenset({Topic.QUESTION})},
+        {"first_contact": False},
     ],
 )
 def test_rule_that_was_changed_meanwhile_holds(tenant: Tenant, rule: dict[str, Any]) -> None:
@@ -125,6 +127,19 @@ def test_rule_that_was_changed_meanwhile_holds(tenant: Tenant, rule: dict[str, A
     assert let_go(draft) is None
     assert outbound() == []
     assert Draft.objects.get(pk=draft.pk).state == Draft.State.PENDING
+
+
+def test_models_own_sentences_go_out_where_the_team_leaves_it_that(
+    tenant: Tenant, server: Server
+) -> None:
+    says(server, "Hello, we are happy to help you. We will be in touch.")
+    set_rule(Mode.AUTO, own_words=False)
+    first, second = (draft_to(writes(lead=make_reachable_lead())) for _number in range(2))
+    assert let_go(first)
+    set_rule(Mode.AUTO)
+    assert let_go(second) is None
+    second.refresh_from_db()
+    assert second.reason == "Not every sentence is one that your team has written."
 
 
 def test_brake_stops_what_is_on_its_way(tenant: Tenant) -> None:

@@ -84,6 +84,16 @@ def test_each_reason_closes_its_gate(changes: dict[str, Any], names: list[str]) 
     assert not may_go(judge(situation(**changes)))
 
 
+def test_own_sentences_of_the_model_go_where_the_team_says_so() -> None:
+    limits = Limits(topics=frozenset(FOR_IT), own_words=False)
+    assert closed(situation(is_own_words=False, limits=limits)) == []
+    # All else is asked as before.
+    seen = situation(
+        is_own_words=False, limits=limits, report=report("It costs 900 EUR. We like it. Yes.")
+    )
+    assert {"grounded", "confidence"} <= set(closed(seen))
+
+
 @pytest.mark.parametrize("mark", sorted(SUSPICIOUS))
 def test_message_that_instructs_or_hides_something_never_goes(mark: Mark) -> None:
     assert closed(situation(read=frozenset({mark}))) == ["suspicion"]

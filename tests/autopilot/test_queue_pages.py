@@ -254,6 +254,7 @@ RULE = {
     "per_day": "7",
     "topics": ["thanks", "question"],
     "least_confidence": "80",
+    "own_words": "on",
     "hold_seconds": "60",
     "good_for_hours": "24",
 }
@@ -264,6 +265,7 @@ def test_rule_is_written_and_read_again(manager: Browser, tenant: Tenant) -> Non
     assert manager.post(url("rules"), given).status_code == 302
     rule = rule_of_tenant()
     assert (rule.mode, rule.limits.per_day, rule.limits.least_confidence) == ("auto", 7, 0.8)
+    assert rule.limits.own_words
     assert rule.criteria == ("Big", "In Europe")
     assert (rule.actions.qualifies, rule.actions.proposes) == (True, False)
     page = page_of(manager.get(url("rules")))

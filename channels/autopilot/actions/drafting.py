@@ -76,7 +76,9 @@ class Drafting:
         run.report = report.as_json() | {"marks": sorted(known.marks | written.marks)}
         if not report.is_usable:
             return Outcome.NOTHING_GROUNDED
-        judged = gates.judge(_situation(known, rule, reply.topic, written, report))
+        situation = _situation(known, rule, reply.topic, written, report)
+        judged = gates.judge(situation)
+        run.report["own_words"] = situation.is_own_words
         run.report["gates"] = [gate.as_json() for gate in judged]
         run.report["confidence"] = round(gates.confidence(report, known.marks), 3)
         draft = _keep(run, conversation, answered, report, _flags(known, written, report))
