@@ -1,6 +1,7 @@
 """That somebody is away, and until when, as their mail program says it in four languages."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 # These words only programs put in front of a subject.
@@ -16,31 +17,41 @@ BY_PROGRAM = re.compile(
 # These words say that somebody is away, once it is known that a program wrote.
 AWAY = re.compile(
     r"out of (?:the )?office|on (?:annual |parental |sick |maternity |paternity )?leave\b|"
-    r"on (?:vacation|holiday)|\baway from|currently away|\baway until|not in the office|"
-    r"limited access to (?:my )?e-?mail|back (?:in the office )?on\b|will be back|i will return|"
-    r"nicht im (?:büro|hause?)|außer haus|abwesen|im urlaub|in elternzeit|wieder erreichbar|"
-    r"nicht erreichbar|bin ich wieder|"
+    r"on (?:vacation|holiday)|\baway from|currently away|\baway until|not in the office|\booo\b|"
+    r"limited access to (?:my )?e-?mail|back (?:in the office )?on\b|(?:will|'ll) be back|"
+    r"\bi(?:'ll| will) (?:be )?return|"
+    r"nicht im (?:büro|hause?)|außer haus|abwesen|im urlaub|in elternzeit|im mutterschutz|"
+    r"auf dienstreise|nicht erreichbar|bin ich wieder|\bkehre ich\b|\bich kehre\b|"
+    r"wieder (?:erreichbar|da\b|am\b|ab\b|für sie da|zur verfügung|zu erreichen|"
+    r"im (?:büro|hause?))|"
     r"\babsente?\b|en congés?|absence du bureau|de retour le|hors du bureau|en déplacement|"
     r"fuera de (?:la )?oficina|de vacaciones|\bausente\b|ausencia|estaré de vuelta|regreso el|"
     r"abwesenheit",
     re.IGNORECASE,
 )
+# A day between German words, as "ab Montag, den 30.11.2026 wieder" has one.
+DATED = (
+    r"(?:[^\W\d_]{2,12}\.?,?\s+)?(?:de[nm]\s+)?\d[\d.]{0,9},?\s+"
+    r"(?:[^\W\d_]{3,9}\.?,?\s+)?(?:\d{4},?\s+)?"
+)
 # What stands before the day of the return …
 BACK = re.compile(
-    r"(?:back (?:in the office )?(?:on|from)|return(?:ing)?(?: to (?:the office|work))? (?:on|by)|"
+    r"(?:\b(?:back|return(?:ing)?)(?: (?:in|to) the office| (?:at|to) work)?(?: (?:on|by|from))?|"
     r"available again (?:on|from)|wieder (?:ab|am|ab dem|erreichbar ab)|ab dem|zurück (?:am|ab)|"
+    rf"\b(?:ab|am)(?=\s+{DATED}(?:(?:bin|komme|stehe) ich|wieder|zurück)\b)|"
     r"de retour (?:le|à partir du)|(?:à|a) partir du|a partir del|regreso (?:el|al trabajo el)|"
     r"de vuelta (?:el|a partir del)|vuelvo el)\s*:?\s*",
     re.IGNORECASE,
 )
 # … and before the last day of the absence.
 UNTIL = re.compile(
-    r"(?:until|till|through|bis(?: zum| einschließlich(?: zum)?)?|jusqu['’](?:au|à)|hasta el)"
+    r"(?:\b(?:until|till|through|thru|to)\b|(?<=[\d.])\s*[-–]|"
+    r"bis(?: zum| einschließlich(?: zum)?)?|jusqu['’](?:au|à)|hasta el)"
     r"\s*:?\s*",
     re.IGNORECASE,
 )
 WEEKDAY = re.compile(
-    r"(?:(?:the|den|dem|le|el)\s+)?(?:[^\W\d_]{2,12}\.?,?\s+(?:(?:den|dem|le|el)\s+)?)?"
+    r"(?:(?:the|den|dem|le|el)\s+)?(?:[^\W\d_]{2,12}\.?,?\s+(?:(?:the|den|dem|le|el)\s+)?)?"
 )
 MONTHS = {
     name: number
@@ -72,8 +83,9 @@ DAY_FIRST = re.compile(
     r"(?:,?\s+(?:de\s+)?(?P<year>\d{4}))?"
 )
 MONTH_FIRST = re.compile(
-    r"(?P<name>[^\W\d_]{3,12})\.?\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(?P<year>\d{4}))?"
+    r"(?P<name>[^\W\d_]{3,12})\.?\s+(?P<day>\d{1,2})(?!\d)(?:st|nd|rd|th)?(?:,?\s+(?P<year>\d{4}))?"
 )
+MONTH_ALONE = re.compile(r"(?P<name>[^\W\d_]{3,12})\.?\s+(?P<year>\d{4})")
 LONGEST_ABSENCE = timedelta(days=400)
 LONGEST_TEXT = 5_000
 
@@ -105,7 +117,7 @@ def return_of(text: str, received: datetime) -> datetime | None:
 def _day(text: str, received: datetime) -> datetime | None:
     start = WEEKDAY.match(text)
     for place in {0, start.end() if start else 0}:
-        for pattern in (ISO, NUMERIC, DAY_FIRST, MONTH_FIRST):
+        for pattern in (ISO, NUMERIC, DAY_FIRST, MONTH_FIRST, MONTH_ALONE):
             match = pattern.match(text, place)
             day = _date(match, received) if match else None
             if day:
@@ -116,14 +128,20 @@ def _day(text: str, received: datetime) -> datetime | None:
 def _date(match: re.Match[str], received: datetime) -> datetime | None:
     found = match.groupdict()
     month = int(found["month"]) if "month" in found else MONTHS.get(found["name"].lower(), 0)
-    day, year = int(found["day"]), found.get("year")
-    if found.get("mark") == "/" and month > 12 >= day:
-        # Only Americans write the month first, and here nothing else can be meant.
-        day, month = month, day
+    day, year = int(found.get("day", 1)), found.get("year")
     years = [_full(year)] if year else [received.year, received.year + 1]
-    for full in years:
+    date = _plausible(years, month, day, received)
+    if date is None and found.get("mark") == "/":
+        # Americans write the month first: here nothing else can be meant.
+        date = _plausible(years, day, month, received)
+    return date
+
+
+def _plausible(years: Sequence[int], month: int, day: int, received: datetime) -> datetime | None:
+    """The first such day on which an absence that is told now may end."""
+    for year in years:
         try:
-            date = datetime(full, month, day, tzinfo=UTC)
+            date = datetime(year, month, day, tzinfo=UTC)
         except ValueError:
             continue
         if received - timedelta(days=1) < date < received + LONGEST_ABSENCE:
