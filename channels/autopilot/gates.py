@@ -33,6 +33,7 @@ class Flag(StrEnum):
     FIRST_CONTACT = "first_contact"
     SHORTENED = "shortened"
     LANGUAGE = "language"
+    UNCHECKED = "unchecked"
 
 
 FLAGS: dict[str, str | Promise] = {
@@ -44,6 +45,7 @@ FLAGS: dict[str, str | Promise] = {
     Flag.FIRST_CONTACT: _("Nobody of your team has written to them before"),
     Flag.SHORTENED: _("Only the beginning of a long message was read"),
     Flag.LANGUAGE: _("Written in another language than their message"),
+    Flag.UNCHECKED: _("Written in a language whose claims are not checked in full"),
 }
 
 
@@ -62,6 +64,7 @@ class Situation:
         is_own_words: every sentence of it is one that the team has written. A model then chooses
             what is said, and invents nothing: who talks it into something gets our own words.
         is_other_language: they have written in another one.
+        is_checked: it is surely in a language of which claims are known.
         deafness: why their answers do not reach us now, in words; empty: they do.
     """
 
@@ -78,6 +81,7 @@ class Situation:
     is_open: bool = True
     is_own_words: bool = False
     is_other_language: bool = False
+    is_checked: bool = True
     deafness: str = ""
 
 
@@ -164,6 +168,8 @@ def _answers(seen: Situation) -> Iterator[tuple[str, bool, str | Promise]]:
     yield "whole", Mark.SHORTENED not in seen.read, FLAGS[Flag.SHORTENED]
     yield "plain", not seen.written, FLAGS[Flag.MARKUP]
     yield "language", not seen.is_other_language, FLAGS[Flag.LANGUAGE]
+    # What the team has written itself needs no check.
+    yield "checked", seen.is_own_words or seen.is_checked, FLAGS[Flag.UNCHECKED]
     yield "grounded", seen.report.is_clear, _("Not all of it is said by us.")
     yield "promises", not _promises(seen.report), FLAGS[Flag.PROMISE]
 
@@ -175,6 +181,7 @@ def flags_of(
     written: frozenset[Mark],
     is_first_contact: bool,
     is_other_language: bool = False,
+    is_unchecked: bool = False,
 ) -> list[Flag]:
     """What people should know of a draft, the worst first."""
     theirs = any(each.trust is Trust.THEIRS for kept in report.judged if kept.is_kept
@@ -188,6 +195,7 @@ def flags_of(
         Flag.FIRST_CONTACT: is_first_contact,
         Flag.SHORTENED: Mark.SHORTENED in read,
         Flag.LANGUAGE: is_other_language,
+        Flag.UNCHECKED: is_unchecked,
     }
     return [flag for flag, is_so in found.items() if is_so]
 

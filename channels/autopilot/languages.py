@@ -13,6 +13,8 @@ LONGEST = 4_000
 LEAST, LEAD = 2, 2
 LETTERS = re.compile(r"[^\W\d_]+")
 LATIN = "LATIN"
+# In which a text is of which nobody can tell.
+UNSURE = ""
 
 
 def _words(*lines: str) -> frozenset[str]:
@@ -67,7 +69,7 @@ def language_of(text: str) -> str:
     found = Counter({code: sum(word in known for word in words)
                      for code, known in SMALL_WORDS.items()})  # fmt: skip
     (best, most), (_second, next_most) = found.most_common(2)
-    return best if most >= LEAST and most >= LEAD * next_most else ""
+    return best if most >= LEAST and most >= LEAD * next_most else UNSURE
 
 
 def is_another(one: str, other: str) -> bool:

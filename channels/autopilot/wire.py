@@ -28,6 +28,8 @@ from events.alerts.webhooks import is_public
 # Seconds.
 CONNECT = 5.0
 MOST_BYTES = 8_000_000
+# Where clouds tell their machines' keys within private networks; elsewhere that is link-local.
+METADATA = {ipaddress.ip_address(address) for address in ("fd00:ec2::254", "192.0.0.192")}
 PIECE = 4096
 
 
@@ -171,7 +173,8 @@ def _judge(address: str, *, allows_private: bool, is_encrypted: bool) -> None:
     ip = mapped or ip
     # Where clouds keep the keys of their machines; no model is served there.
     is_private = (ip.is_private or ip.is_loopback) and not ip.is_link_local
-    if not allows_private or not is_private or ip.is_unspecified or ip.is_multicast:
+    is_odd = ip.is_unspecified or ip.is_multicast or ip in METADATA
+    if not allows_private or not is_private or is_odd:
         raise AddressRefused(format_lazy(_("{host} is not a public address."), host=address))
 
 

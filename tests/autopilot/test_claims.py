@@ -136,6 +136,25 @@ def test_half_an_hour_is_no_hour() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("We deliver by Christmas", [("feast", "christmas")]),
+        ("Wir liefern vor Weihnachten", [("feast", "christmas")]),
+        ("Merry Christmas to all of you", []),
+        ("by the end of the month", [("end", "month")]),
+        ("bis Ende des Monats", [("end", "month")]),
+        ("zum Monatsende", [("end", "month")]),
+        ("at the end of the day", [("end", "day")]),
+        ("schönes Wochenende", []),
+        ("im dritten Quartal", [("quarter", WRITTEN.year, 3)]),
+        ("in the fourth quarter", [("quarter", WRITTEN.year, 4)]),
+    ],
+)
+def test_deadline_without_a_date_is_one(text: str, values: list[object]) -> None:
+    assert found(text, Kind.DATE) == values
+
+
+@pytest.mark.parametrize(
     "said", ["evil。example", "evil．example", "evil dot com", "evil punkt de"]
 )
 def test_address_is_found_whatever_its_dots_are(said: str) -> None:

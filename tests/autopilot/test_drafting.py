@@ -113,6 +113,16 @@ def test_answer_in_another_language_is_marked(tenant: Tenant, server: Server) ->
     assert closed == ["language"]
 
 
+def test_answer_whose_claims_nobody_knows_is_marked(tenant: Tenant, server: Server) -> None:
+    set_rule(Mode.AUTO, own_words=False)
+    says(server, "Bonjour, nous vous offrons une remise. Merci pour votre message, et bon courage.")
+    draft = draft_to(writes("Bonjour, merci pour votre appel. Avez-vous une offre pour nous ?"))
+    assert draft.state == Draft.State.PENDING
+    assert "unchecked" in draft.flags
+    closed = [gate["gate"] for gate in draft.run.report["gates"] if not gate["open"]]
+    assert closed == ["checked"]
+
+
 def test_answer_that_repeats_its_instructions_is_refused(tenant: Tenant, server: Server) -> None:
     set_rule()
     text = instructions("draft").text

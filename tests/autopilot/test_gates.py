@@ -87,6 +87,9 @@ def test_each_reason_closes_its_gate(changes: dict[str, Any], names: list[str]) 
 def test_own_sentences_of_the_model_go_where_the_team_says_so() -> None:
     limits = Limits(topics=frozenset(FOR_IT), own_words=False)
     assert closed(situation(is_own_words=False, limits=limits)) == []
+    # Not where what it claims can be read in part alone.
+    seen = situation(is_own_words=False, limits=limits, is_checked=False)
+    assert closed(seen) == ["checked"]
     # All else is asked as before.
     seen = situation(
         is_own_words=False, limits=limits, report=report("It costs 900 EUR. We like it. Yes.")
@@ -119,7 +122,7 @@ def test_every_closed_gate_says_why() -> None:
         mode=Mode.OFF, is_held=True, is_open=False, deafness="It is not read.", sent_today=99,
         is_first_contact=True, topic=Topic.OTHER, read=frozenset({Mark.ROLE, Mark.SHORTENED}),
         written=frozenset({Mark.IMAGE}), is_own_words=False, now=datetime(2027, 5, 2, tzinfo=UTC),
-        is_other_language=True,
+        is_other_language=True, is_checked=False,
         report=report("We guarantee 300 EUR. It costs 900 EUR. We like it."),
     )  # fmt: skip
     assert all(not gate.is_open and gate.as_json()["why"] for gate in judge(worst))
@@ -150,6 +153,7 @@ def test_flags_name_the_worst_first_and_all_have_words() -> None:
         written=frozenset({Mark.LINK}),
         is_first_contact=True,
         is_other_language=True,
+        is_unchecked=True,
     )
     assert flags == [*list(Flag)[:2], Flag.PROMISE, Flag.THEIRS, *list(Flag)[4:]]
     assert set(FLAGS) == set(Flag)

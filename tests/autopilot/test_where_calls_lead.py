@@ -45,7 +45,19 @@ def test_addresses_of_our_own_network_are_refused(server: Server, url: str) -> N
     assert not server.asked
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "[fe80::1]", "0.0.0.0", "224.0.0.1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "[::ffff:169.254.169.254]",
+        "[fd00:ec2::254]",
+        "192.0.0.192",
+        "100.100.100.200",
+        "[fe80::1]",
+        "0.0.0.0",
+        "224.0.0.1",
+    ],
+)
 def test_some_addresses_are_never_called(server: Server, address: str) -> None:
     failure = fail(server, url=f"http://{address}/v1", allows_private=True)
     assert (failure.outcome, failure.is_permanent) == (Outcome.FAILED, True)

@@ -19,8 +19,9 @@ from channels.autopilot.asking import gives_itself_away, prompt_of
 from channels.autopilot.cleaning import Cleaned, clean_draft
 from channels.autopilot.completions import Completion
 from channels.autopilot.facts import Known, bare, facts_of
+from channels.autopilot.grounding import LANGUAGES as CHECKED
 from channels.autopilot.grounding import Report, check
-from channels.autopilot.languages import is_another
+from channels.autopilot.languages import UNSURE, is_another, language_of
 from channels.autopilot.models import ActionType, Draft, Run
 from channels.autopilot.outcomes import Ended, Outcome
 from channels.autopilot.outdating import account_for, is_answered, last_inbound
@@ -131,6 +132,7 @@ def _situation(
         is_open=known.lead.is_open,
         is_own_words=_is_own_words(report, known),
         is_other_language=_is_other_language(report, known),
+        is_checked=language_of(report.text) in CHECKED,
         deafness=_deafness(known),
     )
 
@@ -144,6 +146,11 @@ def _is_own_words(report: Report, known: Known) -> bool:
 def _is_other_language(report: Report, known: Known) -> bool:
     last = known.last_said
     return last is not None and is_another(report.text, last.cleaned.text)
+
+
+def _is_unchecked(report: Report) -> bool:
+    """Whether it is surely written in a language of which few claims are known."""
+    return language_of(report.text) not in (*CHECKED, UNSURE)
 
 
 def _deafness(known: Known) -> str:
@@ -162,6 +169,7 @@ def _flags(known: Known, written: Cleaned, report: Report) -> Sequence[str]:
         written=written.marks,
         is_first_contact=known.is_first_contact,
         is_other_language=_is_other_language(report, known),
+        is_unchecked=_is_unchecked(report) and not _is_own_words(report, known),
     )
 
 

@@ -12,5 +12,8 @@ from channels.autopilot.grounding.report import (
     is_quoted,
 )
 
-__all__ = ["Checked", "Claim", "Fact", "Facts", "Kind", "Report", "Trust", "check", "claims_of",
-           "is_quoted"]  # fmt: skip
+# Those whose numbers, dates and promises in words are known.
+LANGUAGES = frozenset({"en", "de"})
+
+__all__ = ["LANGUAGES", "Checked", "Claim", "Fact", "Facts", "Kind", "Report", "Trust", "check",
+           "claims_of", "is_quoted"]  # fmt: skip

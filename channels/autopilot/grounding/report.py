@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from channels.autopilot.grounding import addresses, dates, names, numbers
+from channels.autopilot.grounding import addresses, dates, names, numbers, occasions
 from channels.autopilot.grounding.claims import Claim, Kind, Rest, claim
 from channels.autopilot.grounding.sentences import Sentence, sentences_of
 
@@ -217,6 +217,7 @@ def claims_of(
     found += rest.take(numbers.amounts(rest.text))
     found += rest.take(numbers.percents(rest.text))
     found += rest.take(dates.dates(rest.text, written))
+    found += rest.take(occasions.occasions(rest.text, written))
     found += rest.take(addresses.phones(rest.text))
     found += rest.take(dates.times(rest.text))
     found += rest.take(addresses.streets(rest.text))
