@@ -35,6 +35,7 @@ from salesflow.accounts.rest.authentication import HasTenant, person_of
 from salesflow.accounts.rest.errors import Conflict
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
+from salesflow.accounts.rest.serializers import StrictSerializer
 from salesflow.accounts.views import LEADING
 
 State = models.Sequence.State
@@ -86,9 +87,7 @@ class SequenceList(IdempotentPostMixin, generics.ListAPIView[models.Sequence]):
     )
     def post(self, request: Request) -> Response:
         """Make a sequence with a draft; nobody comes in before it is published."""
-        serializer = SequenceInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        given = read_body(SequenceInputSerializer, request)
         sequence = versions.create_sequence(
             given["name"], owner=person_of(request), document=given.get("content")
         )
@@ -128,9 +127,8 @@ class SequenceDetail(SequenceMixin, generics.GenericAPIView[models.Sequence]):
     @transaction.atomic
     def patch(self, request: Request, sequence_id: UUID) -> Response:
         """Change what the body names, all of it or nothing; steps are edited as a draft."""
-        serializer = SequenceChangeSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        change_sequence(self.sequence, request, **serializer.validated_data)
+        given = read_body(SequenceChangeSerializer, request)
+        change_sequence(self.sequence, request, **given)
         return Response(told(sequence_id))
 
 
@@ -146,11 +144,9 @@ class SequencePublish(SequenceMixin, generics.GenericAPIView[models.Sequence]):
     )
     def post(self, request: Request, sequence_id: UUID) -> Response:
         """Let those who come in from now on begin with the draft."""
-        sequence = self.sequence
-        serializer = PublishSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        sequence, given = self.sequence, read_body(PublishSerializer, request)
         with conflicts_told():
-            publish_version(sequence, actor=person_of(request), **serializer.validated_data)
+            publish_version(sequence, actor=person_of(request), **given)
         return Response(told(sequence_id))
 
 
@@ -166,11 +162,8 @@ class SequenceClone(SequenceMixin, generics.GenericAPIView[models.Sequence]):
     )
     def post(self, request: Request, sequence_id: UUID) -> Response:
         """Make another sequence with the same steps; nobody is in it."""
-        sequence = self.sequence
-        serializer = CloneSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        name = serializer.validated_data["name"]
-        made = versions.clone_sequence(sequence, name, owner=person_of(request))
+        sequence, given = self.sequence, read_body(CloneSerializer, request)
+        made = versions.clone_sequence(sequence, given["name"], owner=person_of(request))
         return Response(told(made.pk), status=status.HTTP_201_CREATED)
 
 
@@ -211,6 +204,18 @@ def change_sequence(
             told = {"before": sequence.state, "after": state}
             raise Conflict(_("It cannot go from %(before)s to %(after)s.") % told)
         turn(sequence, actor=person_of(request))
+
+
+def read_body(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:
+    """What a request's body says.
+
+    Raises:
+        ValidationError: by the name of the field.
+    """
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    given: dict[str, Any] = serializer.validated_data
+    return given
 
 
 @contextmanager

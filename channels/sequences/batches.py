@@ -41,7 +41,8 @@ from channels.sequences.payloads import (
 )
 from channels.sequences.plans import MessageStep
 from channels.sequences.quotas import Caps, Ledger
-from channels.sequences.reading import Records, read_records
+from channels.sequences.reading import read_records
+from channels.sequences.records import Records
 from channels.services.queueing import Refusal, queue_messages
 from events.payloads import Payload
 from events.publishing import Draft, publish_silently

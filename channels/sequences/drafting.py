@@ -9,7 +9,7 @@ from channels.sequences.courses import Course
 from channels.sequences.decisions import Block, Decision, Ending, Finish, Obstacle, Prepare, Send
 from channels.sequences.facts import PURPOSE
 from channels.sequences.plans import Variant
-from channels.sequences.reading import Records
+from channels.sequences.records import Records
 from channels.services.queueing import MessageDraft, Refusal
 from channels.templating import Filled
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from channels.sequences import models, queries
-from channels.sequences.api import SequenceMixin
+from channels.sequences.api import SequenceMixin, read_body
 from channels.sequences.by_hand import let_wait, take_out
 from channels.sequences.enrolling import (
     Source,
@@ -52,10 +52,7 @@ class SequenceEnrolments(SequenceMixin, generics.GenericAPIView[Enrolment]):
 
         A dry run answers 200 and tells what would come of it.
         """
-        sequence = self.sequence
-        serializer = EnrolSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        sequence, given = self.sequence, read_body(EnrolSerializer, request)
         leads, is_rehearsal = given.pop("leads"), given.pop("dry_run")
         if is_rehearsal:
             return Response(rehearsed(sequence, leads, given.get("sender")))

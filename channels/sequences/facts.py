@@ -16,12 +16,11 @@ from channels.sequences.models import Enrolment, Execution
 from channels.sequences.plans import LinkedInStep
 from channels.sequences.quotas import Caps, Ledger
 from channels.sequences.reading import (
-    KnownStanding,
-    Records,
     channels_in,
     read_records,
     window_hours,
 )
+from channels.sequences.records import KnownStanding, Records
 from channels.sequences.versions import Published
 from channels.sequences.working_time import NeverOpens
 from channels.sequences.zones import Whereabouts

@@ -19,12 +19,13 @@ from channels.sequences.deciding import ending_of, return_from_absence
 from channels.sequences.decisions import Ending
 from channels.sequences.enrolling import stop_enrolments
 from channels.sequences.facts import Teller, state_of
+from channels.sequences.hearing import returning_day
 from channels.sequences.holding import hold_open, hold_where
 from channels.sequences.models import Enrolment
 from channels.sequences.payloads import SequencePaused
 from channels.sequences.plans import MessageStep, Rules
 from channels.sequences.quotas import Ledger
-from channels.sequences.reading import read_leads, read_records, returning_day
+from channels.sequences.reading import read_leads, read_records
 from channels.sequences.versions import published
 from channels.sequences.working_time import NeverOpens
 from events.publishing import Draft, publish_many
