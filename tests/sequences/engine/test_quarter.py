@@ -33,7 +33,7 @@ def test_everything_holds_through_a_quarter(
     workers = Workers(clock, environment_of_workers(service_environment), Random(SEED + 2))
     with workers.at_work():
         end = Quarter(teams, clock, contacts, workers).run()
-    broken = audit(teams, contacts.ended, end)
+    broken = audit(teams, contacts.deeds, end)
     with capsys.disabled():
         told = {**counts(), **contacts.counts, "workers killed": workers.kills}
         print(f"\nSeed {SEED}:", ", ".join(f"{n} {name}" for name, n in told.items()))  # noqa: T201

@@ -1,7 +1,9 @@
 """Whether everything that was promised held; asked of the database, by other ways than it went."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as Many
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from uuid import UUID
@@ -11,19 +13,48 @@ from holidays import country_holidays
 
 from channels.models import Message
 from channels.sequences.models import Enrolment, Execution
-from leads.models import Lead
+from events.models import Event
+from leads.models import ContactPoint, Lead
+from tests.sequences.engine.quarter.contacts import ABSENCE, Deed
 from tests.sequences.engine.quarter.world import Team
 
 WRITTEN = ("queued", "prepared")
 
 
-def audit(teams: Iterable[Team], ended: Mapping[UUID, datetime], end: datetime) -> list[str]:
+# What a deed ends a sequence with; the last one is done by a colleague.
+REASONS = {
+    "reply": "replied",
+    "write": "replied",
+    "elsewhere": "inbound",
+    "opt_out": "opted_out",
+    "bounce": "bounced",
+    "meet": "meeting",
+    "win": "won",
+    "lose": "lost",
+    "colleague": "company_replied",
+}
+WORDS = ("reply", "write", "elsewhere")
+
+
+@dataclass
+class Leaving:
+    """When somebody had to leave, and what they or their colleagues did then."""
+
+    at: datetime
+    deeds: set[str]
+
+
+def audit(teams: Many[Team], deeds: Many[Deed], end: datetime) -> list[str]:
     """What was broken, in words; nothing, if all held."""
+    left = _who_had_to_leave(teams, deeds)
     return [
         *_each_step_once(),
         *_nobody_is_stuck(end),
         *_all_was_done(),
-        *_nothing_after_the_end(ended),
+        *_every_rule_was_needed(),
+        *_nothing_after_the_end(left),
+        *_nobody_left_but_for_a_reason(left),
+        *_nothing_while_they_were_away(deeds),
         *_nothing_at_night(),
         *(broken for team in teams for broken in _caps(team)),
     ]
@@ -80,12 +111,77 @@ def _all_was_done() -> Iterator[str]:
             yield f"{enrolment} finished before its last step"
 
 
-def _nothing_after_the_end(ended: Mapping[UUID, datetime]) -> Iterator[str]:
+def _who_had_to_leave(teams: Many[Team], deeds: Many[Deed]) -> dict[UUID, Leaving]:
+    """By lead, by the first of what they did, and what their colleagues did."""
+    found: dict[UUID, Leaving] = {}
+    done = [deed for deed in deeds if deed.name in REASONS]
+    spoken = [deed for deed in deeds if deed.name in WORDS]
+    done += [
+        Deed(lead, "colleague", word.at) for word, lead in _colleagues_who_leave(teams, spoken)
+    ]
+    for deed in sorted(done, key=lambda deed: deed.at):
+        leaving = found.setdefault(deed.lead_id, Leaving(deed.at, set()))
+        if leaving.at == deed.at:
+            leaving.deeds.add(deed.name)
+    return found
+
+
+def _colleagues_who_leave(teams: Many[Team], spoken: Many[Deed]) -> Iterator[tuple[Deed, UUID]]:
+    """What somebody wrote, and a colleague who was in a sequence that this ends."""
+    rows = ContactPoint.unscoped.filter(kind="email").values_list("lead_id", "tenant_id", "value")
+    firms = {lead: (tenant, value.partition("@")[2]) for lead, tenant, value in rows}
+    inside = Enrolment.unscoped.filter(sequence__in=[team.sequences[1].pk for team in teams])
+    for lead, enrolled_at in inside.values_list("lead_id", "enrolled_at"):
+        for word in spoken:
+            is_colleague = firms[word.lead_id] == firms[lead] and word.lead_id != lead
+            if is_colleague and word.at >= enrolled_at:
+                yield word, lead
+
+
+def _every_rule_was_needed() -> Iterator[str]:
+    """Each has ended a sequence for somebody, and somebody was waited for."""
+    reasons = set(Enrolment.unscoped.values_list("reason", flat=True))
+    yield from (f"nobody left because of {each}" for each in {*REASONS.values()} - reasons)
+    if not Event.unscoped.filter(type="sequence.paused", payload__reason="away").exists():
+        yield "nobody was away"
+
+
+def _nothing_after_the_end(left: Mapping[UUID, Leaving]) -> Iterator[str]:
     """In the moment itself either may have been first."""
-    rows = Execution.unscoped.filter(outcome__in=WRITTEN, enrolment__lead__in=[*ended])
-    for lead, at in rows.values_list("enrolment__lead_id", "executed_at"):
-        if at > ended[lead]:
-            yield f"{lead} was written to at {at}, and had left at {ended[lead]}"
+    done = Execution.unscoped.filter(enrolment__lead__in=[*left])
+    sent = Message.unscoped.filter(lead__in=[*left], direction="outbound").exclude(sent_at=None)
+    for lead, at in (
+        *done.values_list("enrolment__lead_id", "executed_at"),
+        *sent.values_list("lead_id", "sent_at"),
+    ):
+        if at > left[lead].at:
+            yield f"{lead} was written to at {at}, and had left at {left[lead]}"
+
+
+def _nobody_left_but_for_a_reason(left: Mapping[UUID, Leaving]) -> Iterator[str]:
+    """And who had one has left, if they had not come to the end before."""
+    for row in Enrolment.unscoped.all():
+        leaving = left.get(row.lead_id)
+        reasons = {REASONS[deed] for deed in leaving.deeds} if leaving else set()
+        has_finished = row.reason == "finished" and (not leaving or row.finished_at <= leaving.at)
+        is_under_way = row.state != "finished" and not leaving
+        if row.reason not in reasons and not has_finished and not is_under_way:
+            yield f"{row.pk} is {row.state} because of {row.reason!r}, and not of {leaving}"
+
+
+def _nothing_while_they_were_away(deeds: Many[Deed]) -> Iterator[str]:
+    leads = {lead.pk: lead for lead in Lead.unscoped.select_related("tenant")}
+    for lead_id, name, heard_at in deeds:
+        if name != "away":
+            continue
+        lead = leads[lead_id]
+        zone, returns = ZoneInfo(lead.time_zone or lead.tenant.time_zone), heard_at + ABSENCE
+        written = Execution.unscoped.filter(
+            enrolment__lead=lead, outcome__in=WRITTEN, executed_at__gt=heard_at
+        )
+        for at in written.values_list("executed_at", flat=True):
+            if at.astimezone(zone).date() < returns.date():
+                yield f"{lead} was written to at {at}, and is away from {heard_at} to {returns}"
 
 
 def _nothing_at_night() -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
 from channels.models import Message
@@ -17,6 +18,8 @@ from leads.services.meetings import book_meeting
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 
+ABSENCE = timedelta(days=6)
+
 
 def _reply(message: Message, now: datetime) -> None:
     _write(message, in_reply_to=message)
@@ -26,12 +29,16 @@ def _write_anew(message: Message, now: datetime) -> None:
     _write(message)
 
 
+def _write_elsewhere(message: Message, now: datetime) -> None:
+    _write(message, channel="whatsapp", address=f"+49151{message.lead_id.int % 10**8:08}")
+
+
 def _answer_by_program(message: Message, now: datetime) -> None:
     _write(message, automatic="auto_reply")
 
 
 def _be_away(message: Message, now: datetime) -> None:
-    returns = (now + timedelta(days=6)).replace(hour=0, minute=0)
+    returns = (now + ABSENCE).replace(hour=0, minute=0)
     _write(message, automatic="out_of_office", details={"returns_at": returns.isoformat()})
 
 
@@ -71,6 +78,7 @@ def _write(message: Message, **fields: object) -> None:
 DEEDS: dict[str, tuple[Callable[[Message, datetime], None], int]] = {
     "reply": (_reply, 4),
     "write": (_write_anew, 2),
+    "elsewhere": (_write_elsewhere, 1),
     "program": (_answer_by_program, 4),
     "away": (_be_away, 4),
     "opt_out": (_opt_out, 2),
@@ -79,22 +87,24 @@ DEEDS: dict[str, tuple[Callable[[Message, datetime], None], int]] = {
     "win": (_win, 1),
     "lose": (_lose, 1),
 }
-# Those after which nobody is written to any more.
-ENDS = {"reply", "write", "opt_out", "bounce", "meet", "win", "lose"}
+
+
+class Deed(NamedTuple):
+    """What a lead did, by its name in `DEEDS`."""
+
+    lead_id: UUID
+    name: str
+    at: datetime
 
 
 @dataclass
 class Contacts:
-    """Everybody's contacts.
-
-    Attributes:
-        ended: when somebody did what ends all sequences, by lead.
-        counts: what was done how often.
-    """
+    """Everybody's contacts. The first mails make somebody do each of the deeds, so that none is
+    left out by chance."""
 
     random: Random
-    ended: dict[UUID, datetime] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
+    deeds: list[Deed] = field(default_factory=list)
+    _owed: list[str] = field(default_factory=lambda: [*DEEDS])
     _plans: list[tuple[datetime, int, str, UUID]] = field(default_factory=list)
     _seen: set[UUID] = field(default_factory=set)
 
@@ -125,11 +135,16 @@ class Contacts:
                 if not Lead.objects.get(pk=message.lead_id).is_open:
                     continue
                 DEEDS[deed][0](message, now)
-            self.counts[deed] += 1
-            if deed in ENDS:
-                self.ended.setdefault(message.lead_id, now)
+            self.deeds.append(Deed(message.lead_id, deed, now))
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What was done how often."""
+        return Counter(deed.name for deed in self.deeds)
 
     def _choose(self) -> str:
+        if self._owed:
+            return self._owed.pop(0)
         drawn = self.random.randrange(100)
         for deed, (_act, share) in DEEDS.items():
             drawn -= share

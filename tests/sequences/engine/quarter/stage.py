@@ -20,11 +20,11 @@ from channels.sequences.mending import mend_enrolments
 from channels.sequences.models import Enrolment
 from events.models import Event, EventStatus
 from tests.sequences.engine.quarter.contacts import Contacts
-from tests.sequences.engine.quarter.world import BEGINNING, Team, enrol_wave
+from tests.sequences.engine.quarter.world import BEGINNING, WAVES, Team, enrol_wave
 from tests.waiting import wait_until
 
 WORKER = [sys.executable, "-m", "tests.sequences.engine.quarter.worker"]
-WEEKS, WAVES = 13, 4
+WEEKS = 13
 GRID = timedelta(minutes=15)
 # Seconds of real time in which most of what is due at a moment is done.
 MOMENT = 0.2

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from channels.models import AddressStanding, LawfulBasis
-from channels.sequences.documents import Says
+from channels.sequences.documents import Rules, Says
 from channels.sequences.enrolling import enrol_leads
 from channels.sequences.models import Sequence, WorkCalendar
 from leads.models import ContactPoint, Lead
@@ -28,7 +28,9 @@ PLACES = (
     ("Asia/Kolkata", "IN"),
     ("", ""),
 )
+# Of so many one has no company.
 COMPANIES = 7
+WAVES = 4
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Team:
     """A tenant with its sequences.
 
     Attributes:
+        sequences: the second one ends with a colleague's word, too.
         cap: messages a day through its account.
     """
 
@@ -79,8 +82,15 @@ def _make_team(zone: str, people: int, cap: int, random: Random) -> Team:
             mail("four", subject="Last"),
             **settings,
         )
-        short = make_sequence(hours(3), mail("first"), days(10), mail("second"), **settings)
+        rules = Rules(on_company_reply=True)
+        steps = hours(3), mail("first"), days(10), mail("second")
+        short = make_sequence(*steps, rules=rules, **settings)
         return Team(tenant, (long, short), tuple(_make_leads(tenant, people, random)), cap)
+
+
+def _domain_of(number: int) -> str:
+    """Of two who come in at one time one each, in either sequence, is the other one's colleague."""
+    return f"company-{number % WAVES}-{number // (2 * WAVES)}.example"
 
 
 def _make_leads(tenant: Tenant, people: int, random: Random) -> list[Lead]:
@@ -94,7 +104,7 @@ def _make_leads(tenant: Tenant, people: int, random: Random) -> list[Lead]:
         lead.time_zone, lead.country = zone, country
         leads.append(lead)
     Lead.objects.bulk_create(leads)
-    addresses = [f"person{number}@host{number}.example.com" for number in range(people)]
+    addresses = [f"person{number}@{_domain_of(number)}" for number in range(people)]
     ContactPoint.objects.bulk_create(
         ContactPoint(lead=lead, kind="email", value=address, is_primary=True)
         for lead, address in zip(leads, addresses, strict=True)
