@@ -156,8 +156,7 @@ def _next_step(message: Message) -> Outgoing | Exception | None:
     if wait := wait_of(message):
         return wait
     ask_circuit(message)
-    _begin_attempt(message)
-    return _outgoing(message)
+    return _begin_attempt(message)
 
 
 def _take_back(message: Message, reason: Withdrawal) -> Exception | None:
@@ -169,16 +168,20 @@ def _take_back(message: Message, reason: Withdrawal) -> Exception | None:
     return None
 
 
-def _begin_attempt(message: Message) -> None:
+def _begin_attempt(message: Message) -> Outgoing:
     if advance(message, MessageStatus.QUEUED, at=timezone.now()):
         _begin_anew(message)
     assert message.account
     message.sending_since = timezone.now()
     message.attempts += 1
-    # What is told before the call finds its message even if nobody hears the answer.
-    transport = transport_named(message.account.transport)
-    message.vendor_id = transport.foretell_id(message.account, message.id, message.attempts)
+    # What is told before the call finds its message even if nobody hears the answer, and what
+    # follows it goes on in its thread.
+    account, transport = message.account, transport_named(message.account.transport)
+    outgoing = _outgoing(message)
+    message.vendor_id = transport.foretell_id(account, message.id, message.attempts)
+    message.references = transport.foretell_references(account, outgoing)
     message.save()
+    return outgoing
 
 
 def _begin_anew(message: Message) -> None:
@@ -256,7 +259,7 @@ def _record_acceptance(called: Message, receipt: Receipt) -> None:
     with transaction.atomic():
         message, now = lock_message(called.id), timezone.now()
         message.transport, message.vendor_id = called.account.transport, receipt.vendor_id
-        message.references = receipt.references
+        message.references = receipt.references or message.references
         # A report may have come in before the answer did, and said more than it.
         if advance(message, MessageStatus.SENT, at=now):
             message.error, message.permanent = "", False

@@ -189,6 +189,10 @@ class Transport(Protocol):
         """The `Receipt.vendor_id` of a call to come; empty where only the vendor knows it."""
         ...
 
+    def foretell_references(self, account: Account, outgoing: Outgoing) -> str:
+        """The `Receipt.references` of a call to come; empty where there are none."""
+        ...
+
     def check(self, account: Account) -> None:
         """See whether the account can be used, without sending anything.
 
@@ -242,6 +246,10 @@ class BaseTransport:
 
     def foretell_id(self, account: Account, message_id: UUID, attempt: int) -> str:
         """Only the vendor knows it."""
+        return ""
+
+    def foretell_references(self, account: Account, outgoing: Outgoing) -> str:
+        """Messages are in no thread of their own."""
         return ""
 
     def check(self, account: Account) -> None:

@@ -93,10 +93,10 @@ def build_mail(account: Account, settings: MailSettings, outgoing: Outgoing) -> 
     return mail
 
 
-def references_of(mail: EmailMessage) -> str:
-    """The thread that the mail is in, itself included: what an answer to it refers to."""
-    own = str(mail["Message-ID"])
-    return " ".join(filter(None, [str(mail["References"] or ""), own]))
+def thread_with(outgoing: Outgoing, sender: str) -> str:
+    """The thread that a mail is in, itself included: what an answer to it refers to."""
+    own = message_id_of(outgoing.message_id, outgoing.attempt, sender)
+    return " ".join([*_thread_of(outgoing), own])
 
 
 def ascii_address(address: str) -> str:
@@ -114,9 +114,12 @@ def shortened(references: list[str]) -> list[str]:
     return once if len(once) <= MOST_REFERENCES else [once[0], *once[1 - MOST_REFERENCES :]]
 
 
+def _thread_of(outgoing: Outgoing) -> list[str]:
+    return shortened(MESSAGE_ID.findall(outgoing.references))
+
+
 def _add_thread(mail: EmailMessage, outgoing: Outgoing) -> None:
-    thread = shortened(MESSAGE_ID.findall(outgoing.references))
-    if thread:
+    if thread := _thread_of(outgoing):
         mail["In-Reply-To"] = thread[-1]
         mail["References"] = " ".join(thread)
 

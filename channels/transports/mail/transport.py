@@ -18,7 +18,7 @@ from channels.transports.interface import (
     Receipt,
     TransportError,
 )
-from channels.transports.mail.building import build_mail, references_of
+from channels.transports.mail.building import build_mail, thread_with
 from channels.transports.mail.identifiers import message_id_of, vendor_id_of
 from channels.transports.mail.mailbox import open_mailbox
 from channels.transports.mail.matching import matched
@@ -53,12 +53,16 @@ class MailTransport(BaseTransport):
         send_mail(settings, mail, account.address, recipients)
         return Receipt(
             vendor_id=self.foretell_id(account, outgoing.message_id, outgoing.attempt),
-            references=references_of(mail),
+            references=self.foretell_references(account, outgoing),
         )
 
     def foretell_id(self, account: Account, message_id: UUID, attempt: int) -> str:
         """The digest of the Message-ID, which is ours to choose."""
         return vendor_id_of(message_id_of(message_id, attempt, account.address))
+
+    def foretell_references(self, account: Account, outgoing: Outgoing) -> str:
+        """The thread that it goes on in, and the Message-ID."""
+        return thread_with(outgoing, account.address)
 
     def check(self, account: Account) -> None:
         """Log in at both servers."""

@@ -11,7 +11,7 @@ import pytest
 
 from channels.models import Account, Purpose
 from channels.transports import File
-from channels.transports.mail.building import build_mail, references_of
+from channels.transports.mail.building import build_mail, thread_with
 from channels.transports.mail.identifiers import conversation_of
 from salesflow.accounts.models import Tenant
 from tests.channels.mail.factories import (
@@ -156,9 +156,8 @@ def test_long_thread_keeps_its_root_and_its_end() -> None:
 
 
 def test_receipt_tells_the_thread_with_the_mail_itself() -> None:
-    account = Account(address=OURS, name="Sales", tenant=Tenant(language="en"))
-    mail = build_mail(account, mail_settings(), make_outgoing(references="<a@b>"))
-    assert references_of(mail) == f"<a@b> <{MESSAGE}.1@acme.example.com>"
+    told = thread_with(make_outgoing(references="<a@b>"), OURS)
+    assert told == f"<a@b> <{MESSAGE}.1@acme.example.com>"
 
 
 def test_answers_go_to_an_address_that_names_the_conversation() -> None:

@@ -27,7 +27,9 @@ from channels.models import (
 )
 from channels.services import send_message
 from channels.services.consent import opt_in
+from channels.services.outcomes import settle_unknown
 from channels.tracking.hits import SETTLED, judge_hits
+from channels.transports.mail.identifiers import message_id_of
 from channels.transports.mail.transport import MailTransport
 from events.models import Event
 from leads.models import Lead
@@ -35,6 +37,7 @@ from salesflow.accounts.models import Tenant
 from tests.channels.factories import make_reachable_lead
 from tests.channels.mail.devel import ANN, NOISE, PASSWORD, MailDevel
 from tests.channels.mail.factories import OURS, make_mail_account
+from tests.channels.mail.servers import Script, smtp_server
 
 pytestmark = [pytest.mark.usefixtures("tenant"), pytest.mark.filterwarnings(NOISE)]
 
@@ -109,6 +112,21 @@ def test_thread_goes_on_over_three_mails(
     assert last["In-Reply-To"] == f"<{abs(hash('Yes, tomorrow. Käse?'))}@mail.example.com>"
     assert str(last["References"]).split()[0] == mail["Message-ID"]
     assert len(str(last["References"]).split()) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_thread_goes_on_after_a_mail_of_which_nobody_heard_whether_it_was_taken(
+    server: MailDevel, account: Account, settle_events: Callable[[], int]
+) -> None:
+    lead, known = make_reachable_lead(ANN, name="Ann Archer"), account.settings
+    with smtp_server(Script(data="drop")) as port:
+        Account.objects.filter(pk=account.pk).update(settings=known | {"smtp_port": port})
+        first = send_message(lead, channel=Channel.EMAIL, subject="Offer", body="Shall we talk?")
+        settle_events()
+    Account.objects.filter(pk=account.pk).update(settings=known)
+    settle_unknown(first, arrived=True)
+    send(lead, "At ten?", settle_events)
+    assert last_mail(server)["In-Reply-To"] == message_id_of(first.pk, 1, account.address)
 
 
 @pytest.mark.django_db(transaction=True)
