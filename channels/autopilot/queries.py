@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,8 @@ PAGE_SIZE = 30
 LONGEST_WAIT = Order(("created_at", "id"))
 NEWEST = Order(("id",), descending=True)
 MOST_ON_THEIR_WAY, MOST_COUNTED = 20, 99
+# Among which plain drafts are looked for that may be approved as they stand.
+MOST_LOOKED_AT = 200
 BAD_FLAGS = frozenset({Flag.INSTRUCTS, Flag.CUT, Flag.PROMISE})
 # Of a message or a run, what no list shows.
 LONG_MESSAGE = ("based_on__html", "based_on__quoted", "based_on__references", "based_on__details")
@@ -171,10 +174,10 @@ def plain_readings(most: int) -> list[Reading]:
     Whether something has overtaken them is asked when they are approved.
     """
     rows = waiting().filter(flags=[]).select_related("run").defer("run__messages", "run__output")
-    found = list(LONGEST_WAIT.apply(rows)[:most])
+    found = list(LONGEST_WAIT.apply(rows)[:MOST_LOOKED_AT])
     rules = rules_of([draft.conversation for draft in found])
     read = (_reading(draft, rules[draft.conversation_id], None) for draft in found)
-    return [each for each in read if each.rule.is_on and not each.needs_editor]
+    return list(islice((each for each in read if each.rule.is_on and not each.needs_editor), most))
 
 
 def _reading(draft: Draft, rule: Rule, flaw: Flaw | None) -> Reading:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.autopilot.drafts import lock_lead
-from channels.autopilot.models import Run, Suggestion
+from channels.autopilot.models import KnownSequence, Run, Suggestion
 from channels.autopilot.payloads import SuggestionAccepted
 from events import publish
 from leads.models import Lead, Stage
@@ -58,10 +58,14 @@ def accept_suggestion(suggestion_id: UUID, actor: User) -> Suggestion:
         ValidationError: it is decided, or cannot be done any more.
     """
     suggestion = _lock_open(suggestion_id)
+    if not suggestion.lead.is_open:
+        raise ValidationError(_("The deal is closed."))
     if suggestion.kind == Kind.TASK:
         _make_task(suggestion, actor)
     elif suggestion.kind == Kind.STAGE:
         move_lead(suggestion.lead, _stage_of(suggestion))
+    else:
+        _refuse_unknown_sequence(suggestion)
     _decide(suggestion, State.ACCEPTED, actor)
     publish(
         SuggestionAccepted(
@@ -90,7 +94,9 @@ def dismiss_suggestion(suggestion_id: UUID, actor: User) -> Suggestion:
 
 
 def open_suggestions(lead: Lead) -> list[Suggestion]:
-    """What is proposed for a lead, the newest first."""
+    """What is proposed for a lead, the newest first; nothing once the deal is closed."""
+    if not lead.is_open:
+        return []
     rows = Suggestion.objects.filter(lead=lead, state=State.OPEN).order_by("-id")
     return list(rows.select_related("run", "lead__stage")[:MOST_SHOWN])
 
@@ -129,6 +135,12 @@ def _stage_of(suggestion: Suggestion) -> Stage:
     if stage is None:
         raise ValidationError(_("There is no such stage any more."))
     return stage
+
+
+def _refuse_unknown_sequence(suggestion: Suggestion) -> None:
+    rows = KnownSequence.objects.filter(sequence_id=suggestion.target, is_active=True)
+    if not rows.exists():
+        raise ValidationError(_("There is no such step any more."))
 
 
 def _lock_open(suggestion_id: UUID) -> Suggestion:

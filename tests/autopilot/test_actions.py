@@ -133,6 +133,34 @@ def test_sequences_are_known_by_what_they_tell(lead: Lead, server: Server, ada: 
     assert_published(SuggestionAccepted, kind="sequence", target=str(sequence))
 
 
+def test_sequence_that_nobody_may_enter_any_more_is_not_accepted(
+    lead: Lead, server: Server, ada: User
+) -> None:
+    told = {"sequence_id": uuid7(), "sequence": "New leads"}
+    run_handler(know_sequence, SequencePublished(**told, sequence_version=1))
+    answers(server, choice=number_of(lead, "New leads"), reasons=[reason()])
+    done(ActionType.PROPOSE, lead)
+    [suggestion] = open_suggestions(lead)
+    run_handler(know_sequence, SequenceUpdated(**told, state="archived"))
+    with pytest.raises(ValidationError, match="no such step"):
+        accept_suggestion(suggestion.pk, ada)
+    assert_not_published(SuggestionAccepted)
+
+
+def test_step_proposed_before_the_deal_was_closed_reopens_nothing(
+    lead: Lead, server: Server, ada: User
+) -> None:
+    answers(server, choice=number_of(lead, "Proposal"), reasons=[reason()])
+    done(ActionType.PROPOSE, lead)
+    [suggestion] = open_suggestions(lead)
+    win_lead(lead)
+    won = Lead.objects.get(pk=lead.pk)
+    assert open_suggestions(won) == []
+    with pytest.raises(ValidationError, match="deal is closed"):
+        accept_suggestion(suggestion.pk, ada)
+    assert Lead.objects.get(pk=lead.pk).stage == won.stage
+
+
 @pytest.mark.parametrize("state", ["paused", "archived"])
 def test_sequence_that_nobody_should_enter_is_not_proposed(lead: Lead, state: str) -> None:
     told = {"sequence_id": uuid7(), "sequence": "New leads"}

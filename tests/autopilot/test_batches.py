@@ -4,8 +4,10 @@ import pytest
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
+from channels.autopilot.batches import MOST_AT_ONCE
 from channels.autopilot.deciding import edit_draft
 from channels.autopilot.models import Draft, Mode
+from channels.autopilot.policies import set_mode
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant, User
 from tests.autopilot.rows import make_draft
@@ -93,6 +95,14 @@ def test_where_it_only_drafts_nothing_is_offered(browser: Browser) -> None:
     drafted("Grace")
     set_rule(Mode.DRAFT)
     assert "No plain drafts wait" in page_of(browser.get(URL)).text
+
+
+def test_drafts_that_need_the_editor_hide_none_behind_them(browser: Browser, rep: User) -> None:
+    for number in range(MOST_AT_ONCE):
+        waits = drafted(f"Grace {number}")
+        set_mode(waits.conversation, Mode.DRAFT, actor=rep, is_leading=False)
+    drafted("Joan")
+    assert "Hello Joan, thank you." in page_of(browser.get(URL)).text
 
 
 def test_page_costs_the_same_for_many(
