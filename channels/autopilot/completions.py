@@ -19,6 +19,8 @@ DONE = "[DONE]"
 LONGEST_MODEL = 100
 # Bytes; a whole answer may come in one event.
 LONGEST_LINE = 1_000_000
+# Characters of an answer, which is kept and shown while it comes: nothing here asks for as many.
+LONGEST_TEXT = 200_000
 
 
 class Unreadable(Exception):
@@ -207,6 +209,9 @@ class Gathering:
                 break
         added = _text_in(content.get("content"))
         self.text += added
+        if len(self.text) > LONGEST_TEXT:
+            self.text = self.text[:LONGEST_TEXT]
+            raise Unreadable
         return added
 
 

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 from pydantic import BaseModel
 
-from channels.autopilot.completions import NOTHING_USED
+from channels.autopilot.completions import LONGEST_TEXT, NOTHING_USED
 from channels.autopilot.errors import LONGEST_WAIT, seconds_asked
 from channels.autopilot.outcomes import Outcome
 from channels.autopilot.wire import MOST_BYTES
@@ -197,6 +197,12 @@ def test_refusal_of_the_model_is_no_answer(server: Server) -> None:
     assert fail(server).outcome == Outcome.REFUSED
     server.then_answer(whole(None, refusal="No."))
     assert fail(server).outcome == Outcome.REFUSED
+
+
+def test_text_that_nobody_asked_for_in_such_length_is_given_up(server: Server) -> None:
+    server.then_stream(*[chunk("x" * 50_000)] * 20, chunk(finish="stop"))
+    failure = fail(server)
+    assert (failure.outcome, len(failure.text)) == (Outcome.INVALID, LONGEST_TEXT)
 
 
 @pytest.mark.parametrize(
