@@ -6,100 +6,67 @@
 3. What the call did cost takes the reservation's place, the action makes something of the answer,
    and the run ends: in one transaction.
 
-Tries are the engine's; how many there are, and what they wait for, is decided here.
+Tries are the engine's; how many there are is decided here, and what they wait for, in
+`channels.autopilot.recording`.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels.autopilot import client
 from channels.autopilot.actions import ACTIONS, Prompt
-from channels.autopilot.budgets import Bill, Reservation, reserve, settle
+from channels.autopilot.budgets import Bill, reserve
 from channels.autopilot.calls import (
     INTERRUPTED,
-    close_call,
     close_lost_calls,
     is_used_up,
     note_call,
-    tries_of,
 )
 from channels.autopilot.circuits import ask_circuit, tell_circuit
-from channels.autopilot.completions import Completion, Usage
+from channels.autopilot.completions import Completion
 from channels.autopilot.endpoints import (
     client_of,
     endpoint_for,
     keep_endpoint,
     model_of,
     note_answer,
-    note_error,
     prices_of,
     settings_of,
-    stop_endpoint,
-    stored_prices,
 )
-from channels.autopilot.models import ActionType, Call, Endpoint, Run
-from channels.autopilot.outcomes import FAULTS, AiError, Ended, Outcome
-from channels.autopilot.runs import finish_run, is_repeatable, lock_run, reopen_run
-from events import Permanent, Postpone, Retry
+from channels.autopilot.models import ActionType, Endpoint, Run
+from channels.autopilot.outcomes import AiError, Ended, Outcome
+from channels.autopilot.recording import (
+    Asking,
+    End,
+    end_broken,
+    end_run,
+    record_answer,
+    record_refusal,
+    tell_endpoint,
+)
+from channels.autopilot.runs import is_repeatable, lock_run, reopen_run
+from events import Permanent, Postpone
 from salesflow.accounts.context import current_tenant
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# Seconds before the second, the third and the fourth try, where the server does not name them.
-WAITS = (5.0, 30.0, 120.0)
 # Seconds after which somebody looks whether a stopped endpoint may be asked again.
 LOOK_AGAIN = 60.0
 # Seconds between two looks that people can take at an unfinished answer.
 PULSE = 0.5
 # Seconds for which an answer is tried to be written down, and between two tries.
 PERSISTENCE, PAUSE = 20.0, 0.5
-
-
-@dataclass(frozen=True)
-class Asking:
-    """A call that was noted, and is to be made.
-
-    Attributes:
-        server: the endpoint as it is called.
-    """
-
-    run: Run
-    call: Call
-    endpoint: Endpoint
-    server: client.Endpoint
-    prompt: Prompt
-    reservation: Reservation
-
-    def bill(self, usage: Usage) -> Bill:
-        """What the call comes to."""
-        at = self.call.started_at
-        prices = prices_of(self.endpoint, at, prompt_tokens=usage.prompt_tokens)
-        return Bill(model_of(self.endpoint), usage, prices)
-
-
-class End(NamedTuple):
-    """In what a run ends.
-
-    Attributes:
-        fault: what the engine is told; None: nothing that anybody should look into.
-    """
-
-    outcome: Outcome
-    reason: str | Promise = ""
-    fault: Exception | None = None
 
 
 def perform_run(run_id: UUID) -> None:
@@ -119,11 +86,11 @@ def perform_run(run_id: UUID) -> None:
         completion = _ask(asking)
     except AiError as refusal:
         error = refusal
-        follows = _persistently(partial(_record_refusal, asking, refusal))
-        _tell_endpoint(asking.endpoint, refusal)
+        follows = _persistently(partial(record_refusal, asking, refusal))
+        tell_endpoint(asking.endpoint, refusal)
     else:
         error = None
-        follows = _persistently(partial(_record_answer, asking, completion))
+        follows = _persistently(partial(record_answer, asking, completion))
         note_answer(asking.endpoint, completion.takes)
     finally:
         tell_circuit(asking.endpoint, asking.call, error)
@@ -155,18 +122,18 @@ def _next_step(run: Run) -> Asking | Exception | None:
         return None
     close_lost_calls(run)
     if is_used_up(run):
-        return _end(run, End(Outcome.FAILED, INTERRUPTED, Permanent(INTERRUPTED)))
+        return end_run(run, End(Outcome.FAILED, INTERRUPTED, Permanent(INTERRUPTED)))
     is_check = run.action == ActionType.CHECK
     endpoint = run.endpoint if is_check else endpoint_for(current_tenant())
     if endpoint is None:
-        return _end(run, End(Outcome.OFF, _("No model is connected.")))
+        return end_run(run, End(Outcome.OFF, _("No model is connected.")))
     if endpoint.stopped_at and not is_check:
         reason = _("The endpoint is stopped: {reason}")
         return Postpone(LOOK_AGAIN, format_lazy(reason, reason=endpoint.stopped_reason))
     keep_endpoint(endpoint)
     run.endpoint, run.model = endpoint, model_of(endpoint)
     prompt = _built(run)
-    return _end(run, prompt) if isinstance(prompt, End) else _noted(run, endpoint, prompt)
+    return end_run(run, prompt) if isinstance(prompt, End) else _noted(run, endpoint, prompt)
 
 
 def _built(run: Run) -> Prompt | End:
@@ -183,7 +150,7 @@ def _built(run: Run) -> Prompt | End:
     except (OperationalError, InterfaceError):
         raise
     except Exception as fault:  # an action may raise anything
-        return _broken(fault)
+        return end_broken(fault)
 
 
 def _noted(run: Run, endpoint: Endpoint, prompt: Prompt) -> Asking | Exception | None:
@@ -191,8 +158,8 @@ def _noted(run: Run, endpoint: Endpoint, prompt: Prompt) -> Asking | Exception |
     try:
         server = client_of(endpoint)
     except AiError as error:
-        _tell_endpoint(endpoint, error)
-        return _end(run, End(error.outcome, error.reason, Permanent(error.reason)))
+        tell_endpoint(endpoint, error)
+        return end_run(run, End(error.outcome, error.reason, Permanent(error.reason)))
     now = timezone.now()
     most = client.most_usage(prompt.messages, prompt.max_tokens, prompt.schema)
     prices = prices_of(endpoint, now, prompt_tokens=most.prompt_tokens)
@@ -200,7 +167,7 @@ def _noted(run: Run, endpoint: Endpoint, prompt: Prompt) -> Asking | Exception |
     _take_prompt(run, prompt)
     reservation = reserve(current_tenant(), bill.cost, now)
     if reservation is None:
-        return _end(run, End(Outcome.BUDGET, _("The budget of the day does not allow it.")))
+        return end_run(run, End(Outcome.BUDGET, _("The budget of the day does not allow it.")))
     run.state, run.started_at = Run.State.RUNNING, run.started_at or now
     run.save()
     call = note_call(run, reservation, bill, now)
@@ -214,19 +181,6 @@ def _take_prompt(run: Run, prompt: Prompt) -> None:
     run.prompt_name, run.prompt_version = prompt.name, prompt.version
     run.messages = list(prompt.messages)
     run.output = run.error = ""
-
-
-def _end(run: Run, end: End) -> Exception | None:
-    finish_run(run, end.outcome, end.reason)
-    return end.fault
-
-
-def _broken(fault: Exception) -> End:
-    """An error of our own: the run names it, and the engine keeps where it happened."""
-    reason = format_lazy(_("The action broke: {error}"), error=type(fault).__name__)
-    permanent = Permanent(reason)
-    permanent.__cause__ = fault
-    return End(Outcome.FAILED, reason, permanent)
 
 
 # --- The call -------------------------------------------------------------------------------------
@@ -285,84 +239,3 @@ def _persistently(record: Callable[[], T]) -> T:
             log.warning("answer_not_recorded_yet", error=str(error).strip())
             connection.close()
             time.sleep(PAUSE)
-
-
-# --- After the call -------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def _record_answer(asking: Asking, completion: Completion) -> Exception | None:
-    """Pay for an answer, and let the action make something of it."""
-    bill = asking.bill(completion.usage)
-    run = lock_run(asking.run.pk)
-    if run is None or not close_call(run, asking.call, bill, "", ""):
-        _unheard(run, asking, bill)
-        return None
-    run.model, run.output = completion.model, completion.text
-    run.prices = stored_prices(bill.prices)
-    run.first_token_ms, run.latency_ms = completion.first_token_ms, completion.latency_ms
-    fault = _end(run, _applied(run, completion))
-    settle(asking.reservation, run.action, bill)
-    return fault
-
-
-@transaction.atomic
-def _record_refusal(asking: Asking, error: AiError) -> Exception | None:
-    """Pay for a call that came to nothing; what is returned tells the engine what follows."""
-    bill = asking.bill(error.usage)
-    run = lock_run(asking.run.pk)
-    if run is None or not close_call(run, asking.call, bill, error.outcome, error.reason):
-        _unheard(run, asking, bill)
-        return None
-    run.output, run.prices = error.text, stored_prices(bill.prices)
-    run.latency_ms = _milliseconds(asking.call)
-    follows = _after(run, error)
-    settle(asking.reservation, run.action, bill)
-    return follows
-
-
-def _after(run: Run, error: AiError) -> Exception | None:
-    if error.is_permanent or is_used_up(run):
-        is_fault = error.outcome in FAULTS and run.action != ActionType.CHECK
-        fault = Permanent(error.reason) if is_fault else None
-        return _end(run, End(error.outcome, error.reason, fault))
-    run.state, run.error = Run.State.WAITING, str(error.reason)
-    run.save()
-    wait = WAITS[tries_of(run).calls - 1] if error.retry_after is None else error.retry_after
-    return Retry(wait, error.reason)
-
-
-def _applied(run: Run, completion: Completion) -> End:
-    """What the action makes of the answer; what it wrote before it failed is undone."""
-    try:
-        with transaction.atomic():
-            return End(ACTIONS[ActionType(run.action)].apply(run, completion))
-    except Ended as ended:
-        return End(ended.outcome, ended.reason)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception as fault:  # an action may raise anything
-        run.result, run.report = {}, {}
-        return _broken(fault)
-
-
-def _unheard(run: Run | None, asking: Asking, bill: Bill) -> None:
-    """Nobody waits for the answer any more: the run was deleted, or its call taken for lost.
-
-    The latter has been paid.
-    """
-    if run is None:
-        settle(asking.reservation, asking.run.action, bill)
-    log.warning("answer_came_too_late", run=str(asking.run.pk))
-
-
-def _tell_endpoint(endpoint: Endpoint, error: AiError) -> None:
-    if error.outcome in FAULTS:
-        note_error(endpoint, error.reason)
-    if error.stops_endpoint:
-        stop_endpoint(endpoint, error.reason)
-
-
-def _milliseconds(call: Call) -> int:
-    assert call.finished_at
-    return round((call.finished_at - call.started_at).total_seconds() * 1000)

@@ -13,7 +13,8 @@ from channels.autopilot.endpoints import Settings as HowToAsk
 from channels.autopilot.models import Endpoint, Run
 from channels.autopilot.outcomes import Outcome
 from channels.autopilot.payloads import AutopilotActionExecuted
-from channels.autopilot.performing import WAITS, perform_run
+from channels.autopilot.performing import perform_run
+from channels.autopilot.recording import WAITS
 from channels.models import Message
 from events import Permanent, Postpone, Retry
 from events.models import Event, EventStatus
