@@ -7,7 +7,8 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from channels.autopilot.deciding import approve_draft, dismiss_draft, edit_draft
-from channels.autopilot.models import ActionType, Draft, Mode, Policy, Run, Suggestion
+from channels.autopilot.endpoints import stop_endpoint
+from channels.autopilot.models import ActionType, Draft, Endpoint, Mode, Policy, Run, Suggestion
 from channels.autopilot.policies import rule_of, rule_of_tenant
 from channels.autopilot.runs import request_run
 from events.testing import settle_events
@@ -221,6 +222,7 @@ def test_mode_of_a_conversation_is_set_where_it_is_read(
     page = page_of(response)
     assert "Only managers and admins may take back" in page.text
     assert "as the rules say" not in page.text
+    assert "at most by itself, within limits" in page.text
     manager.post(url("mode", draft.pk), {"mode": ""}, headers=PANE)
     assert rule_of(draft.conversation).origin == "tenant"
 
@@ -373,6 +375,17 @@ def test_thread_says_why_nothing_is_drafted_for_a_closed_deal(
     assert "The deal is closed: no reply is drafted." in text
     assert "Draft a reply" not in text
     assert "deal is closed" in page_of(browser.post(line, headers=HTMX)).text
+
+
+def test_thread_says_that_a_draft_waits_for_its_endpoint(browser: Browser, draft: Draft) -> None:
+    stop_endpoint(Endpoint.objects.get(), "Wrong key.")
+    line = url("conversation", draft.conversation_id)
+    dismiss_draft(draft.pk, actor=None)
+    response = browser.post(line, headers=HTMX)
+    assert "its endpoint is stopped" in page_of(response).text
+    # It is not looked at every two seconds until then.
+    assert "every" not in response.content.decode()
+    assert "load delay" not in response.content.decode()
 
 
 def test_lead_has_a_panel_that_asks_and_proposes(

@@ -52,13 +52,15 @@ class ConversationView(AutopilotMixin, View):
     def _context(self) -> dict[str, Any]:
         """What autopilot/_conversation.html names."""
         conversation = self.conversation
-        is_on = rule_of(conversation).is_on and endpoint_for(current_tenant()) is not None
+        endpoint = endpoint_for(current_tenant())
+        is_on = rule_of(conversation).is_on and endpoint is not None
         last = last_inbound(conversation) if is_on else None
         under_way = Run.objects.filter(conversation=conversation, action=ActionType.DRAFT)
         return {
             "conversation": conversation,
             "draft": open_draft_of(conversation),
             "is_under_way": under_way.exclude(state=Run.State.FINISHED).exists(),
+            "is_stopped": endpoint is not None and endpoint.stopped_at is not None,
             "may_ask": bool(last and not is_answered(conversation, last)),
             "is_closed": not conversation.lead.is_open,
         }
