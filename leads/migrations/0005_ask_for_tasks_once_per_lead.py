@@ -9,6 +9,16 @@ MAKE = """
 """
 # One whose making was interrupted is there, too, and invalid.
 DROP = "DROP INDEX CONCURRENTLY IF EXISTS {name}"
+# Asked before an index is made that would fail on them, and stay, invalid, and refuse what is new.
+REFUSE_TWINS = """
+    DO $$ BEGIN
+        IF EXISTS (
+            SELECT FROM leads_task WHERE source <> '' AND source_id <> ''
+            GROUP BY tenant_id, source, source_id HAVING count(*) > 1
+        ) THEN RAISE EXCEPTION 'two leads have tasks by one id of one source';
+        END IF;
+    END $$
+"""
 
 
 def swap(*, old: tuple[str, str], new: tuple[str, str]) -> list[Operation]:
@@ -23,14 +33,14 @@ def swap(*, old: tuple[str, str], new: tuple[str, str]) -> list[Operation]:
             DROP.format(name=old_name), MAKE.format(name=old_name, column=old_column)
         ),
         migrations.RunSQL(migrations.RunSQL.noop, DROP.format(name=old_name)),
+        migrations.RunSQL(migrations.RunSQL.noop, REFUSE_TWINS),
     ]
 
 
 class Migration(migrations.Migration):
     """Concurrently, so that tasks are added meanwhile.
 
-    Its reverse fails, and leaves the constraint as it is, where two leads have tasks by one id of
-    one source.
+    Its reverse refuses to run where two leads have tasks by one id of one source.
     """
 
     atomic = False
