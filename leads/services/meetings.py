@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from leads.models import Lead, Meeting
 from leads.services.leads import lock_lead
+from leads.services.moments import wrong_moment
 from salesflow.accounts.models import User
 
 LONGEST_TITLE = 200
@@ -32,10 +33,12 @@ def book_meeting(
             is, at the time and with the title that it has now.
 
     Raises:
-        ValidationError: under "title" or "external_id".
+        ValidationError: under "title", "starts_at" or "external_id".
         Lead.DoesNotExist: the lead was deleted, or belongs to another tenant.
     """
     title = _checked_title(title)
+    if wrong := wrong_moment(starts_at):
+        raise ValidationError({"starts_at": wrong})
     if len(external_id) > 200 or "\x00" in external_id:
         raise ValidationError({"external_id": _("An id holds up to 200 characters.")})
     lead = lock_lead(lead)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from leads.models import Lead, Task
+from leads.services.moments import wrong_moment
 from salesflow.accounts.models import User
 from salesflow.accounts.queries import team_members
 
@@ -67,7 +68,7 @@ def add_task(
         The task; the known one where its source has asked for it before, for this lead.
 
     Raises:
-        ValidationError: by `title`, `body`, `kind` or `assignee`.
+        ValidationError: by `title`, `body`, `kind`, `due_at` or `assignee`.
         Lead.DoesNotExist: the lead was deleted, or belongs to another tenant.
     """
     draft = TaskDraft(lead, title, body, kind, due_at, assignee, source, source_id)
@@ -198,6 +199,8 @@ def _task_of(draft: TaskDraft, leads: dict[Any, Lead], members: set[int]) -> Tas
         errors["kind"] = _("There is no such kind of task.")
     if draft.assignee and draft.assignee.pk not in members:
         errors["assignee"] = _no_member(draft.assignee)
+    if wrong := wrong_moment(draft.due_at):
+        errors["due_at"] = wrong
     errors |= _wrong_texts(draft)
     if errors:
         return ValidationError(errors)

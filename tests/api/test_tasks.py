@@ -43,6 +43,7 @@ def test_task_is_told_as_it_was_written(api: ApiClient, tenant: Tenant) -> None:
         ({"title": "Call", "kind": "pray"}, "kind"),
         ({"title": "Call", "assignee": 424242}, "assignee"),
         ({"title": "Call", "due_at": "tomorrow"}, "due_at"),
+        ({"title": "Call", "due_at": "9999-12-31T23:59:59Z"}, "due_at"),
         ({"title": "Call", "colour": "red"}, "colour"),
         ({"title": "Call", "lead": 5}, "lead"),
         ({"title": "Call", "lead": "00000000-0000-0000-0000-000000000000"}, "lead"),

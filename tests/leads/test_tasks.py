@@ -114,6 +114,9 @@ def test_one_that_is_wrong_leaves_the_others_alone() -> None:
         ("title", {"title": "null \x00"}),
         ("body", {"body": "x" * 10_001}),
         ("kind", {"kind": "pray"}),
+        # No page of a team in Berlin, or in Honolulu, could show these.
+        ("due_at", {"due_at": datetime(9999, 12, 31, 23, 59, tzinfo=UTC)}),
+        ("due_at", {"due_at": datetime(1, 1, 1, tzinfo=UTC)}),
     ],
 )
 def test_bad_input_names_its_field_and_writes_nothing(field: str, given: dict[str, Any]) -> None:
@@ -265,6 +268,13 @@ def test_meeting_needs_a_title(title: str) -> None:
     with pytest.raises(ValidationError) as refusal:
         services.book_meeting(make_lead(), title=title, starts_at=AT)
     assert list(refusal.value.message_dict) == ["title"]
+
+
+def test_meeting_is_at_a_time_that_pages_can_show() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        services.book_meeting(make_lead(), title="Demo", starts_at=AT.replace(year=9999))
+    assert list(refusal.value.message_dict) == ["starts_at"]
+    assert not Meeting.objects.exists()
 
 
 # --- In words -----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ METHOD = re.compile(r"^METHOD:([A-Z]+)", re.MULTILINE)
 ESCAPED = re.compile(r"\\([\\;,nN])")
 LONGEST_TEXT, LONGEST_VALUE, LONGEST_ID = 100_000, 300, 200
 # What is said of others is a slip of a program.
-YEARS = range(1990, 2200)
+YEARS = range(1990, 2199)
 
 
 def entry_of(mail: Mail) -> dict[str, str]:
