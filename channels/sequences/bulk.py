@@ -1,25 +1,32 @@
 """Many leads at once: chosen when somebody asks for it, and taken in one slice after the other.
 
 A slice is one transaction, so a worker that dies takes nothing along: what it did not commit is
-done again, and a lead that is in the sequence already does not come in twice.
+done again, and a lead that is in the sequence already does not come in twice. A lead that cannot be
+taken in at all is found by halving its slice, and counted; the others come in.
 """
 
 import time
 from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Sequence as Many
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 from django.utils import timezone
 
 from channels.models import Account
 from channels.sequences import models
-from channels.sequences.enrolling import Source, enrol_leads, published_version
+from channels.sequences.enrolling import EnrolReport, Source, enrol_leads, published_version
 from channels.sequences.models import BulkEnrolment
+from channels.sequences.refusing import Refusal
+from events.batches import is_clash
 from leads.models import Lead
 from salesflow.accounts.context import current_tenant, tenant_context
 from salesflow.accounts.models import User
+
+log = structlog.get_logger(__name__)
 
 State = BulkEnrolment.State
 # Leads of one slice; and seconds after which a worker leaves the rest to the next look.
@@ -89,20 +96,46 @@ def _take_slice(bulk: BulkEnrolment, at: datetime | None) -> int:
     assert bulk.tenant_id == current_tenant().id
     ids = [UUID(lead_id) for lead_id in bulk.lead_ids[bulk.done : bulk.done + SLICE]]
     if ids and bulk.sequence.state != models.Sequence.State.ARCHIVED:
-        report = enrol_leads(
-            [Lead(pk=lead_id) for lead_id in ids],
-            bulk.sequence,
-            source=Source.BULK,
-            sender=bulk.sender,
-            account=bulk.account if bulk.account and bulk.account.is_active else None,
-            actor=bulk.actor,
-            at=at,
-        )
-        refused = Counter(reason.value for reason in report.refused.values())
-        bulk.enrolled += len(report.enrolled)
-        bulk.refused = dict(Counter(bulk.refused) + refused)
+        _take_in(bulk, ids, at)
         bulk.done += len(ids)
     if bulk.done >= bulk.total or bulk.sequence.state == models.Sequence.State.ARCHIVED:
         bulk.state, bulk.finished_at = State.FINISHED, timezone.now()
-    bulk.save()
+    # Not the list of leads, which may be long.
+    bulk.save(update_fields=["enrolled", "refused", "done", "state", "finished_at"])
     return len(ids)
+
+
+def _take_in(bulk: BulkEnrolment, ids: Many[UUID], at: datetime | None) -> None:
+    """Take leads in; where that fails, halve them until the culprit stands alone."""
+    try:
+        with transaction.atomic():
+            report = _enrol(bulk, ids, at)
+    except Exception as error:  # one that cannot be taken in keeps nobody else
+        if is_clash(error):
+            raise
+        if len(ids) == 1:
+            log.exception("bulk_enrolment_broke", lead=str(ids[0]), exc_info=error)
+            _count(bulk, 0, [Refusal.BROKEN])
+        else:
+            middle = len(ids) // 2
+            _take_in(bulk, ids[:middle], at)
+            _take_in(bulk, ids[middle:], at)
+    else:
+        _count(bulk, len(report.enrolled), report.refused.values())
+
+
+def _enrol(bulk: BulkEnrolment, ids: Many[UUID], at: datetime | None) -> EnrolReport:
+    return enrol_leads(
+        [Lead(pk=lead_id) for lead_id in ids],
+        bulk.sequence,
+        source=Source.BULK,
+        sender=bulk.sender,
+        account=bulk.account if bulk.account and bulk.account.is_active else None,
+        actor=bulk.actor,
+        at=at,
+    )
+
+
+def _count(bulk: BulkEnrolment, enrolled: int, refused: Iterable[Refusal]) -> None:
+    bulk.enrolled += enrolled
+    bulk.refused = dict(Counter(bulk.refused) + Counter(reason.value for reason in refused))

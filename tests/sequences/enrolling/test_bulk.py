@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 
 from channels.sequences import bulk
 from channels.sequences.bulk import advance_bulks, begin_bulk, cancel_bulk
+from channels.sequences.by_hand import take_out
 from channels.sequences.models import BulkEnrolment, Enrolment, Sequence
 from channels.sequences.versions import archive_sequence, create_sequence
 from leads.services import create_lead
@@ -34,6 +35,21 @@ def test_all_come_in_and_the_others_are_counted_by_reason() -> None:
     assert {row.lead for row in rows} == set(fresh)
     assert {row.enrolled_by for row in rows} == {actor}
     assert advance_bulks() == 0
+
+
+def test_lead_that_cannot_be_taken_in_keeps_nobody_else() -> None:
+    sequence = make_sequence(mail(), re_enrol_after=0)
+    leads = [make_contact() for _ in range(7)]
+    # There is no number for another time.
+    stay = enrol_one(sequence, leads[3])
+    take_out([stay.pk])
+    Enrolment.objects.filter(pk=stay.pk).update(round=32_767)
+    made = begin_bulk([lead.pk for lead in leads], sequence)
+    assert advance_bulks() == 7
+    made.refresh_from_db()
+    assert (made.state, made.enrolled, made.refused) == ("finished", 6, {"broken": 1})
+    came_in = Enrolment.objects.filter(source="bulk").values_list("lead_id", flat=True)
+    assert set(came_in) == {lead.pk for lead in leads if lead != leads[3]}
 
 
 def test_each_slice_stands_by_itself(settings: object) -> None:
