@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels.models import Account
+from channels.models import Account, Message, MessageStatus
 from channels.sequences import models, zones
 from channels.sequences.calendars import Calendar
 from channels.sequences.companies import company_key
@@ -164,6 +164,9 @@ def published_version(sequence: models.Sequence) -> models.Version:
 def pause_enrolment(enrolment: Enrolment, *, at: datetime | None = None) -> Enrolment:
     """Let a lead wait where it is until somebody lets it go on; what is left of a wait is kept.
 
+    A message that had not gone out is taken back, and written anew when the lead goes on; one that
+    is to be sent by hand is left to whoever sends it.
+
     Raises:
         ValidationError: it is paused, or has finished.
         Enrolment.DoesNotExist: it was deleted, or belongs to another tenant.
@@ -171,6 +174,9 @@ def pause_enrolment(enrolment: Enrolment, *, at: datetime | None = None) -> Enro
     row, now = lock_enrolment(enrolment.pk), at or timezone.now()
     if row.state != State.ACTIVE:
         raise ValidationError(_("It is not under way."))
+    if row.waiting_for == Waiting.MESSAGE:
+        queued = Message.objects.filter(pk=row.waiting_id, status=MessageStatus.QUEUED)
+        withdraw_messages(queued.values_list("pk", flat=True), _("The lead was paused."))
     row.remaining = _remaining(row, now)
     row.state, row.reason, row.resume_at = State.PAUSED, BY_HAND, None
     row.next_step_at = row.place_at = None

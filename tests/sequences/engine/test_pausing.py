@@ -9,6 +9,8 @@ import pytest
 from django.db import connection, transaction
 
 from channels.models import Message, MessageStatus
+from channels.sequences.by_hand import let_wait
+from channels.sequences.enrolling import resume_enrolment
 from channels.sequences.executing import advance_due
 from channels.sequences.models import Enrolment, Sequence
 from channels.sequences.pausing import pause_all, pause_sequence, resume_sequence
@@ -16,7 +18,16 @@ from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from tests.events.threads import in_own_connection
 from tests.sequences.engine.clock import Clock
-from tests.sequences.engine.factories import again, enrol_one, mail, make_sequence, sent_to
+from tests.sequences.engine.factories import (
+    again,
+    allow,
+    enrol_one,
+    linkedin,
+    mail,
+    make_contact,
+    make_sequence,
+    sent_to,
+)
 from tests.waiting import wait_until
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -89,6 +100,32 @@ def test_pause_takes_back_what_is_under_way_to_somebody_who_is_paused(
     Enrolment.objects.filter(pk=enrolment.pk).update(state="paused", reason="away")
     pause_sequence(sequence, actor=None)
     assert Message.objects.get().status == MessageStatus.WITHDRAWN
+
+
+def test_lead_that_is_paused_gets_what_was_queued_when_it_goes_on(
+    clock: Clock, sequence: Sequence
+) -> None:
+    enrolment = enrol_one(sequence)
+    advance_due(at=clock.now)
+    let_wait(enrolment)
+    clock.run()
+    clock.skip(hours=1)
+    clock.run()
+    assert (again(enrolment).state, sent_to(enrolment)) == ("paused", [])
+    resume_enrolment(again(enrolment))
+    clock.run()
+    assert sent_to(enrolment) == ["one"]
+    assert again(enrolment).reason == "finished"
+
+
+@pytest.mark.usefixtures("team")
+def test_lead_that_is_paused_keeps_what_is_to_be_sent_by_hand(clock: Clock) -> None:
+    lead = make_contact(profiles=["https://www.linkedin.com/in/ada"])
+    allow(lead, "linkedin", lead.profiles[0])
+    enrolment = enrol_one(make_sequence(linkedin()), lead)
+    clock.run()
+    let_wait(enrolment)
+    assert Message.objects.get().status == MessageStatus.PREPARED
 
 
 def _of(team: Tenant, act: Callable[[], object]) -> Callable[[], object]:
