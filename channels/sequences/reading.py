@@ -14,13 +14,13 @@ from django.db.models import Max, QuerySet
 from channels.models import Account, Channel, Conversation, Identity, MessageTemplate
 from channels.sequences import models as kept
 from channels.sequences import versions
-from channels.sequences.calendars import Calendar, Unusable
+from channels.sequences.calendars import Calendar
 from channels.sequences.hearing import read_absences, read_answers, read_company_answers
 from channels.sequences.models import Enrolment, Execution, WorkCalendar
 from channels.sequences.plans import LinkedInStep, MessageStep, Template
 from channels.sequences.records import KnownStanding, Records, known_addresses
 from channels.sequences.versions import Published
-from channels.sequences.work_calendars import read_row
+from channels.sequences.work_calendars import usable
 from channels.transports import TransportError, transport_named
 from events.rows import fetch_rows
 from leads.models import Lead, Meeting
@@ -29,8 +29,6 @@ from salesflow.accounts.context import current_tenant
 from salesflow.accounts.models import Tenant, User
 from salesflow.accounts.queries import team_members
 
-# What cannot be read never opens.
-NEVER = Calendar(hours=((),) * 7)
 STANDINGS = """
     SELECT standing.channel, standing.address, basis, opted_out_at, bounced_at
     FROM unnest(%(channels)s::text[], %(addresses)s::text[]) AS asked (channel, address)
@@ -235,15 +233,7 @@ def _needs_templates(published: Published) -> bool:
 def _calendars() -> dict[UUID | None, Calendar]:
     found: dict[UUID | None, Calendar] = {}
     for row in WorkCalendar.objects.all():
-        found[row.pk] = _calendar(row)
+        found[row.pk] = usable(row)
         if row.is_default:
             found[None] = found[row.pk]
     return found
-
-
-def _calendar(row: WorkCalendar) -> Calendar:
-    try:
-        return read_row(row)
-    except Unusable:
-        # Such as one of a country that a later release of the library does not know any more.
-        return NEVER

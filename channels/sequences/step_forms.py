@@ -184,7 +184,7 @@ class VariantsForm(StepForm):
     def acted(self, act: str) -> Mapping[str, Any] | None:
         """The form's data after a button was pressed that saves nothing; None: it saves."""
         verb, _colon, given = act.partition(":")
-        number = int(given) if given.isdigit() and len(given) < 4 else 0
+        number = int(given) if given.isdecimal() and len(given) < 4 else 0
         data = self.data.dict()  # type: ignore[attr-defined]
         count = self.variants.total_form_count()
         match verb:

@@ -16,6 +16,7 @@ from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 
 OFFICE_HOURS = {day: [["09:00", "17:00"]] for day in WEEKDAYS[:5]}
+NEVER = Calendar(hours=((),) * 7)
 LONGEST_NAME = 100
 
 
@@ -44,7 +45,7 @@ def calendar_for(calendar_id: UUID | None, country: str = "") -> Calendar:
         country: empty where nobody knows it: then those of the calendar's own are kept.
     """
     row = calendar_row(calendar_id)
-    calendar = read_row(row) if row else read_calendar(OFFICE_HOURS)
+    calendar = usable(row) if row else read_calendar(OFFICE_HOURS)
     return calendar.of_contact(country)
 
 
@@ -61,6 +62,15 @@ def read_row(row: WorkCalendar) -> Calendar:
         closed=[str(day) for day in row.closed],
         yearly=row.yearly,
     )
+
+
+def usable(row: WorkCalendar) -> Calendar:
+    """A row as the engine reads it. One that cannot be read never opens, such as one of a country
+    that a later release of the library does not know any more."""
+    try:
+        return read_row(row)
+    except Unusable:
+        return NEVER
 
 
 def save_calendar(row: WorkCalendar, **fields: Unpack[CalendarFields]) -> WorkCalendar:

@@ -185,7 +185,7 @@ class ChangingMixin(BuildingMixin, BuilderMixin):
     def seen(self) -> int | None:
         """The revision that the page was made of; None where it does not say."""
         given = self.request.POST.get("revision", "")
-        return int(given) if given.isdigit() and len(given) < 10 else None
+        return int(given) if given.isdecimal() and len(given) < 10 else None
 
     def answer(self, opened: dict[str, Any] | None = None) -> HttpResponse:
         """The builder anew, or the whole page for a browser without scripts."""

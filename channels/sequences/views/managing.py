@@ -78,7 +78,7 @@ class PublishView(DialogMixin, View):
         try:
             version = publish_version(
                 self.sequence,
-                revision=int(given) if given.isdigit() and len(given) < 10 else None,
+                revision=int(given) if given.isdecimal() and len(given) < 10 else None,
                 actor=self.user,
                 takes_along="takes_along" in request.POST,
             )

@@ -16,8 +16,8 @@ from channels.sequences.enrolling import (
     resume_enrolment,
     stop_enrolments,
 )
-from channels.sequences.models import Enrolment, Sequence
-from channels.sequences.pausing import pause_sequence
+from channels.sequences.models import Enrolment, Sequence, WorkCalendar
+from channels.sequences.pausing import pause_sequence, resume_sequence
 from channels.sequences.previewing import preview, survey
 from channels.sequences.refusing import Refusal
 from channels.sequences.versions import archive_sequence, create_sequence
@@ -165,6 +165,7 @@ def test_nobody_comes_into_what_is_not_in_use() -> None:
         enrol_leads([lead], create_sequence("Fresh"), source="hand")
     pause_sequence(sequence, actor=None)
     assert refusal_of(lead, Sequence.objects.get(pk=sequence.pk)) is None
+    resume_sequence(sequence, actor=None)
     archive_sequence(sequence, actor=None)
     with pytest.raises(ValidationError, match="archived"):
         enrol_leads([make_contact()], Sequence.objects.get(pk=sequence.pk), source="hand")
@@ -220,6 +221,13 @@ def test_what_waits_for_a_task_waits_for_it_still() -> None:
     resumed = resume_enrolment(enrolment)
     assert (resumed.waiting_for, resumed.waiting_id) == ("task", awaited)
     assert resumed.next_step_at is None
+
+
+def test_calendar_that_cannot_be_read_any_more_keeps_nobody_from_being_paused() -> None:
+    enrolment = enrol_one(make_sequence(mail()))
+    WorkCalendar.objects.update(country="ZZ")
+    pause_enrolment(enrolment)
+    assert resume_enrolment(enrolment).state == "active"
 
 
 def test_pausing_and_going_on_twice_is_refused() -> None:
