@@ -23,6 +23,7 @@ from leads.models import (
 from salesflow.accounts.context import current_tenant
 from salesflow.accounts.models import User
 from salesflow.accounts.paging import Order
+from salesflow.accounts.queries import team_members
 
 # What the lead list can be sorted by; each has its index.
 LEAD_ORDERS = {
@@ -209,10 +210,36 @@ def open_tasks(assignee: User | Literal["anybody"] | None) -> QuerySet[Task]:
     """What is still to do, in `TASK_ORDER`.
 
     Args:
-        assignee: None: what nobody has taken yet.
+        assignee: None: what nobody has taken yet, and what was left by who has left the team.
     """
     rows = tasks().filter(state=Task.State.OPEN).annotate(sorted_due=TASK_DUE)
-    return TASK_ORDER.apply(rows if assignee == "anybody" else rows.filter(assignee=assignee))
+    if assignee is None:
+        # Where nobody has left anything, the index task_of_nobody serves it alone.
+        rows = rows.filter(Q(assignee=None) | Q(assignee__in=_assignees_who_left()))
+    elif assignee != "anybody":
+        rows = rows.filter(assignee=assignee)
+    return TASK_ORDER.apply(rows)
+
+
+def _assignees_who_left() -> set[int]:
+    """Who has something to do and is no active member any more.
+
+    Walks the index task_to_do as `lead_sources` walks its own: as many steps as people.
+    """
+    sql = """
+        WITH RECURSIVE assignees(id) AS (
+            SELECT min(assignee_id) FROM leads_task
+            WHERE tenant_id = %(tenant)s AND state = 'open'
+            UNION ALL
+            SELECT (SELECT min(assignee_id) FROM leads_task
+                    WHERE tenant_id = %(tenant)s AND state = 'open' AND assignee_id > assignees.id)
+            FROM assignees WHERE id IS NOT NULL
+        ) SELECT id FROM assignees WHERE id IS NOT NULL"""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"tenant": current_tenant().id})
+        assignees = {user_id for (user_id,) in cursor.fetchall()}
+    here = team_members().filter(pk__in=assignees).values_list("pk", flat=True)
+    return assignees - set(here)
 
 
 def tasks_of(lead: Lead) -> list[Task]:

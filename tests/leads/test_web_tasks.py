@@ -67,6 +67,20 @@ def test_list_shows_mine_those_of_nobody_or_all(browser: Client, rep: User, tena
     }
 
 
+def test_what_colleagues_had_to_do_who_have_left_waits_for_whoever_takes_it(
+    browser: Client, rep: User, tenant: Tenant
+) -> None:
+    gone, removed = make_user(tenant, name="Charles Gone"), make_user(tenant, name="Removed Bob")
+    for assignee in (gone, removed, rep, None):
+        make_task(assignee, title=f"For {assignee}")
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    removed.memberships.all().delete()
+    response = browser.get(reverse("tasks:list"), {"whose": "nobody"})
+    assert titles_of(response) == ["For Charles Gone", "For Removed Bob", "For None"]
+    assert "· Charles Gone" in page_of(response).text
+    assert titles_of(browser.get(reverse("tasks:list"))) == [f"For {rep}"]
+
+
 def test_tasks_are_grouped_by_when_they_are_due(browser: Client, rep: User) -> None:
     now = timezone.localtime()
     tonight = now.replace(hour=23, minute=59, second=59, microsecond=999_999)
