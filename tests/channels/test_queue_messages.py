@@ -17,6 +17,7 @@ from channels.services import MessageDraft, Refusal, queue_messages, record_stat
 from channels.services.accounts import connect_account, default_account
 from channels.services.consent import mark_bounced, opt_in, opt_out
 from channels.services.conversations import close_conversation
+from channels.services.queueing import answered_subject
 from channels.testing import carried_by
 from events.models import Event
 from leads.models import Lead
@@ -301,6 +302,22 @@ def test_only_marketing_to_one_who_has_consented_is_tracked(
     opt_in(lead, channel="email", address=lead.emails[0], basis=basis, source="manual")
     [message] = queued(draft(lead, tracks=True, **told))
     assert message.tracks is tracks
+
+
+@pytest.mark.parametrize(
+    ("subject", "answered"),
+    [
+        ("Offer", "Re: Offer"),
+        ("Re: Offer", "Re: Offer"),
+        ("AW: Re: AW: Offer", "Re: Offer"),
+        ("RE[2]: Offer", "Re: Offer"),
+        ("Reference: 12", "Re: Reference: 12"),
+        ("Awards: the list", "Re: Awards: the list"),
+        ("x" * 200, f"Re: {'x' * 196}"),
+    ],
+)
+def test_subject_of_an_answer_begins_with_one_re(subject: str, answered: str) -> None:
+    assert answered_subject(subject) == answered
 
 
 # --- At once ------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The words of messages."""
 
+import re
 from collections.abc import Sequence
 
 from django.core.exceptions import ValidationError
@@ -14,9 +15,13 @@ LONGEST_BODY = {Channel.EMAIL: 100_000, Channel.WHATSAPP: 4096, Channel.LINKEDIN
 LONGEST_SUBJECT = 200
 
 
+# What mail programs put before the subject of an answer: English, German, Dutch, Nordic, Spanish.
+ANSWER = re.compile(r"^(?:(?:re|aw|antw|sv|rv)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
+
+
 def answered_subject(subject: str) -> str:
-    """The subject of an answer, which begins with one “Re:”."""
-    return subject if subject[:3].casefold() == "re:" else f"Re: {subject}"[:LONGEST_SUBJECT]
+    """The subject of an answer, which begins with one “Re:”, whoever has answered before."""
+    return f"Re: {ANSWER.sub('', subject)}"[:LONGEST_SUBJECT].rstrip()
 
 
 def read(letters: Sequence[Letter]) -> None:
