@@ -106,8 +106,12 @@ def note_withdrawn(withdrawn: Moments) -> int:
 
 
 def look_at_branches(enrolment_ids: Iterable[UUID], at: datetime) -> int:
-    """Ask branches anew that wait for somebody to do something; returns how many."""
-    return _look_at(Q(pk__in=[*enrolment_ids], **ASKED), at)
+    """Ask branches anew that wait for somebody to do something; returns how many.
+
+    Whether one does is asked once its row is held: the engine may just be coming to it.
+    """
+    rows = hold_where(Q(pk__in=[*enrolment_ids]))
+    return _fall_due([row for row in rows if _is_asked(row)], at)
 
 
 def look_at_branches_of(lead_ids: Iterable[UUID], at: datetime) -> int:
@@ -123,8 +127,15 @@ def look_at_obstacles(lead_ids: Iterable[UUID], at: datetime) -> int:
 ASKED = {"delay": Delay.CONDITION, "state": Enrolment.State.ACTIVE}
 
 
+def _is_asked(row: Enrolment) -> bool:
+    return all(getattr(row, name) == value for name, value in ASKED.items())
+
+
 def _look_at(wanted: Q, at: datetime) -> int:
-    rows = hold_where(wanted)
+    return _fall_due(hold_where(wanted), at)
+
+
+def _fall_due(rows: Sequence[Enrolment], at: datetime) -> int:
     for row in rows:
         moving.fall_due(row, at)
     moving.save_enrolments(rows)

@@ -1,8 +1,10 @@
 """What became of a message or a task lets people go on, or ends it for them."""
 
 from datetime import timedelta
+from threading import Thread
 
 import pytest
+from django.db import connection, transaction
 
 from channels.models import Account, Message, MessageStatus
 from channels.payloads import MessageClicked
@@ -15,6 +17,7 @@ from channels.services.withdrawing import withdraw_messages
 from events import publish
 from events.testing import settle_events
 from leads.services import move_lead
+from tests.events.threads import in_own_connection
 from tests.leads.factories import stage_called
 from tests.sequences.engine.clock import Clock
 from tests.sequences.engine.factories import (
@@ -29,6 +32,7 @@ from tests.sequences.engine.factories import (
     make_sequence,
     sent_to,
 )
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("team")
 
@@ -147,6 +151,23 @@ def test_branch_that_waits_is_asked_as_soon_as_something_happens(clock: Clock) -
     assert sent_to(enrolment) == ["one", "clicked"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_click_in_the_moment_in_which_a_branch_begins_to_wait_is_not_missed(clock: Clock) -> None:
+    steps = branch(Did(signal="clicked"), [mail("clicked")], [mail("not")], Wait(amount=3))
+    enrolment = enrol_one(make_sequence(mail("one"), steps, is_tracked=True))
+    advance_due(at=clock.now)
+    settle_events()
+    publish(MessageClicked.of(Message.objects.get(), {}), occurred_at=clock.now)
+    handler = Thread(target=in_own_connection, args=[settle_events])
+    with transaction.atomic():
+        assert advance_due(at=clock.now) == 1
+        handler.start()
+        wait_until(lambda: _somebody_waits() or not handler.is_alive(), "the click is noted")
+    handler.join()
+    clock.run()
+    assert sent_to(enrolment) == ["one", "clicked"]
+
+
 def test_branch_that_waits_for_a_stage_is_asked_when_the_lead_moves(clock: Clock) -> None:
     stage = stage_called("Proposal")
     asked = Says(name="stage", value=str(stage.pk))
@@ -197,6 +218,13 @@ def test_oldest_step_that_is_due_is_told(clock: Clock) -> None:
     enrol_one(make_sequence(mail("one")))
     clock.skip(minutes=14)
     assert oldest_due(clock.now) == timedelta(minutes=14)
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        [waiting] = cursor.fetchone()
+    return bool(waiting)
 
 
 def _stop_accounts(clock: Clock) -> None:
