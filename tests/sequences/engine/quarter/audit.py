@@ -154,6 +154,7 @@ def _nothing_after_the_end(left: Mapping[UUID, Leaving]) -> Iterator[str]:
         *done.values_list("enrolment__lead_id", "executed_at"),
         *sent.values_list("lead_id", "sent_at"),
     ):
+        assert at
         if at > left[lead].at:
             yield f"{lead} was written to at {at}, and had left at {left[lead]}"
 
@@ -163,7 +164,8 @@ def _nobody_left_but_for_a_reason(left: Mapping[UUID, Leaving]) -> Iterator[str]
     for row in Enrolment.unscoped.all():
         leaving = left.get(row.lead_id)
         reasons = {REASONS[deed] for deed in leaving.deeds} if leaving else set()
-        has_finished = row.reason == "finished" and (not leaving or row.finished_at <= leaving.at)
+        is_before = not leaving or (row.finished_at and row.finished_at <= leaving.at)
+        has_finished = row.reason == "finished" and is_before
         is_under_way = row.state != "finished" and not leaving
         if row.reason not in reasons and not has_finished and not is_under_way:
             yield f"{row.pk} is {row.state} because of {row.reason!r}, and not of {leaving}"
