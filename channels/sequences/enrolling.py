@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels.models import Account, Message, MessageStatus
+from channels.models import Account, Channel, Message, MessageStatus
 from channels.sequences import models, zones
 from channels.sequences.calendars import Calendar
 from channels.sequences.companies import company_key
@@ -87,7 +87,7 @@ def enrol_leads(
         ValidationError: under "sequence": nobody can come into it; under "account".
     """
     now = how.get("at") or timezone.now()
-    _check_account(how.get("account"))
+    check_account(how.get("account"))
     version = published_version(sequence)
     wanted = {lead.pk for lead in leads}
     held = _lock_leads(wanted)
@@ -158,6 +158,18 @@ def published_version(sequence: models.Sequence) -> models.Version:
             {"sequence": _("The sequence is archived: nobody comes in any more.")}
         )
     return version
+
+
+def check_account(account: Account | None) -> None:
+    """Refuse an account through which mails of a sequence cannot go; None: the usual one.
+
+    Raises:
+        ValidationError: under "account".
+    """
+    if account and not account.is_active:
+        raise ValidationError({"account": _("This account is not in use.")})
+    if account and account.channel != Channel.EMAIL:
+        raise ValidationError({"account": _("Mails do not go through this account.")})
 
 
 @transaction.atomic
@@ -278,11 +290,6 @@ def _lock_leads(ids: Collection[UUID]) -> list[Lead]:
 def _rounds_of(leads: Collection[Lead], sequence: models.Sequence) -> dict[UUID, int]:
     rows = Enrolment.objects.filter(sequence=sequence, lead__in=leads).values("lead_id")
     return dict(rows.annotate(last=db.Max("round")).values_list("lead_id", "last"))
-
-
-def _check_account(account: Account | None) -> None:
-    if account and not account.is_active:
-        raise ValidationError({"account": _("This account is not in use.")})
 
 
 def _enrolled(enrolment: Enrolment, sequence: models.Sequence) -> SequenceEnrolled:

@@ -12,11 +12,13 @@ from rest_framework import exceptions, generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from channels.models import Account
 from channels.sequences import models, queries
 from channels.sequences.api import SequenceMixin, read_body
 from channels.sequences.by_hand import let_wait, take_out
 from channels.sequences.enrolling import (
     Source,
+    check_account,
     enrol_leads,
     published_version,
     resume_enrolment,
@@ -30,6 +32,7 @@ from channels.sequences.serializers import (
     EnrolReportSerializer,
     EnrolSerializer,
 )
+from salesflow.accounts.models import User
 from salesflow.accounts.rest.authentication import HasTenant, person_of
 from salesflow.accounts.rest.errors import Conflict
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
@@ -55,7 +58,7 @@ class SequenceEnrolments(SequenceMixin, generics.GenericAPIView[Enrolment]):
         sequence, given = self.sequence, read_body(EnrolSerializer, request)
         leads, is_rehearsal = given.pop("leads"), given.pop("dry_run")
         if is_rehearsal:
-            return Response(rehearsed(sequence, leads, given.get("sender")))
+            return Response(rehearsed(sequence, leads, **given))
         report = enrol_leads(leads, sequence, source=Source.API, actor=person_of(request), **given)
         answer = {
             "dry_run": False,
@@ -150,15 +153,22 @@ class EnrolmentStop(EnrolmentVerb):
         take_out([row.pk])
 
 
-def rehearsed(sequence: models.Sequence, leads: list[Any], sender: Any) -> dict[str, Any]:
+def rehearsed(
+    sequence: models.Sequence,
+    leads: list[Any],
+    *,
+    sender: User | None = None,
+    account: Account | None = None,
+) -> dict[str, Any]:
     """What would come of taking these leads in.
 
     Raises:
-        ValidationError: nobody can come in.
+        ValidationError: nobody can come in, or not like this.
     """
+    check_account(account)
     version = published_version(sequence)
     try:
-        found = survey(leads, version, sender=sender)
+        found = survey(leads, version, sender=sender, account=account)
     except Unpreviewable as reason:
         raise exceptions.ValidationError({"sequence": str(reason.reason)}) from None
     return {

@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import get_language
 
+from channels.models import Account
 from channels.sequences.deciding import PlannedStep, plan, plan_on
-from channels.sequences.enrolling import new_enrolment
+from channels.sequences.enrolling import How, new_enrolment
 from channels.sequences.facts import facts_of, state_of
 from channels.sequences.models import Enrolment, Execution, Version
 from channels.sequences.refusing import Refusal, refusals_of
@@ -90,6 +91,7 @@ def survey(
     version: Version,
     *,
     sender: User | None = None,
+    account: Account | None = None,
     at: datetime | None = None,
 ) -> Survey:
     """What would come of taking these leads in, in a constant number of queries.
@@ -101,7 +103,8 @@ def survey(
     read = _read(version)
     refused = refusals_of(leads, version.sequence, read, now)
     starting = [lead for lead in leads if lead.pk not in refused]
-    rows = [new_enrolment(lead, version, read.plan, now, sender=sender) for lead in starting]
+    how: How = {"sender": sender, "account": account}
+    rows = [new_enrolment(lead, version, read.plan, now, **how) for lead in starting]
     found: Counter[str] = Counter()
     for steps in _planned(rows, read, now):
         problems = (decision_in_words(each) for step in steps for each in step.problems)

@@ -13,7 +13,7 @@ from channels.models import Account
 from channels.sequences import models
 from channels.sequences.decisions import Obstacle
 from channels.sequences.documents import Document
-from channels.sequences.models import Enrolment
+from channels.sequences.models import Enrolment, WorkCalendar
 from channels.serializers import RowField
 from leads.models import Lead
 from leads.serializers import OwnerField, PersonSerializer
@@ -34,9 +34,14 @@ class DocumentField(serializers.Field[Any, Any, Any, Any]):
             ValidationError: by the place in the document at which something cannot be.
         """
         try:
-            return Document.model_validate(data)
+            document = Document.model_validate(data)
         except pydantic.ValidationError as error:
             raise serializers.ValidationError(_in_words(error)) from None
+        wanted = document.calendar_id
+        if wanted and not WorkCalendar.objects.filter(pk=wanted).exists():
+            reason = _("There is no calendar %(id)s.") % {"id": wanted}
+            raise serializers.ValidationError({"calendar_id": [reason]})
+        return document
 
     def to_representation(self, value: Any) -> Any:
         """The document, with everything that was left out as it was understood."""

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from channels.sequences.models import Enrolment, Sequence
+from channels.models import Account
+from channels.sequences.models import Enrolment, Sequence, WorkCalendar
 from channels.sequences.pausing import pause_sequence
 from leads.services import create_lead
 from salesflow.accounts.context import tenant_context
@@ -57,6 +58,32 @@ def test_wrong_content_is_named_by_its_place(api: ApiClient) -> None:
     assert any(name.startswith("content.steps.1") for name in fields_of(response))
     assert any(name.startswith("content.steps.2") for name in fields_of(response))
     assert not Sequence.objects.exists()
+
+
+def test_calendar_that_is_not_there_or_of_another_team_is_named(
+    api: ApiClient, tenant: Tenant
+) -> None:
+    own = WorkCalendar.objects.get()
+    theirs = WorkCalendar.unscoped.get(tenant=make_tenant())
+    for calendar, status in ((own.pk, 201), (theirs.pk, 400), (uuid7(), 400)):
+        content = {"steps": [MAIL], "calendar_id": str(calendar)}
+        response = api.post("/api/sequences", {"name": f"With {calendar}", "content": content})
+        assert response.status_code == status
+        assert status == 201 or list(fields_of(response)) == ["content.calendar_id"]
+
+
+def test_account_through_which_no_mails_go_is_named(api: ApiClient) -> None:
+    other = Account.objects.get(channel="whatsapp")
+    for is_rehearsal in (True, False):
+        body = {
+            "leads": [str(make_contact().pk)],
+            "account": str(other.pk),
+            "dry_run": is_rehearsal,
+        }
+        response = api.post(path_of(make_sequence(mail()), "/enrolments"), body)
+        assert response.status_code == 400
+        assert list(fields_of(response)) == ["account"]
+    assert not Enrolment.objects.exists()
 
 
 def test_what_cannot_be_published_is_said(api: ApiClient) -> None:
