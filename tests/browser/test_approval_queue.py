@@ -168,13 +168,17 @@ def test_new_drafts_are_told_and_move_nothing(page: Page, ada: User, drafts: lis
     expect(page.locator("#draft-list > li")).to_have_count(4)
 
 
-def test_queue_fits_a_phone(open_page: Callable[..., Page], ada: User, drafts: list[Draft]) -> None:
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_queue_fits_a_phone(
+    open_page: Callable[..., Page], ada: User, drafts: list[Draft], language: str
+) -> None:
+    User.objects.filter(pk=ada.pk).update(language=language)
     page = open_page(viewport={"width": 390, "height": 844})
     log_in(page, ada)
     page.goto("/autopilot")
     expect(page.locator("#draft-list")).to_be_visible()
     page.locator(".inbox-link").first.click()
-    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    expect(page.locator(".draft-verbs .button.primary")).to_be_visible()
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0
     # All that can be decided stands in one line.
@@ -182,4 +186,4 @@ def test_queue_fits_a_phone(open_page: Callable[..., Page], ada: User, drafts: l
     tops = buttons.evaluate_all("all => all.map(each => each.getBoundingClientRect().top)")
     assert len(tops) == 4
     assert max(tops) - min(tops) < 2
-    page.screenshot(path=ARTIFACTS / "approval-queue-phone.png")
+    page.screenshot(path=ARTIFACTS / f"approval-queue-phone-{language}.png")
