@@ -84,7 +84,10 @@ class RunView(RunMixin, TemplateView):
             tone=tone_of(run),
             outcome_label=outcome_in_words(run),
             cost=exact_dollars(run.cost),
-            calls=list(run.calls.order_by("number")),
+            calls=[
+                (call, OUTCOMES.get(call.outcome, call.outcome))
+                for call in run.calls.order_by("number")
+            ],
             drafts=list(run.drafts.order_by("-id")),
             prompt=run.messages if self.is_leading else [],
             gates=run.report.get("gates", []),
