@@ -118,6 +118,8 @@ def test_number_in_words_is_found_whole_in_a_text(words: str) -> None:
         ("um die Hälfte", ["half"]),
         ("½ of that", ["half"]),
         ("ein Drittel davon", ["third"]),
+        ("a third of it", ["third"]),
+        ("a third colleague", []),
         ("ein Viertel davon", ["quarter"]),
         ("twice as fast", ["double"]),
         ("doppelt so schnell", ["double"]),

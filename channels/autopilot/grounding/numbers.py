@@ -99,7 +99,7 @@ VAGUE = {
     "dozens": r"dozens|dutzende[nr]?",
     "half": r"half(?! an? \w| past)|½|hälfte|halbiert\w*"
     r"|halbe[nrs]? (?:preis|betrag|summe|kosten)\w*",
-    "third": r"(?:a|one) third|ein(?:e[nm])? drittel|⅓",
+    "third": r"(?:a|one) third(?= (?:of|off|less|more))|ein(?:e[nm])? drittel|⅓",
     "quarter": r"ein(?:e[nm])? viertel(?! (?:nach|vor))|¼",
     "double": r"double(?:d|s)?(?![\w-])(?! (?:check|click|room))|twice|doppelt\w*|verdoppel\w*",
     "triple": r"triple\w*|verdreifach\w*",
