@@ -352,7 +352,8 @@ class _Call:
         written = len(self.gathered.text.encode("utf-8", "replace")) + self.gathered.reasoning_bytes
         if not written and self.gathered.told_usage is None and not self.gathered.is_done:
             return replace(estimate(prompt, 0), completion_tokens=self.max_tokens)
-        return usage_of(self.gathered.told_usage, prompt=prompt, written=written)
+        told = self.gathered.told_usage
+        return usage_of(told, prompt=prompt, written=written, most=self.max_tokens)
 
 
 def prompt_bytes(messages: Sequence[Message]) -> int:

@@ -13,6 +13,9 @@ from pydantic import BaseModel
 
 # No call has more tokens than this; a number above it is a mistake, or meant to do harm.
 MOST_TOKENS = 10_000_000
+# Tokens that a vendor adds where nobody sees it: a prompt of its own, thoughts. All others
+# have one byte at least of what went over the wire.
+HIDDEN = 20_000
 # UTF-8 bytes a token, on the dear side: English has about four, other languages fewer.
 BYTES_A_TOKEN = 3
 DONE = "[DONE]"
@@ -255,21 +258,26 @@ def _text_in(content: object) -> str:
 # --- Usage -------------------------------------------------------------------------------------
 
 
-def usage_of(told: object, *, prompt: int, written: int) -> Usage:
+def usage_of(told: object, *, prompt: int, written: int, most: int = 0) -> Usage:
     """What an answer has used: what the server tells if that can be, else an estimate.
 
     Args:
         told: the object `usage` of the answer, or anything else.
         prompt: UTF-8 bytes of what was asked.
         written: UTF-8 bytes of what was answered, the reasoning included.
+        most: tokens that it might have written.
     """
-    return _read_usage(told, is_written=written > 0) or estimate(prompt, written, told)
-
-
-def estimate(prompt: int, written: int, told: object = None) -> Usage:
-    """An estimate from the numbers of bytes, on the dear side; a larger believable total wins."""
-    asked, answered = -(-prompt // BYTES_A_TOKEN), -(-written // BYTES_A_TOKEN)
+    most_read, most_written = prompt + HIDDEN, max(written, most) + HIDDEN
+    usage = _read_usage(told, is_written=written > 0)
+    if usage and usage.prompt_tokens <= most_read and usage.completion_tokens <= most_written:
+        return usage
     total = _count(told, "total_tokens") or 0
+    return estimate(prompt, written, total if total <= most_read + most_written else 0)
+
+
+def estimate(prompt: int, written: int, total: int = 0) -> Usage:
+    """An estimate from the numbers of bytes, on the dear side; a larger total that is told wins."""
+    asked, answered = -(-prompt // BYTES_A_TOKEN), -(-written // BYTES_A_TOKEN)
     return Usage(asked, 0, max(answered, total - asked), 0, is_estimated=True)
 
 

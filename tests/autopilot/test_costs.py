@@ -23,7 +23,7 @@ from tests.autopilot.endpoint import Server, whole
 from tests.autopilot.factories import PRICES, Scripted, doing, make_endpoint, make_run
 
 # Prompt, cached, completion: 1 cached token, all of them, none, odd numbers, large ones.
-TOKENS = [(1, 1, 1), (1000, 400, 200), (7, 7, 3), (999_983, 1, 1), (12_345, 0, 6_789)]
+TOKENS = [(1, 1, 1), (1000, 400, 200), (7, 7, 3), (19_997, 1, 1), (12_345, 0, 6_789)]
 PRICED = [
     ("0.15", "0.075", "0.6"),
     ("0.000001", "0.000003", "0.000007"),

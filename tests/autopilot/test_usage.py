@@ -48,6 +48,11 @@ GUESSED = Usage(10, 0, 4, 0, is_estimated=True)
         ({"prompt_tokens": 30, "completion_tokens": 5, "total_tokens": 99},
          Usage(10, 0, 89, 0, is_estimated=True)),
         ({"total_tokens": 10**15}, GUESSED),
+        # Thoughts that nobody sees cost money, millions of tokens for a short question nobody uses.
+        ({"prompt_tokens": 30, "completion_tokens": 9_000}, Usage(30, 0, 9_000)),
+        ({"prompt_tokens": 9_000_000, "completion_tokens": 5}, GUESSED),
+        ({"prompt_tokens": 30, "completion_tokens": 9_000_000}, GUESSED),
+        ({"total_tokens": 9_000_000}, GUESSED),
     ],
 )  # fmt: skip
 def test_usage_is_believed_only_if_it_can_be(told: object, usage: Usage) -> None:
