@@ -67,7 +67,9 @@ def _german() -> str:
 
 # A single one counts before a million: "one question" is no number, "one million" is.
 MANY = r"(?:one|an?|eine?)(?=\s(?:million|billion|milliarde))"
-WORD = rf"(?<!\w)(?:{_english()}|{_german()}|{MANY})"
+# Three letters tell of most words that they are none, before all of the above is tried.
+BEGINS = "|".join(sorted({word[:3] for word in [*VALUES, *SIZES] if len(word) > 2}))
+WORD = rf"(?<!\w)(?={BEGINS}|an?\s)(?:{_english()}|{_german()}|{MANY})"
 TOKEN = re.compile(rf"{_any([*SIZES, *VALUES, 'and', 'und'])}|[- ]", re.IGNORECASE)
 
 
