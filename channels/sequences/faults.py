@@ -1,11 +1,11 @@
 """What keeps a document from being published, said at the step in which it lies."""
 
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from channels.sequences import plans
+from channels.sequences import conditions, plans
 from channels.sequences.asking import is_askable
 from channels.sequences.conditions import Signal
 from channels.sequences.documents import (
@@ -21,9 +21,11 @@ from channels.sequences.documents import (
     Thread,
     walk,
 )
-from channels.sequences.plans import Fault, Plan
+from channels.sequences.plans import Fault, Plan, ways_of
 from channels.templating import Malformed, variables_of
 from channels.variables import is_known, names_in_words
+
+PLANNED = (plans.MessageStep, plans.LinkedInStep)
 
 
 def faults_of(document: Document, plan: Plan) -> list[Fault]:
@@ -32,7 +34,7 @@ def faults_of(document: Document, plan: Plan) -> list[Fault]:
     Args:
         plan: what it comes to.
     """
-    faults = [*plans.faults_of(plan), *_faults_of_texts(document)]
+    faults = [*plans.faults_of(plan), *_faults_of_texts(document), *_faults_of_order(plan)]
     places = {step.key: step.number for step in plan.steps}
     return sorted(faults, key=lambda fault: places[fault.step] if fault.step else 0)
 
@@ -57,6 +59,29 @@ def _faults_of_texts(document: Document) -> Iterator[Fault]:
         if isinstance(step, BranchStep):
             yield from _faults_of_question(step, document, written)
     yield from _faults_of_subjects(document.steps, document.thread is Thread.EACH, begun=False)
+
+
+def _faults_of_order(plan: Plan) -> Iterator[Fault]:
+    """Branches that ask about what cannot have been sent by then."""
+    written = {step.key for step in plan.steps if isinstance(step, PLANNED)}
+    for step in plan.steps:
+        if isinstance(step, plans.BranchStep) and isinstance(step.condition, conditions.Did):
+            asked = {step.condition.step} if step.condition.step else written
+            # A step that sends nothing is told as such.
+            if asked <= written and step.key not in _behind(plan, asked):
+                yield Fault(step.key, _("No message comes before it that it could ask about."))
+
+
+def _behind(plan: Plan, keys: Iterable[UUID]) -> set[UUID]:
+    """The steps to which a way leads from any of these."""
+    found: set[UUID] = set()
+    waiting = [way for key in keys for way in ways_of(plan.step(key))]
+    while waiting:
+        key = waiting.pop()
+        if key not in found:
+            found.add(key)
+            waiting += ways_of(plan.step(key))
+    return found
 
 
 def _unknown_in(step: Step) -> list[str]:

@@ -203,6 +203,20 @@ def test_what_is_tracked_and_what_does_not_end_may_be_asked() -> None:
     assert faults(mail(), replied, rules={"on_reply": False}) == []
 
 
+def test_branch_may_ask_only_about_a_message_that_comes_before_it() -> None:
+    early, late = mail("One"), mail("Two")
+    asks_late = branch(Did(signal=Signal.CLICKED, step=late.key), [task()], [])
+    told = "No message comes before it that it could ask about."
+    assert faults(early, asks_late, late, is_tracked=True) == [(2, told)]
+    assert faults(early, late, asks_late, is_tracked=True) == []
+    asks_any = branch(Did(signal=Signal.CLICKED), [task()], [])
+    assert faults(asks_any, early, is_tracked=True) == [(1, told)]
+    # What is sent on the other way is no better; on one way before it, it is.
+    fork = branch(KNOWN, [late], [asks_late])
+    assert faults(early, fork, is_tracked=True) == [(4, told)]
+    assert faults(branch(KNOWN, [late], [task()]), asks_late, is_tracked=True) == []
+
+
 def test_task_keeps_what_it_says() -> None:
     step = TaskStep(title="Call", task_kind="call", due=Wait(amount=2), is_waited_for=False)
     [read] = planned(step).steps
