@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
+from channels.autopilot.limits import FOR_IT, TOPICS, Limits
 from channels.autopilot.models import Mode, Policy
-from channels.autopilot.policies import FOR_IT, TOPICS, Actions, Limits
+from channels.autopilot.policies import Actions
 from leads.forms import ServiceForm
 
 LIMITS = [

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.autopilot.cleaning import SUSPICIOUS, Mark
 from channels.autopilot.grounding import Kind, Report, Trust
+from channels.autopilot.limits import Limits, Topic
 from channels.autopilot.models import Mode
-from channels.autopilot.policies import Limits, Topic
 
 # What a cut, or a message that was not read to its end, leaves of the confidence.
 AFTER_CUT = 0.5

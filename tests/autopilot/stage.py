@@ -6,8 +6,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from channels.autopilot.limits import FOR_IT, Limits
 from channels.autopilot.models import Draft, Mode, Run
-from channels.autopilot.policies import FOR_IT, Actions, Limits, save_rule
+from channels.autopilot.policies import Actions, save_rule
 from channels.autopilot.sending import send_draft
 from channels.models import Message
 from events.testing import settle_events

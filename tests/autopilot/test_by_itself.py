@@ -8,9 +8,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from channels.autopilot.deciding import stop_draft
+from channels.autopilot.limits import Topic
 from channels.autopilot.models import Draft, Mode
 from channels.autopilot.payloads import AutopilotDraftDecided
-from channels.autopilot.policies import Topic, hold
+from channels.autopilot.policies import hold
 from channels.models import MessageStatus
 from events.testing import assert_published, settle_events
 from salesflow.accounts.models import Tenant

@@ -14,11 +14,12 @@ from channels.autopilot.asking import _secret
 from channels.autopilot.completions import Completion, Takes, Usage
 from channels.autopilot.drafts import draft_key, request_draft
 from channels.autopilot.handlers import ask_for_drafts
+from channels.autopilot.limits import Topic
 from channels.autopilot.models import Draft, Endpoint, Mode, Run
 from channels.autopilot.outcomes import Ended, Outcome
 from channels.autopilot.payloads import AutopilotActionExecuted, AutopilotDraftCreated
 from channels.autopilot.performing import perform_run
-from channels.autopilot.policies import Topic, set_mode
+from channels.autopilot.policies import set_mode
 from channels.autopilot.prompts import instructions
 from channels.models import Conversation
 from channels.payloads import MessageReceived

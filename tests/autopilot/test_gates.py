@@ -18,8 +18,8 @@ from channels.autopilot.gates import (
     may_go,
 )
 from channels.autopilot.grounding import Fact, Facts, Report, check
+from channels.autopilot.limits import FOR_IT, FOR_PEOPLE, Limits, Topic
 from channels.autopilot.models import Mode
-from channels.autopilot.policies import FOR_IT, FOR_PEOPLE, Limits, Topic
 
 OURS = Fact("We deliver on 12 May 2027. It costs 500 EUR.", "text", is_ours=True)
 THEIRS = Fact("I want it for 300 EUR.", "their message", is_ours=False)

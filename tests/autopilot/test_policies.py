@@ -7,10 +7,10 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from pytest_django import DjangoAssertNumQueries
 
+from channels.autopilot.limits import Limits
 from channels.autopilot.models import Mode, Policy
 from channels.autopilot.policies import (
     Actions,
-    Limits,
     forget_rule,
     hold,
     rule_of,

@@ -22,10 +22,11 @@ from channels.autopilot.facts import Known, bare, facts_of
 from channels.autopilot.grounding import LANGUAGES as CHECKED
 from channels.autopilot.grounding import Report, check
 from channels.autopilot.languages import UNSURE, is_another, language_of
+from channels.autopilot.limits import Topic
 from channels.autopilot.models import ActionType, Draft, Run
 from channels.autopilot.outcomes import Ended, Outcome
 from channels.autopilot.outdating import account_for, is_answered, last_inbound
-from channels.autopilot.policies import Rule, Topic, rule_of
+from channels.autopilot.policies import Rule, rule_of
 from channels.health import hears
 from channels.models import Conversation, Message
 from salesflow.accounts.context import current_tenant

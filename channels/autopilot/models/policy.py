@@ -22,7 +22,7 @@ class Mode(models.TextChoices):
 class Policy(TenantScoped):
     """The rule of a tenant, of one of its channels, or of a conversation: the closest one counts.
 
-    `limits` is a `channels.autopilot.policies.Limits`; `actions` a
+    `limits` is a `channels.autopilot.limits.Limits`; `actions` a
     `channels.autopilot.policies.Actions`, which the tenant's own rule alone has.
     """
 
