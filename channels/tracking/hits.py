@@ -37,20 +37,27 @@ NEIGHBOURS = timedelta(minutes=1)
 
 
 def note_hit(
-    message: Message, link: TrackedLink | None, *, method: str, agent: str, address: str
+    message: Message,
+    link: TrackedLink | None,
+    *,
+    method: str,
+    agent: str,
+    address: str,
+    purpose: str = "",
 ) -> TrackingHit | None:
     """Keep that a mail's image was asked for, or one of its links.
 
     Args:
         link: None: the image.
         method: of HTTP; `agent` and `address` are who asked, of which little is kept.
+        purpose: why, as a browser says that asks before anybody wants to see it.
 
     Returns:
         None where so many of the same are kept that nothing new would be learned, and where the
         reader has taken their consent back.
     """
     now = timezone.now()
-    asked = Asked(method, agent, address, now, message.sent_at, is_click=link is not None)
+    asked = Asked(method, agent, address, now, message.sent_at, link is not None, purpose)
     hit = TrackingHit(
         message=message,
         link=link,

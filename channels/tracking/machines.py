@@ -29,6 +29,8 @@ BOTS = re.compile(
     r"safelinks|oneoutlook|skypeuripreview|facebookexternalhit|whatsapp/|slack",
     re.IGNORECASE,
 )
+# What browsers say that load a page before anybody asks for it. Source: WHATWG, Fetch, Sec-Purpose.
+AHEAD = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
 # What the relay of Apple's mail programs says, and nothing more.
 PREFETCHER = "Mozilla/5.0"
 PROTECTION = [
@@ -58,6 +60,7 @@ class Asked:
     Attributes:
         address: the network address it came from.
         sent_at: when the mail went out; None: nobody knows that yet.
+        purpose: what the browser says of why it asks; empty: somebody wants to see it.
     """
 
     method: str
@@ -66,6 +69,7 @@ class Asked:
     at: datetime
     sent_at: datetime | None
     is_click: bool
+    purpose: str = ""
 
 
 def reasons_for(asked: Asked) -> list[Reason]:
@@ -74,7 +78,7 @@ def reasons_for(asked: Asked) -> list[Reason]:
         Reason.HEAD: asked.method == "HEAD",
         Reason.NO_AGENT: not asked.agent.strip(),
         Reason.BOT: bool(BOTS.search(asked.agent)),
-        Reason.PREFETCH: asked.agent.strip() == PREFETCHER,
+        Reason.PREFETCH: asked.agent.strip() == PREFETCHER or bool(AHEAD.search(asked.purpose)),
         Reason.TOO_SOON: asked.sent_at is None or asked.at - asked.sent_at < TOO_SOON,
         # The image may be asked for from there by a person: Outlook has a proxy of its own.
         Reason.PROTECTION: asked.is_click and _is_protection(asked.address),

@@ -17,6 +17,9 @@ PIXEL = bytes.fromhex(
     "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
 )
 
+# Headers in which browsers say why they ask, the standard's first.
+PURPOSES = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+
 
 class TrackedOpenView(View):
     """The image of a mail; whoever asks for another one gets the same."""
@@ -67,6 +70,7 @@ def _note(request: HttpRequest, target: Target) -> TrackedLink | None:
                 method=request.method or "",
                 agent=request.headers.get("User-Agent", ""),
                 address=client_address(request),
+                purpose=" ".join(request.headers.get(name, "") for name in PURPOSES),
             )
     return link
 

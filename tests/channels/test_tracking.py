@@ -88,6 +88,7 @@ def asked(**fields: Any) -> Asked:
         ({"agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"}, [Reason.BOT]),
         ({"agent": "Mozilla/5.0 OneOutlook/1.2026"}, [Reason.BOT]),
         ({"agent": "Mozilla/5.0", "is_click": False}, [Reason.PREFETCH]),
+        ({"purpose": "prefetch;prerender"}, [Reason.PREFETCH]),
         ({"sent_at": NOW - timedelta(seconds=9)}, [Reason.TOO_SOON]),
         ({"sent_at": NOW - timedelta(seconds=10)}, []),
         ({"sent_at": None}, [Reason.TOO_SOON]),
@@ -412,6 +413,7 @@ def test_machine_is_kept_with_its_reasons_and_tells_nothing(tenant: Tenant, worl
     for address in tracks.links.values():
         world.get(path_of(address))
     world.head(path_of(tracks.pixel_url))
+    world.get(path_of(tracks.pixel_url), headers={"Sec-Purpose": "prefetch"})
     judge_later()
     assert told() == []
     hits = TrackingHit.objects.order_by("id")
@@ -420,6 +422,7 @@ def test_machine_is_kept_with_its_reasons_and_tells_nothing(tenant: Tenant, worl
         ("clicked", True, ["burst"]),
         ("clicked", True, ["burst"]),
         ("opened", True, ["head"]),
+        ("opened", True, ["prefetch"]),
     ]
     message.refresh_from_db()
     assert (message.opened_at, message.clicked_at) == (None, None)
