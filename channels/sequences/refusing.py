@@ -28,7 +28,7 @@ class Refusal(TextChoices):
     BEFORE = "before", _("was in it before")
     TOO_SOON = "too_soon", _("was in it not long ago")
     NO_ADDRESS = "no_address", _("has no address that it writes to")
-    BROKEN = "broken", _("cannot be taken in because of a fault in SalesFlow")
+    BROKEN = "broken", _("was kept out by a fault in SalesFlow")
     UNWANTED = "unwanted", _("has opted out, or bounced")
 
 

@@ -69,7 +69,7 @@ REFUSED: Mapping[Refusal, str | Promise] = {
     Refusal.BEFORE: gettext_lazy("were in it before"),
     Refusal.TOO_SOON: gettext_lazy("were in it not long ago"),
     Refusal.NO_ADDRESS: gettext_lazy("have no address that it writes to"),
-    Refusal.BROKEN: gettext_lazy("cannot be taken in because of a fault in SalesFlow"),
+    Refusal.BROKEN: gettext_lazy("were kept out by a fault in SalesFlow"),
     Refusal.UNWANTED: gettext_lazy("have opted out, or bounced"),
 }
 TONES = {
