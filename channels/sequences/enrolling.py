@@ -186,9 +186,7 @@ def pause_enrolment(enrolment: Enrolment, *, at: datetime | None = None) -> Enro
     row, now = lock_enrolment(enrolment.pk), at or timezone.now()
     if row.state != State.ACTIVE:
         raise ValidationError(_("It is not under way."))
-    if row.waiting_for == Waiting.MESSAGE:
-        queued = Message.objects.filter(pk=row.waiting_id, status=MessageStatus.QUEUED)
-        withdraw_messages(queued.values_list("pk", flat=True), _("The lead was paused."))
+    withdraw_queued([row], _("The lead was paused."))
     row.remaining = _remaining(row, now)
     row.state, row.reason, row.resume_at = State.PAUSED, BY_HAND, None
     row.next_step_at = row.place_at = None
@@ -252,6 +250,17 @@ FINISHING = (
     *("state", "reason", "finished_at", "next_step_at", "place_at", "resume_at", "remaining"),
     *("waiting_for", "waiting_id", "obstacle", "obstacle_names", "delay", "says"),
 )
+
+
+def withdraw_queued(rows: Iterable[Enrolment], reason: str) -> None:
+    """Take back what has not gone out to people who wait now; it is written anew when they go on.
+
+    Args:
+        rows: held by the caller.
+    """
+    awaited = [row.waiting_id for row in rows if row.waiting_for == Waiting.MESSAGE]
+    queued = Message.objects.filter(pk__in=awaited, status=MessageStatus.QUEUED)
+    withdraw_messages(queued.values_list("pk", flat=True), reason)
 
 
 def lock_enrolment(enrolment_id: UUID) -> Enrolment:

@@ -11,13 +11,14 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from channels.models import Automatic, Message
 from channels.sequences import moving
 from channels.sequences.companies import company_key
 from channels.sequences.deciding import ending_of, return_from_absence
 from channels.sequences.decisions import Ending
-from channels.sequences.enrolling import stop_enrolments
+from channels.sequences.enrolling import stop_enrolments, withdraw_queued
 from channels.sequences.facts import Teller, state_of
 from channels.sequences.hearing import returning_day
 from channels.sequences.holding import hold_open, hold_where
@@ -96,6 +97,7 @@ def pause_absent(messages: Sequence[Message]) -> list[Enrolment]:
     teller = Teller(read_records(rows, at))
     paused = {row: until for row in rows if (until := _until(row, heard[row.lead_id], teller, at))}
     give_back_places([*paused], at, teller)
+    withdraw_queued(paused, _("They are away."))
     for row, until in paused.items():
         moving.pause(row, until)
     moving.save_enrolments([*paused])

@@ -146,6 +146,18 @@ def test_out_of_office_pauses_until_the_return(clock: Clock) -> None:
     assert_published(SequenceResumed)
 
 
+def test_out_of_office_takes_back_what_is_queued_until_the_return(clock: Clock) -> None:
+    lead = make_contact()
+    enrolment = enrol_one(make_sequence(mail("one")), lead)
+    advance_due(at=clock.now)
+    _say_away(lead, datetime(2026, 12, 1, tzinfo=UTC))
+    assert (again(enrolment).reason, sent_to(enrolment)) == ("away", [])
+    clock.run_at("2026-12-01 08:59")
+    assert sent_to(enrolment) == []
+    clock.run_at("2026-12-01 09:00")
+    assert sent_to(enrolment) == ["one"]
+
+
 def test_out_of_office_without_a_date_pauses_for_two_weeks(clock: Clock) -> None:
     lead = make_contact()
     enrolment = enrol_one(make_sequence(mail("one"), days(1), mail("two")), lead)
