@@ -68,9 +68,9 @@ class SettingsForm(ServiceForm):
         label=_("Note who opens mails and clicks on links"),
         required=False,
         help_text=_(
-            "Only mails to people whose consent is recorded tell it (GDPR, ePrivacy); all others"
-            " count as not opened. Programs that open mails by themselves are told apart, so a mail"
-            " may have been read that counts as not opened."
+            "Only mails to people whose consent is recorded tell it (GDPR, ePrivacy); shares are of"
+            " those alone. Programs that open mails by themselves are told apart, so a mail may"
+            " have been read that counts as not opened."
         ),
     )
     re_enrol_after = forms.IntegerField(

@@ -254,6 +254,9 @@ class CountsSerializer(serializers.Serializer[Any]):
 
     executed = serializers.IntegerField()
     sent = serializers.IntegerField()
+    tracked = serializers.IntegerField(
+        help_text=gettext_lazy("Of those sent, the ones that tell whether they are opened.")
+    )
     delivered = serializers.IntegerField()
     opened = serializers.IntegerField()
     clicked = serializers.IntegerField()

@@ -32,6 +32,13 @@ NOTE: LiteralString = """
     FROM unnest(%(ids)b::uuid[], %(at)s::timestamptz[]) AS given (id, at)
     WHERE message_id = given.id AND {column} IS NULL
 """
+# Of those that tell it.
+NOTE_TRACKED = """
+    UPDATE sequences_execution AS execution SET tracked_at = execution.sent_at
+    FROM channels_message AS message
+    WHERE execution.message_id = ANY(%(ids)b) AND message.id = execution.message_id
+      AND message.tracks AND execution.tracked_at IS NULL
+"""
 # What is known of the addresses to which messages failed.
 CLOSED = """
     SELECT message.id, standing.bounced_at IS NOT NULL, standing.opted_out_at IS NOT NULL
@@ -66,6 +73,8 @@ def let_go_on(settled: Moments) -> int:
 def note_sent(sent: Moments) -> int:
     """Messages went out."""
     note_moments("sent_at", sent)
+    if sent:
+        execute(NOTE_TRACKED, {"ids": [*sent]})
     return let_go_on(sent)
 
 

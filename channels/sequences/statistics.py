@@ -61,10 +61,12 @@ class Counts:
 
     Attributes:
         executed: of a message: queued or prepared.
+        tracked: of those that were sent, the ones that tell whether they are opened.
     """
 
     executed: int = 0
     sent: int = 0
+    tracked: int = 0
     delivered: int = 0
     opened: int = 0
     clicked: int = 0
@@ -84,10 +86,14 @@ class Counts:
         return wilson(min(self.replied, self.sent), self.sent)
 
     def share(self, name: str) -> float | None:
-        """How many of those who got it did something, from 0 to 1; None where nobody got it."""
-        return min(1.0, getattr(self, name) / self.sent) if self.sent else None
+        """How many of those did something of whom that would be known, from 0 to 1; None where
+        there are none."""
+        known = self.tracked if name in TRACKED else self.sent
+        return min(1.0, getattr(self, name) / known) if known else None
 
 
+# What messages tell only where they are tracked.
+TRACKED = ("opened", "clicked")
 NAMES = tuple(each.name for each in fields(Counts))
 
 
@@ -132,7 +138,6 @@ class Statistics:
         people: how many, by state; `finished` by the reason for which they left.
         total: of all messages, also of steps that the shown version has not any more.
         decide_at: messages of each variant at which a comparison is decided.
-        is_tracked: whether the shown version notes who opens mails and clicks on links.
     """
 
     people: Mapping[str, int]
@@ -140,7 +145,6 @@ class Statistics:
     total: Counts
     steps: tuple[StepFigures, ...]
     decide_at: int
-    is_tracked: bool = False
 
 
 def statistics_of(sequence: models.Sequence, *, at: datetime | None = None) -> Statistics:
@@ -166,7 +170,6 @@ def statistics_of(sequence: models.Sequence, *, at: datetime | None = None) -> S
         total=sum(messages, Counts()),
         steps=tuple(figures),
         decide_at=document.decide_at,
-        is_tracked=document.is_tracked,
     )
 
 

@@ -15,8 +15,8 @@ from channels.sequences.versions import read_version
 from channels.services.consent import opt_in
 from leads.models import Lead, Outcome
 
-# How likely a mail is delivered, and answered, by its text.
-SHARES = {"A": (0.97, 0.09), "B": (0.97, 0.14)}
+# How likely a mail is delivered, tracked, then opened and clicked, and answered, by its text.
+SHARES = {"A": (0.97, 0.6, 0.5, 0.1, 0.09), "B": (0.97, 0.6, 0.6, 0.15, 0.14)}
 PEOPLE = 60
 
 
@@ -49,7 +49,9 @@ def _executions(
     for enrolment in enrolled:
         for number, step in mails:
             label = random.choice(step.variants).label
-            delivered, replied = (random.random() < share for share in SHARES[label])
+            delivered, tracked, opened, clicked, replied = (
+                random.random() < share for share in SHARES[label]
+            )
             yield Execution(
                 tenant=sequence.tenant,
                 enrolment=enrolment,
@@ -64,6 +66,9 @@ def _executions(
                 executed_at=then,
                 sent_at=then,
                 delivered_at=then if delivered else None,
+                tracked_at=then if tracked else None,
+                opened_at=then if tracked and opened else None,
+                clicked_at=then if tracked and opened and clicked else None,
                 replied_at=then if replied else None,
             )
             if replied:

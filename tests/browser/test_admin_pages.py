@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from events.models import Delivery, Event, FailureGroup, Replay
 from events.testing import handler_of
@@ -14,7 +14,7 @@ from salesflow.accounts.models import ApiKey, Tenant, User
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESKTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 PAGES = [
     "/admin/",
     "/admin/events/event/",

@@ -71,6 +71,12 @@ class Execution(TenantScoped):
         help_text=_("How often its message was withdrawn unsent, and written anew."),
     )
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    tracked_at = models.DateTimeField(
+        _("tracked"),
+        null=True,
+        blank=True,
+        help_text=_("When its message went out, where that one tells whether it is opened."),
+    )
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
     opened_at = models.DateTimeField(_("opened"), null=True, blank=True)
     clicked_at = models.DateTimeField(_("clicked"), null=True, blank=True)

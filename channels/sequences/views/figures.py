@@ -7,17 +7,16 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from channels.sequences.significance import Interval
-from channels.sequences.statistics import Counts, Statistics, StepFigures
+from channels.sequences.statistics import TRACKED, Counts, Statistics, StepFigures
 from channels.sequences.views.steps_shown import summary_of
 
-TRACKED = ("opened", "clicked")
 # What a page shows of each step and text, beside what was sent.
 SHOWN = ("delivered", "opened", "clicked", "replied", "won", "unsubscribed")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure: how many, and what share of those to whom it was sent."""
+    """One figure: how many, and what share of those of whom it would be known."""
 
     name: str
     count: str
@@ -45,9 +44,9 @@ def rows_of(found: Statistics) -> list[dict[str, Any]]:
     """Each step that sends something, with its texts and what may be said of them."""
     return [
         {
-            "line": _line(step.counts, *_label(step), found.is_tracked),
+            "line": _line(step.counts, *_label(step)),
             "variants": [
-                _line(each.counts, each.label, "", found.is_tracked)
+                _line(each.counts, each.label, "")
                 for each in step.variants
                 if len(step.variants) > 1
             ],
@@ -83,21 +82,24 @@ def _label(step: StepFigures) -> tuple[str, str]:
     return f"{step.number}. {summary.title}", summary.icon
 
 
-def _line(counts: Counts, label: str, icon: str, is_tracked: bool) -> Line:
+def _line(counts: Counts, label: str, icon: str) -> Line:
     replied = counts.share("replied")
     return Line(
         label=label,
         icon=icon,
         sent=number_format(counts.sent),
-        cells=[_cell(counts, name, is_tracked) for name in SHOWN],
+        cells=[_cell(counts, name) for name in SHOWN],
         reply_percent=None if replied is None else round(replied * 100, 1),
         reply_range=range_in_words(counts.reply_rate) if counts.sent else "",
     )
 
 
-def _cell(counts: Counts, name: str, is_tracked: bool) -> Cell:
-    count: int = getattr(counts, name)
-    if not count and not is_tracked and name in TRACKED:
+def _cell(counts: Counts, name: str) -> Cell:
+    count = number_format(getattr(counts, name))
+    if name not in TRACKED:
+        return Cell(name, count, percent(counts.share(name)))
+    if not counts.tracked:
         # Nobody looked: that is not nought.
         return Cell(name, "", percent(None))
-    return Cell(name, number_format(count), percent(counts.share(name)))
+    of = _("%(count)s of %(tracked)s") % {"count": count, "tracked": number_format(counts.tracked)}
+    return Cell(name, of, percent(counts.share(name)))

@@ -6,13 +6,14 @@ from threading import Thread
 import pytest
 from django.db import connection, transaction
 
-from channels.models import Account, Message, MessageStatus
+from channels.models import Account, LawfulBasis, Message, MessageStatus
 from channels.payloads import MessageClicked
 from channels.sequences.documents import Did, Says, Wait
 from channels.sequences.executing import advance_due
 from channels.sequences.handlers import note_sequence_signals
 from channels.sequences.mending import look_at_obstacles, mend_enrolments, oldest_due
 from channels.sequences.models import DayQuota, Enrolment, Execution, Waiting
+from channels.services.consent import opt_in
 from channels.services.withdrawing import withdraw_messages
 from events import publish
 from events.testing import settle_events
@@ -25,6 +26,7 @@ from tests.sequences.engine.factories import (
     branch,
     days,
     done_for,
+    enrol,
     enrol_one,
     hours,
     mail,
@@ -149,6 +151,22 @@ def test_branch_that_waits_is_asked_as_soon_as_something_happens(clock: Clock) -
     note_sequence_signals([event])
     clock.run()
     assert sent_to(enrolment) == ["one", "clicked"]
+
+
+def test_step_says_whether_its_mail_tells_that_it_is_opened(clock: Clock) -> None:
+    sequence = make_sequence(mail("one"), is_tracked=True)
+    agreed, other = make_contact(), make_contact()
+    basis = LawfulBasis.CONSENT
+    opt_in(agreed, channel="email", address=agreed.emails[0], basis=basis, source="manual")
+    enrol(sequence, agreed, other)
+    clock.run()
+    clock.skip(hours=2)
+    clock.run()
+    told = {row.enrolment.lead: row for row in Execution.objects.select_related("enrolment")}
+    assert told[agreed].sent_at
+    assert told[agreed].tracked_at == told[agreed].sent_at
+    assert told[other].sent_at
+    assert told[other].tracked_at is None
 
 
 @pytest.mark.django_db(transaction=True)

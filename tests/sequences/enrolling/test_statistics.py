@@ -75,6 +75,21 @@ def test_each_step_counts_how_far_its_messages_came() -> None:
     assert two.counts.share("replied") is None
 
 
+def test_opens_are_shares_of_those_of_whom_they_would_be_known() -> None:
+    first, second = mail(), mail("More")
+    sequence = make_sequence(first, second)
+    note(sequence, first, tracked_at=OLD, opened_at=OLD)
+    note(sequence, first, tracked_at=OLD)
+    for _untracked in range(3):
+        note(sequence, first, replied_at=OLD)
+    note(sequence, second)
+    one, two = statistics_of(sequence, at=NOW).steps
+    assert (one.counts.sent, one.counts.tracked) == (5, 2)
+    assert (one.counts.share("opened"), one.counts.share("clicked")) == (0.5, 0)
+    assert one.counts.share("replied") == 0.6
+    assert two.counts.share("opened") is None
+
+
 def test_reply_after_the_end_counts() -> None:
     step = mail()
     sequence = make_sequence(step)

@@ -16,13 +16,11 @@ from channels.sequences.models import (
     Sequence,
     WorkCalendar,
 )
-from channels.sequences.publishing import publish_version
 from channels.sequences.rules import save_rule
 from channels.sequences.significance import Interval
 from channels.sequences.versions import (
     archive_sequence,
     create_sequence,
-    edit_draft,
 )
 from channels.sequences.views.figures import percent, range_in_words
 from leads.services import create_lead
@@ -333,11 +331,11 @@ def test_figures_show_shares_with_their_ranges(rep: Browser) -> None:
     note(sequence, step)
     text = " ".join(page_of(rep.get(url("figures", sequence))).text.split())
     assert "1. First contact 2 0.0 % 0 – – 50.0 % 1 9.5 to 90.5 %" in text
-    # Where opens are noted, none is a figure.
-    edit_draft(sequence, lambda document: document.model_copy(update={"is_tracked": True}))
-    publish_version(sequence)
+    # Where opens are noted, none is a figure, of those alone of whom it is known.
+    note(sequence, step, tracked_at=timezone.now(), opened_at=timezone.now())
+    note(sequence, step, tracked_at=timezone.now())
     text = " ".join(page_of(rep.get(url("figures", sequence))).text.split())
-    assert "1. First contact 2 0.0 % 0 0.0 % 0 0.0 % 0 50.0 % 1" in text
+    assert "1. First contact 4 0.0 % 0 50.0 % 1 of 2 0.0 % 0 of 2 25.0 % 1" in text
 
 
 def test_calendar_is_kept_and_made_the_default(browser: Browser, rep: Browser) -> None:
