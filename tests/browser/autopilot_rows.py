@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from channels.autopilot.models import ActionType, Draft, Expense, Mode, Run
 from channels.autopilot.outcomes import Outcome
 from channels.autopilot.prices import Prices
 from channels.models import Conversation, Message
+from salesflow.accounts.context import current_tenant
 from tests.autopilot.rows import make_draft
 from tests.autopilot.stage import set_rule
 
@@ -100,9 +102,10 @@ def _other_runs(draft: Draft) -> None:
 
 
 def _spend(day: int) -> None:
+    today = timezone.localdate(timezone=ZoneInfo(current_tenant().time_zone))
     for action, calls in ((ActionType.DRAFT, 40 - 2 * day), (ActionType.QUALIFY, 12)):
         Expense.objects.create(
-            day=(timezone.now() - timedelta(days=day)).date(), action=action, model=MODEL,
+            day=today - timedelta(days=day), action=action, model=MODEL,
             calls=calls, prompt_tokens=1650 * calls, cached_tokens=1024 * calls,
             completion_tokens=96 * calls, cost=COST * calls,
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """A simulated quarter with workers that are killed: see `tests.sequences.engine.quarter`.
 
-`QUARTER_PEOPLE=10000` makes it the long one, which takes an hour or so on two cores.
+`QUARTER_PEOPLE=10000` makes it the long one, which takes 40 minutes or so on two cores.
 """
 
 import os

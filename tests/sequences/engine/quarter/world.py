@@ -49,9 +49,9 @@ class Team:
 
 
 def make_teams(people: int, random: Random) -> list[Team]:
-    """Teams with so many leads together, nobody in a sequence yet."""
-    cap = max(5, people // 30)
-    return [_make_team(zone, people // len(TEAMS), cap, random) for zone in TEAMS]
+    """Teams with so many leads together, or one or two more; nobody is in a sequence yet."""
+    cap, share = max(5, people // 30), -(-people // len(TEAMS))
+    return [_make_team(zone, share, cap, random) for zone in TEAMS]
 
 
 def enrol_wave(team: Team, leads: Many[Lead], at: datetime) -> None:
