@@ -69,7 +69,8 @@ def test_scheduler_complains_in_one_line_not_at_every_tick(home: Path, redis: Re
             beat.terminate()
             beat.wait(30)
     [complaint] = [line for line in (home / "log").read_text().splitlines() if line]
-    assert "broker_away: Couldn't apply scheduled task sweep" in complaint
+    # Whichever of its tasks is the first to meet it.
+    assert "broker_away: Couldn't apply scheduled task" in complaint
 
 
 def test_worker_looks_often_whether_the_broker_is_back() -> None:
