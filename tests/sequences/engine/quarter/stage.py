@@ -1,5 +1,6 @@
 """The stage: it tells the time, starts workers and kills them at random."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from channels.sequences.mending import mend_enrolments
 from channels.sequences.models import Enrolment
 from events.models import Event, EventStatus
 from tests.sequences.engine.quarter.contacts import Contacts
+from tests.sequences.engine.quarter.worker import held
 from tests.sequences.engine.quarter.world import BEGINNING, WAVES, Team, enrol_wave
 from tests.waiting import wait_until
 
@@ -148,10 +150,9 @@ class Quarter:
 
 
 def tell(clock: Path, now: datetime) -> None:
-    """Tell the time, at once: nobody reads half of it."""
-    half = clock.with_suffix(".half")
-    half.write_text(now.isoformat())
-    half.replace(clock)
+    """Tell the time once nobody works by the one before."""
+    with held(clock, fcntl.LOCK_EX):
+        clock.write_text(now.isoformat())
 
 
 def environment_of_workers(given: Mapping[str, str]) -> dict[str, str]:

@@ -4,9 +4,12 @@ It does what Celery's workers do, through the functions that their tasks call. W
 followed at once by another one: the process that was started only forks them, and tells whom.
 """
 
+import fcntl
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -45,14 +48,29 @@ def _live(clock: Path, parent: int) -> None:
     with time_machine.travel(read_clock(clock), tick=False) as traveller:
         swept = time.monotonic()
         while os.getppid() == parent:
-            at = read_clock(clock)
-            traveller.move_to(at)
-            if time.monotonic() - swept > SWEEP:
-                _sweep()
-                swept = time.monotonic()
-            if not _work(at):
+            with held(clock, fcntl.LOCK_SH):
+                at = read_clock(clock)
+                traveller.move_to(at)
+                if time.monotonic() - swept > SWEEP:
+                    _sweep()
+                    swept = time.monotonic()
+                done = _work(at)
+            if not done:
                 time.sleep(PAUSE)
     os._exit(0)
+
+
+@contextmanager
+def held(clock: Path, how: int) -> Iterator[None]:
+    """Keep the clock as it is, with others, or alone to tell another time: nobody sends by a
+    quarter of an hour ago what a colleague has just written. Whoever is killed lets it go.
+
+    Args:
+        how: fcntl.LOCK_SH or fcntl.LOCK_EX.
+    """
+    with clock.with_suffix(".held").open("w") as file:
+        fcntl.flock(file, how)
+        yield
 
 
 def read_clock(clock: Path) -> datetime:
