@@ -34,6 +34,7 @@ from salesflow.accounts.models import User
 from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
+from salesflow.accounts.rest.serializers import read_body
 
 
 class MessageCreate(IdempotentPostMixin, generics.GenericAPIView[Message]):
@@ -48,9 +49,8 @@ class MessageCreate(IdempotentPostMixin, generics.GenericAPIView[Message]):
     )
     def post(self, request: Request) -> Response:
         """Queue a message; a worker sends it, and GET /api/messages/{id} tells what came of it."""
-        serializer = MessageInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        message = send_what_is_asked(person_of(request), **serializer.validated_data)
+        given = read_body(MessageInputSerializer, request)
+        message = send_what_is_asked(person_of(request), **given)
         return Response(MessageSerializer(message).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -106,11 +106,10 @@ class ConversationDetail(IdempotentPostMixin, generics.RetrieveAPIView[Conversat
     def patch(self, request: Request, conversation_id: UUID) -> Response:
         """Change what the body names, all of it or nothing."""
         conversation = self.get_object()
-        serializer = ConversationInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        given = read_body(ConversationInputSerializer, request)
         try:
             with transaction.atomic():
-                change_conversation(conversation, serializer.validated_data)
+                change_conversation(conversation, given)
         except Conversation.DoesNotExist:
             # It went while the request was read.
             raise Http404 from None

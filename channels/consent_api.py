@@ -19,7 +19,7 @@ from leads.serializers import PersonSerializer
 from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
-from salesflow.accounts.rest.serializers import StrictSerializer, TextField
+from salesflow.accounts.rest.serializers import StrictSerializer, TextField, read_body
 
 
 class ConsentSerializer(serializers.ModelSerializer[ConsentRecord]):
@@ -91,14 +91,13 @@ class LeadConsents(IdempotentPostMixin, generics.ListAPIView[ConsentRecord]):
     )
     def post(self, request: Request, lead_id: Any) -> Response:
         """Record it with its proof; it holds for the address from now on."""
-        serializer = ConsentInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        given = read_body(ConsentInputSerializer, request)
         with transaction.atomic():
             record = record_consent(
                 lock_lead(lead_id),
                 source="api",
                 actor=person_of(request),
-                **serializer.validated_data,
+                **given,
             )
         record.refresh_from_db()
         return Response(ConsentSerializer(record).data, status=status.HTTP_201_CREATED)

@@ -20,7 +20,7 @@ from salesflow.accounts.models import LANGUAGES, ApiKey
 from salesflow.accounts.rest.authentication import HasTenant
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
-from salesflow.accounts.rest.serializers import StrictSerializer, TextField
+from salesflow.accounts.rest.serializers import StrictSerializer, TextField, read_body
 from salesflow.accounts.views import LEADING
 
 VendorStatus = MessageTemplate.VendorStatus
@@ -151,9 +151,8 @@ class TemplateList(IdempotentPostMixin, generics.ListAPIView[MessageTemplate]):
     )
     def post(self, request: Request) -> Response:
         """Keep a new template; one that a vendor has to approve waits for that."""
-        serializer = TemplateInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        template = save_template(MessageTemplate(), **serializer.validated_data)
+        given = read_body(TemplateInputSerializer, request)
+        template = save_template(MessageTemplate(), **given)
         return Response(TemplateSerializer(template).data, status=status.HTTP_201_CREATED)
 
 

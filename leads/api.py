@@ -31,6 +31,7 @@ from leads.serializers import (
 from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
+from salesflow.accounts.rest.serializers import read_body
 
 UNSET = object()
 
@@ -65,9 +66,8 @@ class LeadList(IdempotentPostMixin, generics.ListAPIView[Lead]):
     )
     def post(self, request: Request) -> Response:
         """Create a lead; it needs a name, a company or an e-mail address."""
-        serializer = LeadInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        lead = services.create_lead(**{"source": "api", **serializer.validated_data})
+        given = read_body(LeadInputSerializer, request)
+        lead = services.create_lead(**{"source": "api", **given})
         return Response(told(lead.pk), status=status.HTTP_201_CREATED)
 
 
@@ -88,9 +88,7 @@ class LeadExtract(IdempotentPostMixin, generics.GenericAPIView[Lead]):
         the addresses or numbers, and got the text as a note; or the result of a dry run.
         """
         author = person_of(request)
-        serializer = CaptureInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        given = read_body(CaptureInputSerializer, request)
         capture = capture_lead(**given, author=author)
         answer = CaptureSerializer(capture).data
         answer["lead"] = told(capture.lead.pk) if capture.lead else None
@@ -218,11 +216,10 @@ class LeadNotes(IdempotentPostMixin, generics.ListAPIView[Note]):
     def post(self, request: Request, lead_id: UUID) -> Response:
         """Write a note; behind an API key it has no author."""
         author = person_of(request)
-        serializer = NoteInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        given = read_body(NoteInputSerializer, request)
         with transaction.atomic():
             lead = lock_lead(lead_id)
-            note = services.add_note(lead, serializer.validated_data["body"], author=author)
+            note = services.add_note(lead, given["body"], author=author)
         return Response(NoteSerializer(note).data, status=status.HTTP_201_CREATED)
 
 

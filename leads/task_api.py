@@ -29,6 +29,7 @@ from leads.task_serializers import (
 from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
+from salesflow.accounts.rest.serializers import read_body
 
 
 class TaskList(IdempotentPostMixin, generics.ListAPIView[Task]):
@@ -55,10 +56,9 @@ class TaskList(IdempotentPostMixin, generics.ListAPIView[Task]):
     )
     def post(self, request: Request) -> Response:
         """Give somebody of the team something to do about a lead."""
-        serializer = TaskInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        given = read_body(TaskInputSerializer, request)
         try:
-            task = services.add_task(**serializer.validated_data)
+            task = services.add_task(**given)
         except Lead.DoesNotExist:
             # It went while the request was read.
             raise Http404 from None
@@ -98,9 +98,8 @@ class TaskDetail(_TaskView, generics.RetrieveAPIView[Task]):
     )
     def patch(self, request: Request, task_id: UUID) -> Response:
         """Give it to a member of the team, or to whoever takes it."""
-        serializer = TaskChangeSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        assignee = serializer.validated_data["assignee"]
+        given = read_body(TaskChangeSerializer, request)
+        assignee = given["assignee"]
         return self.changed(lambda task: services.assign_task(task, assignee))
 
 
@@ -127,9 +126,7 @@ class TaskSkip(_TaskView):
     )
     def post(self, request: Request, task_id: UUID) -> Response:
         """What waits for it goes on; one that was done or skipped before is refused."""
-        serializer = TaskSkipSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        given = read_body(TaskSkipSerializer, request)
         return self.changed(lambda task: services.skip_task(task, person_of(request), **given))
 
 
@@ -157,9 +154,7 @@ class LeadMeetings(IdempotentPostMixin, generics.ListAPIView[Meeting]):
     )
     def post(self, request: Request, lead_id: UUID) -> Response:
         """Keep a meeting that was arranged; told once more, it is moved."""
-        serializer = MeetingInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        given = read_body(MeetingInputSerializer, request)
         with transaction.atomic():
             lead = lock_lead(lead_id)
             meeting = services.book_meeting(lead, booked_by=person_of(request), **given)

@@ -46,6 +46,7 @@ from salesflow.accounts.rest.errors import Conflict
 from salesflow.accounts.rest.filters import refuse_unknown_parameters
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
+from salesflow.accounts.rest.serializers import read_body
 
 DAYS, MOST_DAYS = 30, 366
 
@@ -119,10 +120,9 @@ class DraftApprove(DraftVerb):
     )
     def post(self, request: Request, draft_id: UUID) -> Response:
         """It goes out in ten seconds unless it is stopped; all is checked again then."""
-        serializer = RevisionSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        given = read_body(RevisionSerializer, request)
         actor = person_of(request)
-        return self.decide(approve_draft, draft_id, actor=actor, **serializer.validated_data)
+        return self.decide(approve_draft, draft_id, actor=actor, **given)
 
 
 class DraftEdit(DraftVerb):
@@ -135,10 +135,9 @@ class DraftEdit(DraftVerb):
     )
     def post(self, request: Request, draft_id: UUID) -> Response:
         """It gets a new revision; an approval is taken back."""
-        serializer = EditSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        given = read_body(EditSerializer, request)
         actor = person_of(request)
-        return self.decide(edit_draft, draft_id, actor=actor, **serializer.validated_data)
+        return self.decide(edit_draft, draft_id, actor=actor, **given)
 
 
 class DraftDismiss(DraftVerb):
@@ -151,10 +150,9 @@ class DraftDismiss(DraftVerb):
     )
     def post(self, request: Request, draft_id: UUID) -> Response:
         """It does not go out."""
-        serializer = DismissSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        given = read_body(DismissSerializer, request)
         actor = person_of(request)
-        return self.decide(dismiss_draft, draft_id, actor=actor, **serializer.validated_data)
+        return self.decide(dismiss_draft, draft_id, actor=actor, **given)
 
 
 class DraftStop(DraftVerb):
@@ -246,9 +244,7 @@ class RunList(IdempotentPostMixin, generics.ListAPIView[Run]):
     )
     def post(self, request: Request) -> Response:
         """A worker asks it; GET /api/autopilot/runs/{id} tells what came of it."""
-        serializer = RunInputSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        given = read_body(RunInputSerializer, request)
         run = request_run(
             ActionType(given["action"]),
             key=f"{given['action']}:{given['lead'].pk}:{uuid4().hex}",

@@ -35,7 +35,7 @@ from salesflow.accounts.rest.authentication import HasTenant, person_of
 from salesflow.accounts.rest.errors import Conflict
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
-from salesflow.accounts.rest.serializers import StrictSerializer
+from salesflow.accounts.rest.serializers import read_body
 from salesflow.accounts.views import LEADING
 
 State = models.Sequence.State
@@ -204,18 +204,6 @@ def change_sequence(
             told = {"before": sequence.state, "after": state}
             raise Conflict(_("It cannot go from %(before)s to %(after)s.") % told)
         turn(sequence, actor=person_of(request))
-
-
-def read_body(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:
-    """What a request's body says.
-
-    Raises:
-        ValidationError: by the name of the field.
-    """
-    serializer = serializer_class(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    given: dict[str, Any] = serializer.validated_data
-    return given
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from channels.models import Account
 from channels.sequences import models, queries
-from channels.sequences.api import SequenceMixin, read_body
+from channels.sequences.api import SequenceMixin
 from channels.sequences.by_hand import let_wait, take_out
 from channels.sequences.enrolling import (
     Source,
@@ -37,6 +37,7 @@ from salesflow.accounts.rest.authentication import HasTenant, person_of
 from salesflow.accounts.rest.errors import Conflict
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
+from salesflow.accounts.rest.serializers import read_body
 
 
 class SequenceEnrolments(SequenceMixin, generics.GenericAPIView[Enrolment]):

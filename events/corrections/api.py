@@ -19,7 +19,7 @@ from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.errors import Conflict
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
-from salesflow.accounts.rest.serializers import StrictSerializer, TextField
+from salesflow.accounts.rest.serializers import StrictSerializer, TextField, read_body
 
 EXTERNAL_HELP = _(
     "Also handlers whose effects leave the database; takes the permission for external effects."
@@ -61,14 +61,13 @@ class EventCorrection(IdempotentPostMixin, generics.GenericAPIView[Event]):
     )
     def post(self, request: Request, event_id: UUID) -> Response:
         """Answer with the correction; 409 when somebody was faster."""
-        serializer = CorrectionRequestSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        if serializer.validated_data["include_external"]:
+        given = read_body(CorrectionRequestSerializer, request)
+        if given["include_external"]:
             require(request, EXTERNAL)
         event = get_object_or_404(Event.objects.defer("payload"), pk=event_id)
         person = person_of(request)
         try:
-            made = correct_event(event, actor=person, source="api", **serializer.validated_data)
+            made = correct_event(event, actor=person, source="api", **given)
         except CorrectionRefused as refused:
             raise Conflict(str(refused)) from None
         return Response(CorrectionSerializer(made).data, status=status.HTTP_201_CREATED)

@@ -25,6 +25,7 @@ from salesflow.accounts.rest.authentication import person_of
 from salesflow.accounts.rest.errors import Conflict
 from salesflow.accounts.rest.idempotency import IdempotentPostMixin
 from salesflow.accounts.rest.routes import api_path
+from salesflow.accounts.rest.serializers import read_body
 
 
 @extend_schema_view(get=extend_schema(summary=gettext_lazy("List failures, the latest first")))
@@ -80,12 +81,11 @@ class FailureTriage(IdempotentPostMixin, generics.GenericAPIView[FailureGroup]):
 
         Of who sends the `version` that they have read and comes second, nothing is changed: 409.
         """
-        serializer = TriageSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        given = read_body(TriageSerializer, request)
         person = person_of(request)
         try:
             with transaction.atomic():
-                decide(person, fingerprint, serializer.validated_data)
+                decide(person, fingerprint, given)
         except FailureGroup.DoesNotExist:
             raise Http404 from None
         except triage.Stale:
