@@ -168,3 +168,13 @@ def log_in(page: Page, user: User) -> None:
     page.get_by_label("Password", exact=True).fill("secret-password")
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/leads")
+
+
+def follow_keys(page: Page, keys: str, address: str) -> None:
+    """Press `keys`, as "g i", that lead to `address`, a glob, and wait until it hears keys itself.
+
+    What a page says is there before its scripts are: a key that is pressed then is lost.
+    """
+    for key in keys.split():
+        page.keyboard.press(key)
+    page.wait_for_url(address)

@@ -12,7 +12,7 @@ from channels.models import Message, MessageStatus
 from salesflow.accounts.models import Tenant, User
 from tests.autopilot.rows import make_draft
 from tests.autopilot.stage import outbound, set_rule
-from tests.browser.conftest import ARTIFACTS, log_in
+from tests.browser.conftest import ARTIFACTS, follow_keys, log_in
 from tests.channels.factories import make_inbound_message, make_reachable_lead
 from tests.waiting import wait_until
 
@@ -68,8 +68,7 @@ def has_gone(message: Message) -> bool:
 
 def open_queue(page: Page, user: User) -> None:
     log_in(page, user)
-    page.keyboard.press("g")
-    page.keyboard.press("d")
+    follow_keys(page, "g d", "**/autopilot")
     expect(page.get_by_role("heading", name="Autopilot")).to_be_visible()
 
 

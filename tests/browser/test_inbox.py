@@ -16,7 +16,7 @@ from channels.services import record_status
 from channels.services.conversations import assign_conversation
 from leads.models import Lead
 from salesflow.accounts.models import User
-from tests.browser.conftest import log_in
+from tests.browser.conftest import follow_keys, log_in
 from tests.channels.factories import make_inbound_message, make_reachable_lead
 from tests.channels.inbox_factories import make_conversation, make_template, make_whatsapp
 from tests.waiting import wait_until
@@ -58,8 +58,7 @@ def test_what_comes_in_appears_and_its_answer_ticks_until_it_is_read(
     page: Page, ada: User, grace: Lead, worker: Any
 ) -> None:
     log_in(page, ada)
-    page.keyboard.press("g")
-    page.keyboard.press("i")
+    follow_keys(page, "g i", "**/inbox")
     expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
     make_whatsapp("Is the offer still valid?", lead=grace)
     began = time.monotonic()

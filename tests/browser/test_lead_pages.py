@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from leads.models import Lead, Outcome
 from salesflow.accounts.models import Membership, User
-from tests.browser.conftest import log_in
+from tests.browser.conftest import follow_keys, log_in
 from tests.leads.factories import make_lead, stage_called
 
 pytestmark = pytest.mark.browser
@@ -99,7 +99,7 @@ def test_everything_works_with_the_keyboard_alone(page: Page, rep: User) -> None
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("j")
     page.keyboard.press("j")
-    page.keyboard.press("Enter")
+    follow_keys(page, "Enter", "**/leads/*")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Grace Hopper")
     page.keyboard.press("c")
     page.keyboard.type("Met at the fair")

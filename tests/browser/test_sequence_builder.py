@@ -11,7 +11,7 @@ from channels.sequences.documents import Document
 from channels.sequences.models import Enrolment, Sequence
 from channels.sequences.versions import create_sequence, draft_of
 from salesflow.accounts.models import User
-from tests.browser.conftest import log_in
+from tests.browser.conftest import follow_keys, log_in
 from tests.sequences.engine.factories import (
     branch,
     days,
@@ -45,8 +45,7 @@ def document_of(sequence: Sequence) -> Document:
 def test_a_sequence_is_built_previewed_published_and_used(page: Page, manager: User) -> None:
     make_contact(name="Ada Lovelace", company="")
     log_in(page, manager)
-    page.keyboard.press("g")
-    page.keyboard.press("q")
+    follow_keys(page, "g q", "**/sequences")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sequences")
     page.keyboard.press("n")
     page.get_by_label("Name").fill("Welcome")
@@ -82,6 +81,7 @@ def test_a_sequence_is_built_previewed_published_and_used(page: Page, manager: U
     assert sequence.published
     assert [each["kind"] for each in sequence.published.content["steps"]] == ["message", "wait"]
     # A lead comes in.
+    page.wait_for_load_state()
     page.keyboard.press("e")
     page.get_by_placeholder("Search name").fill("Ada")
     expect(page.locator("#enrol-survey")).to_contain_text("of 1 can start")

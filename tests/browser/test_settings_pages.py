@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from channels.models import Account, MessageTemplate
 from salesflow.accounts.models import User
-from tests.browser.conftest import log_in
+from tests.browser.conftest import follow_keys, log_in
 from tests.channels.factories import make_reachable_lead
 from tests.channels.template_factories import make_approved, make_template
 
@@ -27,8 +27,7 @@ def manager(make_person: Callable[..., User]) -> User:
 
 def test_an_account_is_connected_and_tried(page: Page, manager: User, worker: Any) -> None:
     log_in(page, manager)
-    page.keyboard.press("g")
-    page.keyboard.press("s")
+    follow_keys(page, "g s", "**/settings/channels")
     expect(page.get_by_role("heading", level=1)).to_have_text("Channels")
     page.keyboard.press("n")
     page.get_by_role("region", name="E-mail").get_by_role("link", name="Sandbox").click()

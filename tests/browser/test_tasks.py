@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from leads.models import Task
 from leads.services import add_task
 from salesflow.accounts.models import User
-from tests.browser.conftest import log_in
+from tests.browser.conftest import follow_keys, log_in
 from tests.leads.factories import make_lead
 
 pytestmark = pytest.mark.browser
@@ -29,9 +29,7 @@ def test_a_list_of_tasks_is_worked_off_by_keys(page: Page, rep: User) -> None:
         at = due + timedelta(minutes=number)
         add_task(make_lead(name=f"Lead {title}"), title=title, due_at=at, assignee=rep)
     log_in(page, rep)
-    page.keyboard.press("g")
-    page.keyboard.press("t")
-    page.wait_for_url("**/tasks")
+    follow_keys(page, "g t", "**/tasks")
     page.keyboard.press("j")
     expect(page.get_by_role("link", name="First", exact=True)).to_be_focused()
     page.keyboard.press("j")
