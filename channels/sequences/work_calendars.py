@@ -98,21 +98,36 @@ def save_calendar(row: WorkCalendar, **fields: Unpack[CalendarFields]) -> WorkCa
 
 @transaction.atomic
 def make_default_calendar(row: WorkCalendar) -> None:
-    """Let sequences that name no calendar keep this one from now on."""
+    """Let sequences that name no calendar keep this one from now on.
+
+    Raises:
+        WorkCalendar.DoesNotExist: it was deleted meanwhile.
+    """
+    row = _locked(row)
     WorkCalendar.objects.filter(is_default=True).update(is_default=False)
     row.is_default = True
     row.save(update_fields=["is_default"])
 
 
+@transaction.atomic
 def delete_calendar(row: WorkCalendar) -> None:
     """Delete a calendar; sequences that kept it keep the default one.
 
     Raises:
         ValidationError: it is the default one.
+        WorkCalendar.DoesNotExist: it was deleted meanwhile.
     """
+    row = _locked(row)
     if row.is_default:
         raise ValidationError(_("This is the default calendar: make another one the default."))
     row.delete()
+
+
+def _locked(row: WorkCalendar) -> WorkCalendar:
+    """The calendar as it is in the database, and none of its team changes until the transaction
+    ends: which one is the default depends on all of them."""
+    list(WorkCalendar.objects.select_for_update().order_by("pk").values_list("pk"))
+    return WorkCalendar.objects.get(pk=row.pk)
 
 
 def create_calendar_of_new_tenant(

@@ -1,13 +1,8 @@
 """Two people at the same thing at the same moment: each in a connection of their own, and both
 begin before either can end."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
 from django.urls import reverse
 
 from channels.models import Account, Message
@@ -16,28 +11,11 @@ from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Tenant
 from tests.channels.account_factories import make_scripted_account, scripted
 from tests.channels.inbox_factories import make_conversation
-from tests.events.threads import in_own_connection
+from tests.events.threads import behind
 from tests.factories import make_user
-from tests.waiting import wait_until
 from tests.web import HTMX, browser_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def behind(lock: Callable[[], object], *works: Callable[[], Any]) -> list[Any]:
-    """What comes of all works that begin while somebody else holds the rows of `lock`."""
-    with ThreadPoolExecutor(len(works)) as threads:
-        with transaction.atomic():
-            lock()
-            begun = [threads.submit(in_own_connection, work) for work in works]
-            wait_until(lambda: _waiting() == len(works), "all wait")
-        return [work.result() for work in begun]
-
-
-def _waiting() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-        return int(cursor.fetchone()[0])
 
 
 def test_of_two_colleagues_who_answer_at_once_the_second_is_held_back(tenant: Tenant) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
+
+from tests.waiting import wait_until
 
 T = TypeVar("T")
 
@@ -28,3 +30,19 @@ def in_own_connection(function: Callable[[], T]) -> T:
         return function()
     finally:
         connection.close()
+
+
+def behind(lock: Callable[[], object], *works: Callable[[], T]) -> list[T]:
+    """What comes of all works that begin while somebody else holds the rows of `lock`."""
+    with ThreadPoolExecutor(len(works)) as threads:
+        with transaction.atomic():
+            lock()
+            begun = [threads.submit(in_own_connection, work) for work in works]
+            wait_until(lambda: _waiting() == len(works), "all wait")
+        return [work.result() for work in begun]
+
+
+def _waiting() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        return int(cursor.fetchone()[0])

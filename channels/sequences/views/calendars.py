@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.functional import cached_property
@@ -76,14 +76,15 @@ class CalendarVerbView(LeadingRoleMixin, View):
     def post(self, request: HttpRequest, calendar_id: Any) -> HttpResponse:
         """Do it."""
         calendar = get_object_or_404(WorkCalendar.objects.all(), pk=calendar_id)
-        told = {"name": calendar.name}
         if self.verb == "default":
-            make_default_calendar(calendar)
-            messages.success(request, _("%(name)s is the default calendar.") % told)
-            return redirect("sequences-settings:calendars")
+            do, told = make_default_calendar, _("%(name)s is the default calendar.")
+        else:
+            do, told = delete_calendar, _("%(name)s was deleted.")
         try:
-            delete_calendar(calendar)
-            messages.success(request, _("%(name)s was deleted.") % told)
+            do(calendar)
+            messages.success(request, told % {"name": calendar.name})
+        except WorkCalendar.DoesNotExist:
+            raise Http404 from None
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         return redirect("sequences-settings:calendars")

@@ -1,6 +1,7 @@
 """Calendars as teams keep them."""
 
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from channels.sequences.work_calendars import (
 )
 from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
+from salesflow.accounts.models import Tenant
+from tests.events.threads import behind
 from tests.factories import make_tenant
 
 pytestmark = pytest.mark.usefixtures("tenant")
@@ -81,3 +84,30 @@ def test_one_calendar_is_the_default_and_stays() -> None:
     assert WorkCalendar.objects.get(is_default=True) == own
     delete_calendar(WorkCalendar.objects.get(pk=default.pk))
     assert [*WorkCalendar.objects.all()] == [own]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_calendars_made_the_default_at_once_one_is_it(tenant: Tenant) -> None:
+    default = WorkCalendar.objects.get()
+
+    def make_default(row: WorkCalendar) -> None:
+        with tenant_context(tenant):
+            make_default_calendar(row)
+
+    works = [partial(make_default, make_calendar(name=name)) for name in ("Early", "Late")]
+    behind(lambda: make_default_calendar(default), *works)
+    assert WorkCalendar.objects.get(is_default=True) != default
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calendar_that_becomes_the_default_meanwhile_is_not_deleted(tenant: Tenant) -> None:
+    own = make_calendar()
+
+    def delete() -> None:
+        with tenant_context(tenant):
+            delete_calendar(own)
+
+    chosen = WorkCalendar.objects.get(pk=own.pk)
+    with pytest.raises(ValidationError):
+        behind(lambda: make_default_calendar(chosen), delete)
+    assert calendar_row() == own
