@@ -45,7 +45,10 @@ def _load() -> None:
 
 def _live(clock: Path, parent: int) -> None:
     """Work until somebody kills this process, or the one that has forked it."""
-    with time_machine.travel(read_clock(clock), tick=False) as traveller:
+    # A clock that is being told another time is empty for a moment.
+    with held(clock, fcntl.LOCK_SH):
+        begun = read_clock(clock)
+    with time_machine.travel(begun, tick=False) as traveller:
         swept = time.monotonic()
         while os.getppid() == parent:
             with held(clock, fcntl.LOCK_SH):
@@ -74,7 +77,7 @@ def held(clock: Path, how: int) -> Iterator[None]:
 
 
 def read_clock(clock: Path) -> datetime:
-    """The time that the stage tells."""
+    """The time that the stage tells, while it is held."""
     return datetime.fromisoformat(clock.read_text())
 
 
