@@ -1,7 +1,7 @@
 """That somebody is away, and until when, as their mail program says it in four languages."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 # These words only programs put in front of a subject.
@@ -34,22 +34,33 @@ DATED = (
     r"(?:[^\W\d_]{2,12}\.?,?\s+)?(?:de[nm]\s+)?\d[\d.]{0,9},?\s+"
     r"(?:[^\W\d_]{3,9}\.?,?\s+)?(?:\d{4},?\s+)?"
 )
+OFFICE = r"(?: (?:in|to) the office| (?:at|to) work)?"
 # What stands before the day of the return …
 BACK = re.compile(
-    r"(?:\b(?:back|return(?:ing)?)(?: (?:in|to) the office| (?:at|to) work)?(?: (?:on|by|from))?|"
+    rf"(?:\b(?:back|return(?:ing)?){OFFICE} (?:on|by|from)|"
     r"available again (?:on|from)|wieder (?:ab|am|ab dem|erreichbar ab)|ab dem|zurück (?:am|ab)|"
-    rf"\b(?:ab|am)(?=\s+{DATED}(?:(?:bin|komme|stehe) ich|wieder|zurück)\b)|"
+    rf"\b(?:ab|am)(?=\s+{DATED}(?:bin|komme|stehe) ich\b)|"
     r"de retour (?:le|à partir du)|(?:à|a) partir du|a partir del|regreso (?:el|al trabajo el)|"
     r"de vuelta (?:el|a partir del)|vuelvo el)\s*:?\s*",
     re.IGNORECASE,
 )
 # … and before the last day of the absence.
 UNTIL = re.compile(
-    r"(?:\b(?:until|till|through|thru|to)\b|(?<=[\d.])\s*[-–]|"
+    r"(?:\b(?:until|till|through|thru)\b|"
     r"bis(?: zum| einschließlich(?: zum)?)?|jusqu['’](?:au|à)|hasta el)"
     r"\s*:?\s*",
     re.IGNORECASE,
 )
+# Words that may mean a colleague, opening hours or a fair as well: where no others give a day.
+PERHAPS_BACK = re.compile(
+    rf"(?:(?<!\bis )\b(?:back|return(?:ing)?){OFFICE}|"
+    rf"(?<!\bist )\b(?:ab|am)(?=\s+{DATED}(?:wieder|zurück)\b))\s*:?\s*",
+    re.IGNORECASE,
+)
+PERHAPS_UNTIL = re.compile(r"(?:\bto\b|(?<=[\d.])\s*[-–])\s*", re.IGNORECASE)
+# The point behind a day's number ends nothing.
+SENTENCE_END = re.compile(r"(?<!\b\d)(?<!\b\d\d)[.!?]\s+|\n\s*\n")
+CLOCK = re.compile(r"\s*(?:uhr|h|o['’]clock)\b", re.IGNORECASE)
 WEEKDAY = re.compile(
     r"(?:(?:the|den|dem|le|el)\s+)?(?:[^\W\d_]{2,12}\.?,?\s+(?:(?:the|den|dem|le|el)\s+)?)?"
 )
@@ -103,15 +114,33 @@ def tells_absence(subject: str, text: str) -> bool:
 def return_of(text: str, received: datetime) -> datetime | None:
     """When somebody is back, at the start of that day in UTC; None: the text does not say.
 
+    Of two days that it may be the later one: who is written to too late is not disturbed.
+
     Args:
         received: a date without a year is the next one after it.
     """
-    for words, later in ((BACK, 0), (UNTIL, 1)):
-        for match in words.finditer(text[:LONGEST_TEXT]):
-            day = _day(text[match.end() : match.end() + 60], received)
-            if day:
-                return day + timedelta(days=later)
-    return None
+    text = text[:LONGEST_TEXT]
+    away = [each for each in SENTENCE_END.split(text) if AWAY.search(each)]
+
+    def first(words: re.Pattern[str], texts: Sequence[str], later: int) -> datetime | None:
+        days = (day for each in texts for day in _days_behind(words, each, received))
+        day = next(days, None)
+        return day + timedelta(days=later) if day else None
+
+    firm = (first(BACK, [text], 0), first(UNTIL, away, 1))
+    return (
+        max(filter(None, firm), default=None)
+        or first(UNTIL, [text], 1)
+        or first(PERHAPS_BACK, [text], 0)
+        or first(PERHAPS_UNTIL, away, 1)
+    )
+
+
+def _days_behind(words: re.Pattern[str], text: str, received: datetime) -> Iterator[datetime]:
+    for match in words.finditer(text):
+        day = _day(text[match.end() : match.end() + 60], received)
+        if day:
+            yield day
 
 
 def _day(text: str, received: datetime) -> datetime | None:
@@ -120,7 +149,7 @@ def _day(text: str, received: datetime) -> datetime | None:
         for pattern in (ISO, NUMERIC, DAY_FIRST, MONTH_FIRST, MONTH_ALONE):
             match = pattern.match(text, place)
             day = _date(match, received) if match else None
-            if day:
+            if match and day and not CLOCK.match(text, match.end()):
                 return day
     return None
 

@@ -43,6 +43,28 @@ def test_day_of_return_is_read(text: str, back: date | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "back"),
+    [
+        ("Ich bin bis 23.12. im Urlaub. Frau Weber ist ab 8.12. wieder da.", 24),
+        ("Ich bin bis 23.12. im Urlaub. Meine Vertretung ist am 8.12. zurück.", 24),
+        ("I am away until 16 December. My colleague is back 7 December and can help.", 17),
+        ("I am away until 16 December. My colleague is back on 7 December and can help.", 17),
+        ("Telefonzeiten 8.30 - 12.12 Uhr. Ich bin bis 20.12.2026 nicht im Büro.", 21),
+        ("Von 8.30 bis 12.12 Uhr ist jemand da. Ich bin bis 20.12.2026 nicht im Büro.", 21),
+        ("Messe, 10.1. - 13.1.2027, Halle 4! Ich bin bis 16.12.2026 im Urlaub.", 17),
+        ("I am on holiday until 16 December 2026. Expo Real is back 9 January 2027.", 17),
+        ("Unser Angebot gilt bis 31.12.2026. Ab 7. Dezember bin ich wieder erreichbar.", 7),
+        ("I am out of the office this week. Meet us at the fair, 9 - 12 December 2026.", None),
+        ("I am out of the office. My colleague is back 7 December and can help.", None),
+        ("Ich bin nicht im Büro. Frau Weber ist ab 8.12. wieder da.", None),
+    ],
+)
+def test_day_that_is_not_of_the_absence_is_not_taken_for_it(text: str, back: int | None) -> None:
+    told = return_of(text, RECEIVED)
+    assert (told and told.date()) == (back and date(2026, 12, back))
+
+
+@pytest.mark.parametrize(
     "text",
     ["We answer within 24 hours.", "I have left the company.", "Wir haben Ihre Anfrage erhalten."],
 )
