@@ -73,12 +73,15 @@ def usable(row: WorkCalendar) -> Calendar:
         return NEVER
 
 
+@transaction.atomic
 def save_calendar(row: WorkCalendar, **fields: Unpack[CalendarFields]) -> WorkCalendar:
-    """Write a calendar, a new one or a known one; the first of a team is its default.
+    """Write a calendar, or these fields of a known one; the first of a team is its default.
 
     Raises:
         ValidationError: by the name of the field.
+        WorkCalendar.DoesNotExist: it was deleted meanwhile.
     """
+    is_known = not row._state.adding
     for name, value in fields.items():
         setattr(row, name, value.strip() if isinstance(value, str) else value)
     if not row.name or len(row.name) > LONGEST_NAME:
@@ -87,10 +90,13 @@ def save_calendar(row: WorkCalendar, **fields: Unpack[CalendarFields]) -> WorkCa
         read_row(row)
     except Unusable as error:
         raise ValidationError({error.field: error.reason}) from None
-    row.is_default = row.is_default or not WorkCalendar.objects.filter(is_default=True).exists()
+    if is_known:
+        _locked(row)
+    else:
+        row.is_default = not WorkCalendar.objects.filter(is_default=True).exists()
     try:
         with transaction.atomic():
-            row.save()
+            row.save(update_fields=list(fields) if is_known else None)
     except IntegrityError:
         raise ValidationError({"name": _("There is a calendar of this name.")}) from None
     return row
@@ -127,7 +133,8 @@ def _locked(row: WorkCalendar) -> WorkCalendar:
     """The calendar as it is in the database, and none of its team changes until the transaction
     ends: which one is the default depends on all of them."""
     list(WorkCalendar.objects.select_for_update().order_by("pk").values_list("pk"))
-    return WorkCalendar.objects.get(pk=row.pk)
+    found: WorkCalendar = WorkCalendar.objects.get(pk=row.pk)
+    return found
 
 
 def create_calendar_of_new_tenant(

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.functional import cached_property
@@ -35,7 +36,18 @@ class CalendarListView(LeadingRoleMixin, TemplateView):
         return super().get_context_data(section="settings", tab="calendars", rows=shown, **kwargs)
 
 
-class CalendarFormView(LeadingRoleMixin, View):
+class ChangingMixin(LeadingRoleMixin):
+    """Changes a calendar: one that a colleague has deleted meanwhile is not found."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer."""
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except WorkCalendar.DoesNotExist:
+            raise Http404 from None
+
+
+class CalendarFormView(ChangingMixin, View):
     """A calendar: a new one, or one of the team's."""
 
     kwargs: dict[str, Any]
@@ -67,7 +79,7 @@ class CalendarFormView(LeadingRoleMixin, View):
         return render(self.request, "sequences/calendar_form.html", context, status=status)
 
 
-class CalendarVerbView(LeadingRoleMixin, View):
+class CalendarVerbView(ChangingMixin, View):
     """Make a calendar the default one, or delete it."""
 
     http_method_names = ["post"]
@@ -83,8 +95,6 @@ class CalendarVerbView(LeadingRoleMixin, View):
         try:
             do(calendar)
             messages.success(request, told % {"name": calendar.name})
-        except WorkCalendar.DoesNotExist:
-            raise Http404 from None
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         return redirect("sequences-settings:calendars")

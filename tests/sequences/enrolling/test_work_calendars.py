@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 
 from channels.sequences.models import WorkCalendar
 from channels.sequences.work_calendars import (
@@ -20,7 +21,8 @@ from salesflow.accounts.context import tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant
 from tests.events.threads import behind
-from tests.factories import make_tenant
+from tests.factories import make_tenant, make_user
+from tests.web import browser_of
 
 pytestmark = pytest.mark.usefixtures("tenant")
 
@@ -111,3 +113,35 @@ def test_calendar_that_becomes_the_default_meanwhile_is_not_deleted(tenant: Tena
     with pytest.raises(ValidationError):
         behind(lambda: make_default_calendar(chosen), delete)
     assert calendar_row() == own
+
+
+def test_hours_that_are_saved_leave_it_open_which_calendar_is_the_default() -> None:
+    default, own = WorkCalendar.objects.get(), make_calendar()
+    stale = WorkCalendar.objects.get(pk=own.pk)
+    make_default_calendar(own)
+    save_calendar(stale, hours={"mon": [["10:00", "12:00"]]})
+    save_calendar(default, country="DE")
+    found = WorkCalendar.objects.get(is_default=True)
+    assert (found, found.hours) == (own, {"mon": [["10:00", "12:00"]]})
+
+
+def test_calendar_that_was_deleted_meanwhile_does_not_come_back() -> None:
+    own = make_calendar()
+    delete_calendar(WorkCalendar.objects.get(pk=own.pk))
+    with pytest.raises(WorkCalendar.DoesNotExist):
+        save_calendar(own, name="Early")
+    assert not WorkCalendar.objects.filter(pk=own.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("what", ["calendar", "default-calendar", "delete-calendar"])
+def test_calendar_that_a_colleague_deletes_meanwhile_is_not_found(
+    tenant: Tenant, what: str
+) -> None:
+    own, browser = make_calendar(), browser_of(make_user(tenant, role="manager"))
+    address = reverse(f"sequences-settings:{what}", args=[own.pk])
+    form = {"name": "Early", "mon": "10:00-12:00"}
+    gone = WorkCalendar.objects.get(pk=own.pk)
+    assert behind(
+        lambda: delete_calendar(gone), lambda: browser.post(address, form).status_code
+    ) == [404]
