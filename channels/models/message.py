@@ -370,6 +370,12 @@ class Message(Publisher):
                 condition=Q(direction=Direction.INBOUND, automatic=Automatic.NO),
                 name="message_written_by_lead",
             ),
+            # Which people have written lately: it stops what a program would write to colleagues.
+            models.Index(
+                fields=["tenant", "-stored_at"],
+                condition=Q(direction=Direction.INBOUND, automatic=Automatic.NO),
+                name="message_came_in",
+            ),
             # The admin's list of one tenant's messages, the newest first.
             models.Index(fields=["tenant", "-id"], name="message_by_tenant"),
             # The inbox's search: a word of a text.

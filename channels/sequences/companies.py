@@ -14,12 +14,11 @@ from leads.capturing.words import (
 )
 from leads.models import ContactPoint
 from salesflow.accounts.context import current_tenant
-from salesflow.accounts.ids import first_uuid7_of
 
-# By the index message_by_tenant, whose ids tell when they were made.
+# By the index message_came_in.
 WRITTEN = """
     SELECT lead_id, max(stored_at) FROM channels_message
-    WHERE tenant_id = %(tenant)s AND id > %(since)s
+    WHERE tenant_id = %(tenant)s AND stored_at > %(since)s
       AND direction = 'inbound' AND automatic = ''
     GROUP BY lead_id
 """
@@ -34,7 +33,7 @@ class Word(NamedTuple):
 
 def words_of_companies(since: datetime) -> dict[str, list[Word]]:
     """Who of each company has written to the current tenant since then, and when last."""
-    written = fetch_rows(WRITTEN, {"tenant": current_tenant().id, "since": first_uuid7_of(since)})
+    written = fetch_rows(WRITTEN, {"tenant": current_tenant().id, "since": since})
     emails: dict[UUID, list[str]] = defaultdict(list)
     rows = ContactPoint.objects.filter(lead__in=[lead for lead, _at in written], kind="email")
     for lead_id, email in rows.values_list("lead_id", "value"):
