@@ -175,6 +175,14 @@ def test_only_so_many_links_are_tracked(tenant: Tenant) -> None:
     assert list(tracks.links) == urls[:MOST_LINKS]
 
 
+def test_link_whose_address_web_servers_would_refuse_is_not_tracked(tenant: Tenant) -> None:
+    longest, longer = ["https://example.com/" + "\u6f22" * number for number in (660, 661)]
+    links = track(make_tracked(f"{longest} {longer}")).links
+    assert list(links) == [longest]
+    # Of gunicorn's 4,094, whose line has a method and a version as well.
+    assert len(path_of(links[longest])) < 4000
+
+
 def test_untracked_mail_carries_nothing(tenant: Tenant) -> None:
     message = make_message(body=BODY)
     assert (track(message).pixel_url, dict(track(message).links)) == ("", {})
