@@ -118,22 +118,23 @@ def stop_draft(draft_id: UUID) -> Draft:
 
 
 @transaction.atomic
-def dismiss_draft(draft_id: UUID, *, reason: str = "", actor: User | None) -> Draft:
-    """Decide that it does not go out.
+def dismiss_draft(
+    draft_id: UUID, *, revision: int | None = None, reason: str = "", actor: User | None
+) -> Draft:
+    """Decide that it does not go out. One that somebody has approved is to be stopped before.
 
     Args:
+        revision: the one that was read; None: whichever there is.
         reason: one of `REASONS`, or words.
 
     Raises:
         Draft.DoesNotExist: the tenant has no such draft.
-        Outdated: it is decided.
+        Outdated: it is decided, or somebody has changed it.
         ValidationError: under "reason": too long.
     """
     if len(reason) > LONGEST_REASON or "\x00" in reason:
         raise ValidationError({"reason": _("A reason holds up to 500 characters.")})
-    draft = lock_draft(draft_id)
-    if draft.state not in OPEN:
-        raise Outdated(draft, _("It is decided already."))
+    draft = _lock_seen(draft_id, revision, [State.PENDING])
     close_draft(draft, State.DISMISSED, str(REASONS.get(reason, reason.strip())), actor)
     return draft
 
@@ -148,11 +149,11 @@ def see_draft(draft: Draft) -> None:
 # --- Small steps ----------------------------------------------------------------------------------
 
 
-def _lock_seen(draft_id: UUID, revision: int, states: Sequence[str]) -> Draft:
+def _lock_seen(draft_id: UUID, revision: int | None, states: Sequence[str]) -> Draft:
     draft = lock_draft(draft_id)
     if draft.state not in states:
         raise Outdated(draft, _("It is decided already."))
-    if draft.revision != revision:
+    if revision is not None and draft.revision != revision:
         raise Outdated(draft, _("Somebody has changed it since you read it."))
     return draft
 

@@ -1,8 +1,9 @@
 """What the pages and the API of the autopilot read; every query is of the current tenant."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from channels.autopilot.outdating import Flaw, why_outdated
 from channels.autopilot.policies import Rule, rule_of, rules_of
 from channels.models import Channel, Conversation
 from leads.models import Lead
+from salesflow.accounts.models import User
 from salesflow.accounts.paging import Order, Page
 
 PAGE_SIZE = 30
@@ -137,9 +139,16 @@ def on_their_way() -> list[Draft]:
     return list(rows[:MOST_ON_THEIR_WAY])
 
 
-def next_waiting(after: Draft | None = None) -> Draft | None:
+def last_approved_by(user: User, rows: Iterable[Draft]) -> Draft | None:
+    """Of drafts on their way, the one that somebody has approved last; None: they have approved
+    none of them."""
+    own = (draft for draft in rows if draft.decided_by_id == user.pk and draft.decided_at)
+    return max(own, key=attrgetter("decided_at"), default=None)
+
+
+def next_waiting(after: Draft | None = None, channel: str = "") -> Draft | None:
     """The draft below one in the queue, else the first one; None: nothing waits."""
-    rows = LONGEST_WAIT.apply(waiting())
+    rows = LONGEST_WAIT.apply(waiting(channel))
     if after:
         rows = rows.exclude(pk=after.pk)
         below = rows.filter(created_at__gte=after.created_at).first()

@@ -109,14 +109,18 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         return result
 
 
+class RevisionField(serializers.IntegerField):
+    """The number of a revision."""
+
+    def __init__(self, **options: Any) -> None:
+        told = gettext_lazy("The one that was read: another one is answered by a 409.")
+        super().__init__(min_value=1, max_value=2**31 - 1, help_text=told, **options)
+
+
 class RevisionSerializer(StrictSerializer):
     """Which revision somebody has read."""
 
-    revision = serializers.IntegerField(
-        min_value=1,
-        max_value=2**31 - 1,
-        help_text=gettext_lazy("The one that was read: another one is answered by a 409."),
-    )
+    revision = RevisionField()
 
 
 class EditSerializer(RevisionSerializer):
@@ -127,8 +131,9 @@ class EditSerializer(RevisionSerializer):
 
 
 class DismissSerializer(StrictSerializer):
-    """Why a draft does not go out."""
+    """Why a draft does not go out, and which revision was read."""
 
+    revision = RevisionField(required=False)
     reason = TextField(required=False, allow_blank=True, max_length=500)
 
 

@@ -147,6 +147,21 @@ def test_dismissed_draft_does_not_go(draft: Draft, ada: User) -> None:
         approve_draft(draft.pk, revision=1, actor=ada)
 
 
+def test_draft_that_a_colleague_has_changed_or_approved_is_not_dismissed(
+    draft: Draft, ada: User
+) -> None:
+    edit_draft(draft.pk, revision=1, body="Hello, better.", actor=make_user(draft.tenant))
+    with pytest.raises(Outdated, match="changed it"):
+        dismiss_draft(draft.pk, revision=1, actor=ada)
+    approve_draft(draft.pk, revision=2, actor=ada)
+    for revision in (2, None):
+        with pytest.raises(Outdated, match="decided"):
+            dismiss_draft(draft.pk, revision=revision, actor=ada)
+    assert now_of(draft).state == Draft.State.APPROVED
+    stop_draft(draft.pk)
+    assert dismiss_draft(draft.pk, revision=2, actor=ada).state == Draft.State.DISMISSED
+
+
 def test_in_draft_mode_the_editor_comes_first(draft: Draft, ada: User) -> None:
     set_rule(Mode.DRAFT)
     with pytest.raises(ValidationError, match="only drafts"):

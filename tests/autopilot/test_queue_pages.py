@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from channels.autopilot.deciding import approve_draft, dismiss_draft, edit_draft
+from channels.autopilot.deciding import approve_draft, dismiss_draft, edit_draft, stop_draft
 from channels.autopilot.endpoints import stop_endpoint
 from channels.autopilot.models import ActionType, Draft, Endpoint, Mode, Policy, Run, Suggestion
 from channels.autopilot.policies import rule_of, rule_of_tenant
@@ -18,8 +19,10 @@ from salesflow.accounts.context import tenant_context
 from salesflow.accounts.models import Membership, Tenant, User
 from tests.autopilot.endpoint import Server
 from tests.autopilot.factories import make_endpoint
+from tests.autopilot.rows import make_draft
 from tests.autopilot.stage import answers, draft_to, outbound, says, set_rule, writes
 from tests.channels.factories import make_inbound_message, make_reachable_lead
+from tests.channels.inbox_factories import make_whatsapp
 from tests.channels.template_factories import make_template
 from tests.factories import make_tenant, make_user
 from tests.web import HTMX, Browser, browser_of, page_of
@@ -59,6 +62,15 @@ def url(name: str, *args: Any) -> str:
 def now_of(draft: Draft) -> Draft:
     found: Draft = Draft.objects.get(pk=draft.pk)
     return found
+
+
+def stopped_by_u(browser: Browser) -> list[str]:
+    """Where the key leads: the form around the button that has it."""
+    tags = page_of(browser.get(url("queue"))).elements
+    keys = [at for at, (_tag, given) in enumerate(tags) if given.get("data-shortcut") == "u"]
+    return [
+        next(given["action"] for tag, given in reversed(tags[:at]) if tag == "form") for at in keys
+    ]
 
 
 # --- The queue ----------------------------------------------------------------------------------
@@ -134,6 +146,39 @@ def test_approving_shows_the_next_one(browser: Browser, draft: Draft, rep: User)
     assert url("stop", draft.pk) in response.content.decode()
 
 
+def test_u_stops_what_one_has_approved_last_oneself(
+    browser: Browser, draft: Draft, tenant: Tenant
+) -> None:
+    first, last, others = (make_draft(make_inbound_message()) for _number in range(3))
+    browser.post(url("approve", first.pk), {"revision": "1"})
+    browser.post(url("approve", last.pk), {"revision": "1"})
+    # One of a colleague goes before, one later.
+    approve_draft(others.pk, revision=1, actor=make_user(tenant))
+    approve_draft(draft.pk, revision=1, actor=make_user(tenant))
+    Draft.objects.filter(pk=others.pk).update(send_after=timezone.now())
+    assert stopped_by_u(browser) == [url("stop", last.pk)]
+    stop_draft(last.pk)
+    assert stopped_by_u(browser) == [url("stop", first.pk)]
+    stop_draft(first.pk)
+    assert stopped_by_u(browser) == []
+
+
+def test_queue_of_a_channel_goes_on_with_that_channel(browser: Browser, draft: Draft) -> None:
+    """The oldest draft is a mail, and none of those that are looked through."""
+    leads = (make_reachable_lead(phone=f"+493090182{number}") for number in (1, 2))
+    one, two = (make_draft(make_whatsapp(lead=lead)) for lead in leads)
+    only = "?channel=whatsapp"
+    page = page_of(browser.get(url("draft", one.pk) + only, headers=PANE))
+    addresses = {form["hx-post"] for form in page.all("form")}
+    assert addresses == {form["action"] for form in page.all("form")}
+    assert url("approve", one.pk) + only in addresses
+    assert all(address.endswith(only) for address in addresses)
+    response = browser.post(url("approve", one.pk) + only, {"revision": "1"}, headers=PANE)
+    assert response["HX-Push-Url"] == url("draft", two.pk) + only
+    response = browser.post(url("dismiss", two.pk) + only, {"revision": "1"}, headers=PANE)
+    assert response["HX-Push-Url"] == url("queue") + only
+
+
 def test_stale_approval_is_refused_in_its_place(browser: Browser, draft: Draft, rep: User) -> None:
     edit_draft(draft.pk, revision=1, body="Better words.", actor=rep)
     response = browser.post(url("approve", draft.pk), {"revision": "1"}, headers=PANE)
@@ -194,7 +239,7 @@ def test_what_was_typed_stays_when_a_colleague_was_faster(browser: Browser, draf
 
 
 def test_dismissing_takes_a_reason(browser: Browser, draft: Draft) -> None:
-    browser.post(url("dismiss", draft.pk), {"reason": "tone"}, headers=PANE)
+    browser.post(url("dismiss", draft.pk), {"reason": "tone", "revision": "1"}, headers=PANE)
     assert (now_of(draft).state, now_of(draft).reason) == ("dismissed", "Not how we write")
 
 

@@ -124,6 +124,32 @@ def test_colleague_who_was_faster_is_shown(page: Page, ada: User, drafts: list[D
     assert state_of(drafts[0]) == "approved"
 
 
+def test_key_that_is_held_or_tapped_twice_approves_one(
+    page: Page, ada: User, drafts: list[Draft]
+) -> None:
+    log_in(page, ada)
+    page.goto(f"/autopilot/drafts/{drafts[0].pk}")
+    page.keyboard.down("a")
+    page.keyboard.down("a")
+    expect(pane(page)).to_contain_text("What does it cost? Alan Turing")
+    # Still held, and then tapped: nobody reads as fast.
+    page.keyboard.down("a")
+    page.keyboard.up("a")
+    page.keyboard.press("a")
+    assert [state_of(draft) for draft in drafts] == ["approved", "pending", "pending"]
+    # Whoever has looked at it decides by the same key.
+    page.wait_for_function(
+        "shown => performance.now() > shown + 600", arg=page.evaluate("performance.now()")
+    )
+    page.keyboard.press("a")
+    expect(pane(page)).to_contain_text("What does it cost? Joan Clarke")
+    assert [state_of(draft) for draft in drafts] == ["approved", "approved", "pending"]
+    # And takes back what they have decided last, whichever goes first.
+    page.keyboard.press("u")
+    expect(pane(page)).to_contain_text("What does it cost? Alan Turing")
+    assert [state_of(draft) for draft in drafts] == ["approved", "pending", "pending"]
+
+
 def test_message_that_comes_in_keeps_the_draft_back(
     page: Page, ada: User, drafts: list[Draft]
 ) -> None:

@@ -47,7 +47,7 @@ class DraftVerbView(QueueMixin, View):
             return self._refuse(draft_id, " ".join(error.messages))
         except (Draft.DoesNotExist, Conversation.DoesNotExist) as gone:
             raise Http404(_("There is no such draft.")) from gone
-        shown = next_waiting(draft) if goes_on else self._draft(draft_id)
+        shown = next_waiting(draft, self.channel) if goes_on else self._draft(draft_id)
         return self._answer(shown)
 
     def change(self, draft: Draft) -> bool:
@@ -77,7 +77,8 @@ class DraftVerbView(QueueMixin, View):
     def _answer(
         self, draft: Draft | None, trouble: str = "", typed: DraftForm | None = None
     ) -> HttpResponse:
-        url = reverse("autopilot:draft", args=[draft.pk]) if draft else reverse("autopilot:queue")
+        page = reverse("autopilot:draft", args=[draft.pk]) if draft else reverse("autopilot:queue")
+        url = f"{page}{self.query}"
         if not self.request.htmx:
             if trouble:
                 messages.error(self.request, trouble)
@@ -125,7 +126,7 @@ class DismissView(DraftVerbView):
 
     def change(self, draft: Draft) -> bool:
         reason = self.request.POST.get("reason", "")
-        dismiss_draft(draft.pk, reason=reason, actor=self.user)
+        dismiss_draft(draft.pk, revision=self.revision, reason=reason, actor=self.user)
         messages.success(self.request, _("Dismissed."))
         return GOES_ON
 

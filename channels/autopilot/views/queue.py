@@ -17,6 +17,7 @@ from channels.autopilot.queries import (
     Reading,
     badges_of,
     draft_called,
+    last_approved_by,
     next_waiting,
     on_their_way,
     page_of_waiting,
@@ -31,21 +32,31 @@ class QueueMixin(AutopilotMixin):
 
     def list_context(self, selected: Any = None) -> dict[str, Any]:
         """What autopilot/_list.html names."""
-        query = self.request.GET
-        chosen = query.get("channel", "")
-        channel = chosen if chosen in Channel.values else ""
-        keys = {name: query.get(name, "") for name in ("after", "before")}
-        page = page_of_waiting(channel, **keys)
+        keys = {name: self.request.GET.get(name, "") for name in ("after", "before")}
+        page = page_of_waiting(self.channel, **keys)
+        approved = on_their_way()
         return {
             "rows": [(draft, badges_of(draft)) for draft in page.rows],
-            "on_their_way": on_their_way(),
+            "on_their_way": approved,
+            "undone": last_approved_by(self.user, approved),
             "selected": selected,
-            "channel": channel,
+            "channel": self.channel,
             "channels": Channel.choices,
-            "query": f"?{urlencode({'channel': channel})}" if channel else "",
-            "newer_url": _page_url(channel, before=page.before),
-            "older_url": _page_url(channel, after=page.after),
+            "query": self.query,
+            "newer_url": _page_url(self.channel, before=page.before),
+            "older_url": _page_url(self.channel, after=page.after),
         }
+
+    @property
+    def channel(self) -> str:
+        """The one whose drafts are looked through; empty: all of them."""
+        chosen: str = self.request.GET.get("channel", "")
+        return chosen if chosen in Channel.values else ""
+
+    @property
+    def query(self) -> str:
+        """The end of addresses that keep to that channel."""
+        return f"?{urlencode({'channel': self.channel})}" if self.channel else ""
 
     def draft_context(self, draft: Draft, **more: Any) -> dict[str, Any]:
         """What autopilot/_draft.html names."""
@@ -59,6 +70,7 @@ class QueueMixin(AutopilotMixin):
             "modes": self._modes(reading),
             "may_take_back": self.is_leading or reading.rule.ceiling is None,
             "is_leading": self.is_leading,
+            "query": self.query,
             **more,
         }
 

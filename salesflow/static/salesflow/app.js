@@ -69,7 +69,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && isTyping(event.target)) return event.target.blur();
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
   if (event.key === "j" || event.key === "k") walkRows(event.key === "j" ? 1 : -1);
-  else if (runShortcut(event.key)) event.preventDefault();
+  // A key that is held down decides once.
+  else if (!event.repeat && runShortcut(event.key)) event.preventDefault();
 });
 
 // --- Menus, dialogs, tabs ------------------------------------------------------------------------

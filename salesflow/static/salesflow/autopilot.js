@@ -53,6 +53,22 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (decided && form?.contains(document.activeElement)) document.activeElement.blur();
 });
 
+// --- What nobody can have read --------------------------------------------------------------------
+
+const READING = 500; // milliseconds
+let shownAt = -READING;
+
+// The next draft takes the decided one's place: the second tap of two was not meant for it.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const before = event.detail.target;
+  const decided = before?.id === "draft" && event.detail.requestConfig?.verb === "post";
+  if (decided && before.dataset.draft !== document.getElementById("draft")?.dataset.draft) shownAt = performance.now();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "a" && performance.now() - shownAt < READING && !event.target.closest?.("input, textarea, select")) event.preventDefault();
+});
+
 window.addEventListener("beforeunload", (event) => {
   if (isUnsaved()) event.preventDefault();
 });
