@@ -1,6 +1,6 @@
 """What a text claims, in normal form: English and German, one table a kind."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import date
 from decimal import Decimal
 
@@ -526,11 +526,79 @@ def test_names_in_german(text: str, expected: list[str]) -> None:
         ("Money-back if you sign the contract.", ["refund", "signature", "contract"]),
         ("Das ist kostenlos und rechtsverbindlich.", ["free", "legal"]),
         ("The price is a fee.", ["price", "price"]),
-        ("I designed it. Das Signal kostet nichts.", []),
+        ("I designed it. Das Signal kommt an.", []),
+        ("Sie erhalten Mengenrabatt und einen Treuerabatt.", ["discount", "discount"]),
+        ("Ein Sonderpreis, ein Festpreis, ein Aufpreis", ["price", "price", "price"]),
+        ("Die Einrichtungsgebühr und die Monatsgebühr", ["price", "price"]),
+        ("Die Versandkosten tragen wir.", ["price"]),
+        ("Ein Kaufvertrag mit Zufriedenheitsgarantie", ["contract", "guarantee"]),
+        ("Mit Preisgarantie und Rahmenvereinbarung", ["guarantee", "contract"]),
+        # Not only a price: one of ours would make it ours.
+        ("Die Kostenerstattung ist sicher.", ["refund"]),
+        ("Versandkostenfrei, gebührenfrei, portofrei", ["free", "free", "free"]),
+        ("Die Berichterstattung, gebührend, zur Terminvereinbarung, unverbindlich", []),
+        ("Die Daten werden übertragen, der Vortrag ist verständlich.", []),
     ],
 )
-def test_promises(text: str, promises: list[str]) -> None:
-    assert found(text, Kind.PROMISE) == promises
+@pytest.mark.parametrize("written", [str, str.lower, str.upper])
+def test_promises(text: str, promises: list[str], written: Callable[[str], str]) -> None:
+    assert found(written(text), Kind.PROMISE) == promises
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Delivery is free.",
+        "The first month is free",
+        "Shipping and setup are free!",
+        "Your first year is free for up to ten people",
+        "It's free.",
+        "The upgrade will be free.",
+        "It is free to use.",
+        "You get free shipping.",
+        "You get it at no cost.",
+        "You get it at no extra cost.",
+        "It comes without any additional charge.",
+        "There is no setup cost.",
+        "It costs nothing.",
+        "It won't cost you anything.",
+        "Das Upgrade ist frei.",
+        "Der Versand ist frei",
+        "Der Versand ist für Sie frei.",
+        "Ab dann ist das Upgrade frei.",
+        "Das kostet Sie nichts.",
+        "Sie bekommen es ohne Aufpreis.",
+        "Es gibt keine weiteren Kosten.",
+    ],
+)
+@pytest.mark.parametrize("written", [str, str.lower, str.upper])
+def test_price_of_nothing_is_a_promise(text: str, written: Callable[[str], str]) -> None:
+    assert "free" in found(written(text), Kind.PROMISE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Feel free to call us.",
+        "Are you free on Tuesday?",
+        "You are free to call.",
+        "He's free then, and so are we.",
+        "When would your team be free?",
+        "Which of the rooms is free?",
+        "Tuesday is free, the calendar is free, and that slot is free.",
+        "It is free of faults.",
+        "I have no idea.",
+        "Sind Sie am Dienstag frei?",
+        "Wann ist das Team frei?",
+        "Der Dienstag ist frei, der Termin ist noch frei.",
+        "Wir sind frei erreichbar.",
+    ],
+)
+@pytest.mark.parametrize("written", [str, str.lower, str.upper])
+def test_who_has_time_or_may_do_something_promises_nothing(
+    text: str, written: Callable[[str], str]
+) -> None:
+    assert found(written(text), Kind.PROMISE) == []
 
 
 def test_what_is_one_claim_is_no_other() -> None:

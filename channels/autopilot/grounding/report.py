@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from channels.autopilot.grounding import addresses, dates, names, numbers, occasions
+from channels.autopilot.grounding import addresses, dates, names, numbers, occasions, promises
 from channels.autopilot.grounding.claims import Claim, Kind, Rest, claim
 from channels.autopilot.grounding.sentences import Sentence, sentences_of
 
@@ -24,22 +24,6 @@ ONLY_OURS = frozenset({Kind.URL, Kind.EMAIL, Kind.PHONE, Kind.IBAN})
 CODE = re.compile(
     r"(?<![\w.,/\x1f-])(?!\d+k\b)(?=[\w./-]{0,60}\d)(?=[\w./-]{0,60}[^\W\d_])"
     r"\w[\w./-]{0,60}\w(?![\w\x1f])"
-)
-PROMISES = {
-    "discount": r"discount\w*|rebate\w*|rabatt\w*|nachlass\w*|preisnachl\w*|skonto",
-    "guarantee": r"guarante\w*|warrant\w*|garanti\w*|gewährleist\w*|zusicher\w*|zugesichert",
-    "refund": r"refund\w*|money[- ]back|reimburs\w*|rückerstatt\w*|erstatte\w*|geld[- ]zurück\w*",
-    "contract": r"contract\w*|agreement\w*|vertrag\w*|verträge\w*|vereinbarung\w*",
-    "signature": r"\bsign(?:ed|ing|ature)?\b|unterschr\w*|unterzeichn\w*",
-    "price": r"price\w*|pricing|fee|fees|preis\w*|kosten(?!los)\w*|gebühr\w*|tarif\w*",
-    "free": r"free of charge|for free|no charge|complimentary|kostenlos\w*|gratis|kostenfrei\w*"
-    r"|umsonst",
-    "legal": r"legal\w*|liab\w*|lawsuit|complian\w*|gdpr|recht(?:lich|sverbindlich)\w*"
-    r"|haft(?:et|ung|en)\w*|dsgvo|verbindlich\w*|binding",
-}  # fmt: skip
-PROMISE = re.compile(
-    "|".join(rf"(?P<{name}>(?<!\w)(?:{words})(?!\w))" for name, words in PROMISES.items()),
-    re.IGNORECASE,
 )
 
 
@@ -226,7 +210,7 @@ def claims_of(
     found += rest.take(numbers.plain_numbers(rest.text))
     found += rest.take(numbers.vague_numbers(rest.text))
     found += rest.take(names.names(rest.text, small_words))
-    found += _promises(text)
+    found += promises.promises(text)
     return sorted(found, key=lambda each: each.start)
 
 
@@ -251,10 +235,6 @@ def _is_within(said: Claim, sentence: Sentence) -> bool:
 def _codes(text: str) -> Iterator[Claim]:
     for match in CODE.finditer(text):
         yield claim(Kind.CODE, match, match.group().casefold())
-
-
-def _promises(text: str) -> list[Claim]:
-    return [claim(Kind.PROMISE, match, match.lastgroup) for match in PROMISE.finditer(text)]
 
 
 def _checked(said: Claim, facts: Facts) -> Checked:
