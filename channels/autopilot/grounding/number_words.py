@@ -1,6 +1,7 @@
 """Numbers that are written as words, in English and German, below a million."""
 
 import re
+from decimal import Decimal
 from itertools import count
 
 
@@ -39,7 +40,14 @@ def _valued() -> dict[str, int]:
 
 
 VALUES = _valued()
-HALVES = frozenset({"half a", "half an", "eine halbe", "einer halben", "einen halben"})
+HALF = Decimal("0.5")
+HALVES = {
+    **dict.fromkeys(("half a", "half an", "eine halbe", "einer halben", "einen halben"), HALF),
+    **dict.fromkeys(("anderthalb", "eineinhalb", "one and a half"), 1 + HALF),
+    **{f"{word}einhalb": number + HALF for number, word in enumerate(TEENS_DE[:8], 2)},
+    **{f"{word} and a half": number + HALF for number, word in enumerate(TEENS_EN[:8], 2)},
+}
+ZEROS = ["zero", "null"]
 
 
 def _any(words: list[str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from channels.autopilot.grounding.claims import Claim, Kind, claim
-from channels.autopilot.grounding.number_words import HALVES, WORD, number_in_words
+from channels.autopilot.grounding.number_words import HALVES, WORD, ZEROS, number_in_words
 
 # They count only where a unit follows: "a week", not "a question".
 SINGLE = ["one", "a", "an", "ein", "eine", "einen", "einem", "einer", "eines"]
@@ -21,7 +21,9 @@ RHETORICAL = r"(?:questions?|points?|things?|ideas?|fragen?|punkte?n?|dinge?n?|i
 
 GROUPED = r"\d{1,3}(?:[\u00a0\u202f'’ ]\d{3})+(?:[.,]\d{1,9})?(?!\d)"
 DIGITS = rf"(?<![\w.,])(?:{GROUPED}|\d{{1,15}}(?:[.,]\d{{1,15}}){{0,6}})"
-ONE = rf"(?<!\w)(?:{'|'.join(SINGLE)})"
+# So does nothing: "null Euro", not "null und nichtig".
+ONE = rf"(?<!\w)(?:{'|'.join([*SINGLE, *ZEROS])})"
+HALVED = rf"(?<!\w)(?:{'|'.join(HALVES)})"
 MULTIPLES = {
     "k": 1000, "tsd": 1000, "tausend": 1000, "thousand": 1000,
     "mio": 10**6, "mn": 10**6, "m": 10**6, "million": 10**6, "millions": 10**6,
@@ -77,12 +79,24 @@ UNITS = {
     "year": ("month", 12), "jahr": ("month", 12), "jähr": ("month", 12),
 }  # fmt: skip
 DURATION = re.compile(
-    rf"(?P<number>{NUMBER}|(?<!\w)(?:{'|'.join(HALVES)})|{ONE})(?:"
+    rf"(?P<number>{HALVED}|{NUMBER}|{ONE})(?:"
     r"[\s-]?(?P<work>(?:business|working|work)[\s-]?days?|(?:werk|arbeits|geschäfts|bank)tage?[ns]?)"
     r"|[\s-]?(?:calendar |kalender)?(?P<unit>seconds?|secs?|sekunden?|minutes?|minuten?|mins?"
     r"|hours?|hrs?|stunden?|std|h|days?|tage?[ns]?|weeks?|wochen?|fortnights?|months?|monate?[ns]?|quarters?|quartale?n?"
     r"|years?|jahre?[ns]?)"
     r"|-?(?P<adjective>minütig|stündig|tägig|wöchig|monatig|jährig)\w{0,2})(?!\w)",
+    re.IGNORECASE,
+)
+FEW = (
+    r"(?:a few|(?:a )?couple of|several|some|ein paar|(?:einige|mehrere|wenige)[nr]?"
+    r"|(?:next|coming|following)(?: few| couple of)?|(?:nächsten|kommenden|folgenden)(?: paar)?)"
+)
+# Who asks for a few minutes claims nothing; who does something within them does.
+FEW_OF_TIME = re.compile(
+    rf"(?<!\w)(?:{FEW}\s(?:(?P<work>(?:business|working)[\s-]days|(?:werk|arbeits)tagen?)"
+    r"|(?P<unit>hours|days|weeks|months|years|stunden|tagen?|wochen|monaten?|jahren?))"
+    rf"|(?:in|within|after|nach|binnen|innerhalb(?: von)?)\s(?:the\s|den\s)?{FEW}"
+    r"\s(?P<short>seconds|minutes|sekunden|minuten))(?!\w)",
     re.IGNORECASE,
 )
 PLAIN = re.compile(
@@ -99,13 +113,31 @@ VAGUE = {
     "dozens": r"dozens|dutzende[nr]?",
     "half": r"half(?! an? \w| past)|½|hälfte|halbiert\w*"
     r"|halbe[nrs]? (?:preis|betrag|summe|kosten)\w*",
-    "third": r"(?:a|one) third(?= (?:of|off|less|more))|ein(?:e[nm])? drittel|⅓",
-    "quarter": r"ein(?:e[nm])? viertel(?! (?:nach|vor))|¼",
     "double": r"double(?:d|s)?(?![\w-])(?! (?:check|click|room))|twice|doppelt\w*|verdoppel\w*",
     "triple": r"triple\w*|verdreifach\w*",
 }
 VAGUELY = re.compile(
     "|".join(rf"(?P<{name}>(?<!\w)(?:{words})(?!\w))" for name, words in VAGUE.items()),
+    re.IGNORECASE,
+)
+# What an English share is told by: a third colleague is another one.
+OF_ALL = r"(?=\s?(?:[.,;:!)]|$)| (?:of|off|less|more|cheaper|faster|lower|higher)\b)"
+SHARES = {
+    "two_thirds": r"two[- ]thirds|zwei drittel|⅔",
+    "three_quarters": r"three[- ]quarters(?= (?:of|off|less|more))"
+    r"|drei[ -]?viertel(?! (?:stunden?|jahre?))|¾",
+    "third": rf"(?:a|one)[- ]third{OF_ALL}|drittel|⅓",
+    "quarter": r"ein(?:e[nm])? viertel(?! (?:nach|vor|stunde|jahr))|¼",
+    "fifth": rf"(?:a|one)[- ]fifth{OF_ALL}|fünftel|⅕",
+    "sixth": rf"(?:a|one)[- ]sixth{OF_ALL}|sechstel|⅙",
+    "eighth": rf"(?:an|one)[- ]eighth{OF_ALL}|achtel|⅛",
+    "tenth": rf"(?:a|one)[- ]tenth{OF_ALL}|zehntel|⅒",
+}
+SHARE = re.compile(
+    "|".join(
+        rf"(?P<{name}>(?<!\w)(?:(?:ein(?:e[nm])? )?(?:{words}))(?!\w))"
+        for name, words in SHARES.items()
+    ),
     re.IGNORECASE,
 )
 # "10 to 15 %": the first number counts the same.
@@ -122,7 +154,9 @@ def number_of(said: str) -> Decimal | None:
     """The number that digits or words say; None: they are none, such as a version "3.11.2"."""
     bare = said.strip().casefold()
     if bare in HALVES:
-        return Decimal("0.5")
+        return HALVES[bare]
+    if bare in ZEROS:
+        return Decimal(0)
     if (word := number_in_words(bare)) is not None:
         return Decimal(word)
     bare = re.sub(r"[\u00a0\u202f'’ ]", "", bare)
@@ -160,6 +194,8 @@ def durations(text: str) -> Iterator[Claim]:
     """How long something takes or holds."""
     for match in DURATION.finditer(text):
         yield from _counted(text, match, Kind.DURATION, match["number"], _unit(match))
+    for match in FEW_OF_TIME.finditer(text):
+        yield claim(Kind.DURATION, match, ("few", *_unit(match)))
 
 
 def plain_numbers(text: str) -> Iterator[Claim]:
@@ -175,8 +211,14 @@ def plain_numbers(text: str) -> Iterator[Claim]:
             yield claim(Kind.NUMBER, match, number * size)
 
 
+def shares(text: str) -> Iterator[Claim]:
+    """Shares of something, in words."""
+    for match in SHARE.finditer(text):
+        yield claim(Kind.NUMBER, match, match.lastgroup)
+
+
 def vague_numbers(text: str) -> Iterator[Claim]:
-    """Shares, and how many it is by and large."""
+    """How many it is by and large."""
     for match in VAGUELY.finditer(text):
         yield claim(Kind.NUMBER, match, match.lastgroup)
 
@@ -216,7 +258,8 @@ def _multiple(said: str | None) -> int:
 def _unit(match: re.Match[str]) -> tuple[str, int]:
     if match["work"]:
         return UNITS["workday"]
-    said = (match["unit"] or match["adjective"].removesuffix("ig")).casefold()
+    named = match.groupdict()
+    said = (named["unit"] or named.get("short") or named["adjective"].removesuffix("ig")).casefold()
     return next(UNITS[stem] for stem in sorted(UNITS, key=len, reverse=True)
                 if said.startswith(stem))  # fmt: skip
 

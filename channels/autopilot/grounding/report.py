@@ -205,6 +205,7 @@ def claims_of(
     found += rest.take(addresses.phones(rest.text))
     found += rest.take(dates.times(rest.text))
     found += rest.take(addresses.streets(rest.text))
+    found += rest.take(numbers.shares(rest.text))
     found += rest.take(numbers.durations(rest.text))
     found += rest.take(_codes(rest.text))
     found += rest.take(numbers.plain_numbers(rest.text))
