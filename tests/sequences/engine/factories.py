@@ -124,7 +124,9 @@ def again(enrolment: Enrolment) -> Enrolment:
 def sent_to(enrolment: Enrolment) -> list[str]:
     """What went out to somebody, in order."""
     rows = Message.objects.filter(lead=enrolment.lead_id, direction="outbound")
-    return list(rows.exclude(sent_at=None).order_by("created_at").values_list("body", flat=True))
+    return list(
+        rows.exclude(sent_at=None).order_by("created_at", "id").values_list("body", flat=True)
+    )
 
 
 def done_for(enrolment: Enrolment) -> list[tuple[int, str]]:
