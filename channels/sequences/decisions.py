@@ -93,7 +93,7 @@ class Reach:
         says: why the account cannot be used now, in words.
         needs_template: whether free text may not go now.
         templates: those that the vendor has approved.
-        room: None where there are no caps.
+        room: None where nothing is counted.
     """
 
     address: str = ""
@@ -219,7 +219,7 @@ class Send:
 
     Attributes:
         not_after: when the present opening ends: what is still waiting then is withdrawn.
-        place: to be counted; None: there are no caps, or it was counted when it was given.
+        place: to be counted; None: nothing is, or it was when it was given.
     """
 
     step: MessageStep

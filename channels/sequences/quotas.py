@@ -21,8 +21,6 @@ from salesflow.accounts.context import current_tenant
 
 # Days for which what was sent, and places given, are remembered.
 KEPT = timedelta(days=14)
-# Without a cap, so many a day: a gap between two messages holds all the same.
-UNLIMITED = 100_000
 
 # In one order, so that no two wait for each other.
 LOCK = """
@@ -53,24 +51,28 @@ class Caps:
     """What a version lets through an account, and in the name of a sender.
 
     Attributes:
-        keys: of the quotas, the account's first; places stand in its lines.
-        limits: messages a day, for each of the keys.
+        keys: of the quotas, the account's first.
+        limits: messages a day, for each of the keys; None: no cap. It is counted all the same:
+            another version may have one.
+        line: the key in whose lines places stand.
         gap: the least distance between two messages.
     """
 
     keys: tuple[str, ...]
-    limits: tuple[int, ...]
+    limits: tuple[int | None, ...]
+    line: str
     gap: timedelta
 
     @classmethod
     def of(cls, document: Document, account_id: UUID, sender_id: int | None) -> Self:
-        """The caps of a version; without any there are no keys."""
-        limits: dict[str, int] = {}
-        if document.account_cap or document.gap:
-            limits[account_key(account_id)] = document.account_cap or UNLIMITED
-        if document.sender_cap and sender_id:
+        """The caps of a version for an account, and for a sender if there is one."""
+        account = account_key(account_id)
+        limits = {account: document.account_cap}
+        if sender_id:
             limits[sender_key(sender_id)] = document.sender_cap
-        return cls(tuple(limits), tuple(limits.values()), timedelta(seconds=document.gap))
+        # Senders with a cap of their own wait for each other where their account has to.
+        line = account if document.account_cap or document.gap else [*limits][-1]
+        return cls(tuple(limits), tuple(limits.values()), line, timedelta(seconds=document.gap))
 
 
 def account_key(account_id: UUID) -> str:
@@ -109,28 +111,27 @@ class Ledger:
             ledger._read({"tenant": tenant, "keys": listed})
         return ledger
 
-    def room(self, caps: Caps) -> Room | None:
-        """The places within some caps as they are now; None: there are no caps."""
-        if not caps.keys:
-            return None
+    def room(self, caps: Caps) -> Room:
+        """The places within some caps as they are now."""
         quotas = tuple(
             Quota(key, cap, self.used.get(key, {}))
             for key, cap in zip(caps.keys, caps.limits, strict=True)
         )
-        return Room(quotas, self.zone, self.lines.get(caps.keys[0], {}), caps.gap)
+        return Room(quotas, self.zone, self.lines.get(caps.line, {}), caps.gap)
 
     def take(self, caps: Caps, place: Place) -> None:
         """Count a place that was given, or a message that goes in it."""
         self.count(caps.keys, place.day, 1)
-        self._set_line(caps.keys[0], place.name, place.line)
+        if place.name and place.line:
+            self._set_line(caps.line, place.name, place.line)
 
     def give_back(self, caps: Caps, at: datetime, calendar: Calendar, zone: ZoneInfo) -> None:
         """Let somebody else have the place that a contact had at `at`."""
-        if room := self.room(caps):
-            self.count(caps.keys, room.day_of(at), -1)
-            for name, line in room.returned(at, calendar, zone).lines.items():
-                if room.lines.get(name) != line:
-                    self._set_line(caps.keys[0], name, line)
+        room = self.room(caps)
+        self.count(caps.keys, room.day_of(at), -1)
+        for name, line in room.returned(at, calendar, zone).lines.items():
+            if room.lines.get(name) != line:
+                self._set_line(caps.line, name, line)
 
     def count(self, keys: Iterable[str], day: date, by: int) -> None:
         """Count messages of a day, on or off."""

@@ -37,25 +37,25 @@ class Quota:
 
     Attributes:
         key: whose, such as "account:…" or "sender:…".
-        cap: messages a day, 1 or more.
+        cap: messages a day, 1 or more; None: it is counted, and nothing is held back.
         used: sent on a day, and places given for it; days are those of the tenant's zone.
     """
 
     key: str
-    cap: int
+    cap: int | None
     used: Mapping[date, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.cap < 1:
+        if self.cap is not None and self.cap < 1:
             raise ValueError(f"{self.key}: a cap of {self.cap} would let nothing out, ever.")
 
     def has_room(self, day: date) -> bool:
         """Whether one more message may go on a day."""
-        return self.used.get(day, 0) < self.cap
+        return self.cap is None or self.used.get(day, 0) < self.cap
 
     def is_kept(self, day: date) -> bool:
         """Whether those that are counted for a day are no more than may go."""
-        return self.used.get(day, 0) <= self.cap
+        return self.cap is None or self.used.get(day, 0) <= self.cap
 
     def changed(self, day: date, by: int) -> "Quota":
         """The same after `by` more messages on a day."""
@@ -83,13 +83,13 @@ class Place:
         at: in UTC.
         day: for which it counts, in the zone of the quotas.
         name: of its line: the first opening of the contact's day.
-        line: what its line is once it is taken.
+        line: what its line is once it is taken; None: it stands in none.
     """
 
     at: datetime
     day: date
-    name: datetime
-    line: Line
+    name: datetime | None = None
+    line: Line | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ class Room:
     def draw(
         self, now: datetime, calendar: Calendar, zone: ZoneInfo, share: float
     ) -> Place | NoPlace:
-        """The first place from `now` on: `now` itself where nobody waits and it is open.
+        """The first place from `now` on: `now` itself where nobody waits and it is open, and also
+        where nothing holds anybody back.
 
         Args:
             calendar: the contact's, as is `zone`.
@@ -128,6 +129,8 @@ class Room:
             NeverOpens: the calendar has no hours.
         """
         begin = next_opening(now, calendar, zone)
+        if self.is_unlimited:
+            return Place(begin, self.day_of(begin))
         looked = 0
         for number in range(LONGEST_CLOSURE):
             # From the day before on, which may run over midnight.
@@ -142,14 +145,22 @@ class Room:
         return NoPlace(next_opening(begin + LONGEST_CLOSURE * ONE_DAY, calendar, zone))
 
     def keeps(self, at: datetime) -> bool:
-        """Whether a place that was given for `at` may be used: caps may have been lowered."""
+        """Whether a place that was given for `at` may be used: caps may have been lowered, or be
+        gone, so that nobody has to wait for one."""
         day = self.day_of(at)
-        return all(quota.is_kept(day) for quota in self.quotas)
+        return not self.is_unlimited and all(quota.is_kept(day) for quota in self.quotas)
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether messages are counted, and none is held back."""
+        return not self.gap and all(quota.cap is None for quota in self.quotas)
 
     def taken(self, place: Place) -> "Room":
         """The same after a place was given, or a message went in it."""
-        lines = {**self.lines, place.name: place.line}
-        return replace(self._changed(place.day, 1), lines=lines)
+        room = self._changed(place.day, 1)
+        if place.name is None or place.line is None:
+            return room
+        return replace(room, lines={**self.lines, place.name: place.line})
 
     def returned(self, at: datetime, calendar: Calendar, zone: ZoneInfo) -> "Room":
         """The same after a contact who had a place at `at` does not need it any more."""
@@ -190,7 +201,8 @@ class Room:
         if start is None:
             return None
         total = sum((closes - opens for opens, closes in found), NOTHING)
-        distance = max(total / min(quota.cap for quota in self.quotas), self.gap)
+        caps = [quota.cap for quota in self.quotas if quota.cap]
+        distance = max(total / min(caps), self.gap) if caps else self.gap
         # Two neighbours stand half to one and a half of the distance apart, or the gap.
         behind = min(distance / 2, distance - self.gap) * share
         at = start if line.next_at <= begin else _walk(found, start, behind) or start

@@ -11,8 +11,9 @@ from channels.models import Message
 from channels.sequences.by_hand import take_out
 from channels.sequences.executing import advance_due
 from channels.sequences.models import DayQuota, Enrolment, PlaceLine
-from channels.sequences.quotas import KEPT, forget_quotas
+from channels.sequences.quotas import KEPT, forget_quotas, sender_key
 from channels.services.accounts import connect_account, make_default
+from channels.services.withdrawing import withdraw_messages
 from events.testing import settle_events
 from salesflow.accounts.models import Tenant
 from tests.factories import make_user
@@ -68,6 +69,62 @@ def test_cap_of_a_sender_holds_through_whichever_account(team: Tenant, clock: Cl
     clock.run_until("2026-11-24 00:00")
     assert sum(len(sent_to(each)) for each in mine) == 3
     assert sum(len(sent_to(each)) for each in others) == 3
+
+
+def test_cap_of_a_sender_counts_what_a_sequence_without_one_sends(
+    team: Tenant, clock: Clock
+) -> None:
+    clock.set("2026-11-23 09:00")
+    ann = make_user(team)
+    enrol(make_sequence(mail("free")), *(make_contact() for _ in range(5)), sender=ann)
+    clock.run()
+    capped = make_sequence(mail("capped"), sender_cap=6)
+    enrolments = enrol(capped, *(make_contact() for _ in range(5)), sender=ann)
+    clock.run_until("2026-11-24 00:00")
+    assert sum(len(sent_to(each)) for each in enrolments) == 1
+    clock.run_until("2026-11-25 00:00")
+    assert [*_days().values()] == [6, 4]
+
+
+def test_cap_of_an_account_counts_what_a_sequence_without_one_sends(clock: Clock) -> None:
+    clock.set("2026-11-23 09:00")
+    enrol(make_sequence(mail("free")), *(make_contact() for _ in range(5)))
+    clock.run()
+    enrol(make_sequence(mail("capped"), account_cap=5), make_contact())
+    clock.run_until("2026-11-25 00:00")
+    assert [*_days().values()] == [5, 1]
+
+
+def test_sequence_without_caps_waits_for_nobody(team: Tenant, clock: Clock) -> None:
+    ann = make_user(team)
+    capped = make_sequence(mail("capped"), account_cap=1, sender_cap=1)
+    enrol(capped, *(make_contact() for _ in range(3)), sender=ann)
+    clock.run()
+    free = enrol(make_sequence(mail("free")), *(make_contact() for _ in range(3)), sender=ann)
+    clock.run()
+    assert [sent_to(each) for each in free] == [["free"]] * 3
+    assert not any(again(each).place_at for each in free)
+
+
+def test_what_a_sequence_without_caps_takes_back_counts_off_its_own_alone(
+    team: Tenant, clock: Clock
+) -> None:
+    clock.set("2026-11-23 09:00")
+    ann = make_user(team)
+    capped = make_sequence(mail("capped"), sender_cap=3, account_cap=10)
+    enrol(capped, *(make_contact() for _ in range(3)), sender=ann)
+    clock.run_until("2026-11-23 16:00")
+    enrol(make_sequence(mail("free")), *(make_contact() for _ in range(2)), sender=ann)
+    advance_due(at=clock.now)
+    queued = Message.objects.filter(status="queued")
+    withdraw_messages([each.pk for each in queued], "The sequence is paused.")
+    settle_events()
+    used = DayQuota.objects.filter(day=date(2026, 11, 23))
+    assert [*used.values_list("used", flat=True)] == [3, 3]
+    assert used.filter(key=sender_key(ann.pk)).exists()
+    later = enrol_one(capped, sender=ann)
+    clock.run_until("2026-11-24 00:00")
+    assert sent_to(later) == []
 
 
 def test_messages_of_an_account_keep_their_distance(clock: Clock) -> None:
