@@ -400,8 +400,115 @@ def test_dates(text: str, dates: list[Hashable]) -> None:
     assert found(text, Kind.DATE) == dates
 
 
+MAY, MARCH = ("month", 2027, 5), ("month", 2027, 3)
+JUNE, JULY, AUGUST = ("month", 2026, 6), ("month", 2026, 7), ("month", 2026, 8)
+
+
 @pytest.mark.parametrize(
-    "text", ["tomorrow", "am Dienstag", "24.11.", "next week", "im März", "Q1"]
+    ("text", "months"),
+    [
+        ("Anfang Mai geht es los.", [MAY]),
+        ("Ende Juni ist es da.", [JUNE]),
+        ("Mitte März liefern wir.", [MARCH]),
+        ("Im März liefern wir.", [MARCH]),
+        ("Ab Juni ist es da.", [JUNE]),
+        ("Im Laufe des Mai", [MAY]),
+        ("Vor Mai.", [MAY]),
+        ("Nach Mai", [MAY]),
+        ("Zum Juli", [JULY]),
+        ("Spätestens Mai.", [MAY]),
+        ("Spätestens im Juli", [JULY]),
+        ("Der Juli passt.", [JULY]),
+        ("Mai oder August passt.", [MAY, AUGUST]),
+        ("April/Mai", [("month", 2027, 4), MAY]),
+        ("Zwischen Mai und Juli", [MAY, JULY]),
+        ("In March we deliver.", [MARCH]),
+        ("In early March", [MARCH]),
+        ("By June it is ready.", [JUNE]),
+        ("It will be ready before May.", [MAY]),
+        ("It is ready after May", [MAY]),
+        ("It is ready within May.", [MAY]),
+        ("It is ready around May!", [MAY]),
+        ("Mid-June is fine", [JUNE]),
+    ],
+)
+@pytest.mark.parametrize("written", [str, str.lower, str.upper])
+def test_month_is_a_date_in_small_letters_and_capitals(
+    text: str, months: list[Hashable], written: Callable[[str], str]
+) -> None:
+    assert found(written(text), Kind.DATE) == months
+
+
+@pytest.mark.parametrize(
+    ("text", "months"),
+    [
+        ("May or August would suit.", [MAY, AUGUST]),
+        ("between May and July", [MAY, JULY]),
+        ("You may or may not like it, and may march on.", []),
+        ("What we ask for may change. This may, of course, be so.", []),
+        ("May I ask? March on! First may we ask. First May I ask.", []),
+        ("Frau Mai ruft an, Herr Mai auch. June May will call.", []),
+    ],
+)
+def test_verb_or_name_is_no_month(text: str, months: list[Hashable]) -> None:
+    assert found(text, Kind.DATE) == months
+
+
+@pytest.mark.parametrize(
+    ("text", "dates"),
+    [
+        ("Am fünften Mai", [day(2027, 5, 5)]),
+        ("am dritten Juni", [day(2026, 6, 3)]),
+        ("Am ersten Mai 2028", [day(2028, 5, 1)]),
+        ("der achte Dezember", [day(2026, 12, 8)]),
+        ("Dienstag, den vierundzwanzigsten November", [day(2026, 11, 24)]),
+        # That day is no Monday.
+        ("Montag, den vierundzwanzigsten November", [frozenset()]),
+        ("am dreißigsten Februar 2027", [frozenset()]),
+        ("am einunddreissigsten Januar", [day(2027, 1, 31)]),
+        ("On May fifth", [day(2027, 5, 5)]),
+        ("On March the twenty-first, 2028", [day(2028, 3, 21)]),
+        ("the fifth of May", [day(2027, 5, 5)]),
+        ("the twenty first of January", [day(2027, 1, 21)]),
+        ("on the twentieth", [day(2026, 11, 20)]),
+        ("On the eighteenth we call.", [day(2026, 11, 18)]),
+        ("By the tenth we deliver.", [day(2026, 12, 10)]),
+        ("am einunddreißigsten.", [day(2026, 12, 31)]),
+        ("Bis zum Fünften", [day(2026, 12, 5)]),
+        ("Am nächsten Werktag", [("next", "workday")]),
+        ("am übernächsten Arbeitstag", [("later", "workday")]),
+        ("The next business day", [("next", "workday")]),
+        ("next-day delivery", [("next", "day")]),
+        ("on the same day", [("same", "day")]),
+        ("Am Wochenende", [("weekend", 2026, 47)]),
+        ("At the weekend", [("weekend", 2026, 47)]),
+        ("nächstes Wochenende", [("weekend", 2026, 48)]),
+        ("on the third floor, on the first call, by the second attempt", []),
+        ("am ersten Tag, beim zweiten Mal, am dritten Standort", []),
+        ("Wir achten darauf. A second-hand one", []),
+        ("Have a nice weekend! Schönes Wochenende!", []),
+    ],
+)
+@pytest.mark.parametrize("written", [str, str.lower, str.upper])
+def test_day_in_words_is_a_date(
+    text: str, dates: list[Hashable], written: Callable[[str], str]
+) -> None:
+    assert found(written(text), Kind.DATE) == dates
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tomorrow",
+        "am Dienstag",
+        "24.11.",
+        "next week",
+        "im März",
+        "Q1",
+        "am fünften",
+        "am Wochenende",
+        "am ersten Mai",
+    ],
 )
 def test_relative_days_mean_nothing_in_a_text_of_unknown_age(text: str) -> None:
     assert found(text, Kind.DATE, None) == [frozenset()]

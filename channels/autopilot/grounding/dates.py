@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterator
 from datetime import date, timedelta
 
 from channels.autopilot.grounding.claims import Claim, Kind, apart, claim
+from channels.autopilot.grounding.number_words import ENGLISH_NTH, GERMAN_NTH, nth_in_words
 
 MONTHS = {
     name: number
@@ -54,10 +55,46 @@ SLASHED = re.compile(
     LED + r"(?<![\w/])(?P<one>\d{1,2})/(?P<two>\d{1,2})/(?P<year>\d{4}|\d{2})(?![\d/])", re.I
 )
 MONTH_OF_YEAR = re.compile(rf"\b(?P<name>{MONTH})\.?,?\s+(?:of\s+)?{YEAR}\b", re.I)
+# Words of nothing else: as months they need no word beside them. Those that are names as well do.
+SURE_MONTH = (
+    r"january|february|july|september|october|november|december|januar|jänner|februar|märz|maerz"
+    r"|juni|juli|oktober|dezember"
+)
+# "May" and "March" with a capital, so that "you may march on" has none.
+CAPITAL_MONTH = rf"(?:{SURE_MONTH}|april|june|august|mai|(?-i:May|MAY|March|MARCH))"
+# With small letters they are months if no verb can follow: "what we ask for may change".
+SMALL_MONTH = (
+    r"(?<!this )(?:may|march)(?=\s?(?:[.,;:!?)/–-]|$)|\s(?:and|or(?! may)|we|is|at|onwards?)\b)"
+)
+MONTH_LEAD = (
+    r"in|im|by|until|till|since|from|for|during|within|around|before|after|through|throughout|bis"
+    r"|seit|ab|vor|nach|zum|für|gegen|um|spätestens|frühestens|anfang|beginn|mitte|ende|monat"
+    r"|ganzen|early|mid|late|end|of|des|next|this|last|coming|between|zwischen"
+    r"|(?:nächste|diese|kommende|letzte|vergangene)[nrms]"
+)
 BARE_MONTH = re.compile(
-    r"\b(?:in|im|by|until|since|from|during|bis|seit|ab|anfang|mitte|ende|early|mid|late|of|next|this"
-    r"|nächsten|diesen|kommenden)[\s-](?P<name>January|February|March|April|May|June|July|August"
-    r"|September|October|November|December|Januar|Jänner|Februar|März|Mai|Juni|Juli|Oktober|Dezember)\b"
+    rf"\b(?:{MONTH_LEAD})[\s-](?P<led>{CAPITAL_MONTH}|{SMALL_MONTH})\b|\b(?P<sure>{SURE_MONTH})\b",
+    re.I,
+)
+# "The fifth of May", "am fünften Mai", "May fifth"; the last of them without a month.
+WORDED_DAYS = [
+    re.compile(
+        LED + rf"(?<![\w-])(?P<day>{ENGLISH_NTH}|{GERMAN_NTH})\s(?:of\s)?"
+        rf"(?P<name>{CAPITAL_MONTH}(?!\s(?:I|we|you)\b)|(?<=of\s)(?:may|march))\b"
+        rf"(?:,?\s+{YEAR}\b)?", re.I),
+    re.compile(
+        LED + rf"\b(?P<name>{CAPITAL_MONTH}|(?<=on\s)(?:may|march))\s(?:the\s)?"
+        rf"(?P<day>{ENGLISH_NTH})(?:,?\s+{YEAR}\b)?", re.I),
+    re.compile(
+        rf"\b(?:(?:on|by|until|till|before|since) the (?P<day>{ENGLISH_NTH})"
+        rf"|(?:am|vom|bis zum|(?:ab|seit|vor|nach) dem) (?P<tag>{GERMAN_NTH}))"
+        # The third floor, call or one is none.
+        r"(?=\s?(?:[.,;:!?)]|$)|\s(?:of (?:the|this|next) month|des|at|we|i|you|it|if|works?|would"
+        r"|will|um|bis|wir|ich|sie|es|ist|wird|werden|kann|können|könnten)\b)", re.I),
+]  # fmt: skip
+TWO_MONTHS = re.compile(
+    rf"\b(?P<one>{CAPITAL_MONTH})\s?(?:-|–|/|und|oder|bis|and|or|to)\s?(?P<two>{CAPITAL_MONTH})\b",
+    re.I,
 )
 NEXT = r"next|coming|following|nächste[nrsm]?|kommende[nrsm]?|folgende[nrsm]?"
 THIS = r"this|diese[nrsm]?"
@@ -69,8 +106,13 @@ BARE_WEEKDAY = re.compile(
 )
 PERIOD = re.compile(
     rf"\b(?:(?P<next>{NEXT})|(?P<this>{THIS})|(?P<last>{LAST}))\s+"
-    r"(?:(?P<week>weeks?|woche|wochenende|weekend)|(?P<month>months?|monate?s?)"
+    r"(?:(?P<week>weeks?|woche)|(?P<weekend>wochenende|weekend)|(?P<month>months?|monate?s?)"
     r"|(?P<quarter>quarter|quartals?)|(?P<year>years?|jahre?s?))\b",
+    re.I,
+)
+WEEKEND = re.compile(
+    r"\b(?:(?:at|on|over|during|by|before|after|until) the"
+    r"|am|übers|über das|bis zum|(?:vor|nach) dem) (?:weekend|wochenende)\b",
     re.I,
 )
 RELATIVE = re.compile(
@@ -115,6 +157,7 @@ RANGE = re.compile(
     re.I,
 )
 DAY_MINUTES, NOON = 24 * 60, 12 * 60
+FRIDAY = 5
 HALF_A_YEAR = timedelta(days=183)
 PIVOT = 70
 
@@ -150,6 +193,7 @@ def _dates(text: str, written: date | None) -> Iterator[Claim]:
             name = match.groupdict().get("name")
             month = MONTHS[name.casefold()] if name else int(match["month"])
             yield _day(match, match["year"], month, int(match["day"]), written)
+    yield from _worded_days(text, written)
     for match in SLASHED.finditer(text):
         one, two, year = int(match["one"]), int(match["two"]), _full_year(match["year"])
         days = {_date(year, two, one), _date(year, one, two)} - {None}
@@ -163,21 +207,34 @@ def _dates(text: str, written: date | None) -> Iterator[Claim]:
         yield claim(Kind.DATE, match, *_weekdays(match, written))
 
 
+def _worded_days(text: str, written: date | None) -> Iterator[Claim]:
+    *of_months, alone = WORDED_DAYS
+    for pattern in of_months:
+        for match in pattern.finditer(text):
+            month, day = MONTHS[match["name"].casefold()], nth_in_words(match["day"])
+            yield _day(match, match["year"], month, day, written)
+    for match in alone.finditer(text):
+        yield _of_day(match, _coming(nth_in_words(match["day"] or match["tag"]), written))
+
+
 def _periods(text: str, written: date | None) -> Iterator[Claim]:
     for match in MONTH_OF_YEAR.finditer(text):
         yield claim(
             Kind.DATE, match, ("month", int(match["year"]), MONTHS[match["name"].casefold()])
         )
+    for match in TWO_MONTHS.finditer(text):
+        for start, end in (match.span("one"), match.span("two")):
+            yield Claim(Kind.DATE, text[start:end], start, end, _month(text[start:end], written))
     for match in BARE_MONTH.finditer(text):
-        month = MONTHS[match["name"].casefold()]
-        day = _nearest(month, 1, written)
-        yield claim(Kind.DATE, match, *([("month", day.year, month)] if day else []))
+        yield claim(Kind.DATE, match, *_month(match["led"] or match["sure"], written))
     for match in QUARTER.finditer(text):
         year = _full_year(match["year"]) if match["year"] else written and written.year
         yield claim(Kind.DATE, match, *([("quarter", year, int(match["quarter"]))] if year else []))
     for match in WEEK.finditer(text):
         week = int(match["week"])
         yield claim(Kind.DATE, match, *([("week", written.year, week)] if written else []))
+    for match in WEEKEND.finditer(text):
+        yield claim(Kind.DATE, match, *([_weekend(written)] if written else []))
     for match in PERIOD.finditer(text):
         yield claim(Kind.DATE, match, *([_period(match, written)] if written else []))
 
@@ -203,6 +260,8 @@ def _of_day(match: re.Match[str], day: date | None) -> Claim:
         ("quarter", day.year, (day.month + 2) // 3),
         ("year", day.year),
     }
+    if iso.weekday > FRIDAY:
+        wider.add(_weekend(day))
     return claim(Kind.DATE, match, ("day", day), implied=frozenset(wider))
 
 
@@ -245,8 +304,27 @@ def _nearest(month: int, day: int, written: date | None) -> date | None:
     return near[-1] if near else None
 
 
+def _month(name: str, written: date | None) -> frozenset[Hashable]:
+    """The month of that name that lies closest; empty: nobody knows of which year."""
+    month = MONTHS[name.casefold()]
+    day = _nearest(month, 1, written)
+    return frozenset({("month", day.year, month)} if day else ())
+
+
+def _coming(day: int, written: date | None) -> date | None:
+    """The next day of that number from when it was written."""
+    if written is None:
+        return None
+    months = [(written.year + months // 12, months % 12 + 1)
+              for months in range(written.month - 1, written.month + 2)]  # fmt: skip
+    days = (_date(year, month, day) for year, month in months)
+    return next((each for each in days if each and each >= written), None)
+
+
 def _period(match: re.Match[str], written: date) -> Hashable:
     step = 1 if match["next"] else -1 if match["last"] else 0
+    if match["weekend"]:
+        return _weekend(written + timedelta(days=7 * step))
     if match["week"]:
         iso = (written + timedelta(days=7 * step)).isocalendar()
         return ("week", iso.year, iso.week)
@@ -257,6 +335,12 @@ def _period(match: re.Match[str], written: date) -> Hashable:
         return ("month", (months + step) // 12, (months + step) % 12 + 1)
     quarters = months // 3 + step
     return ("quarter", quarters // 4, quarters % 4 + 1)
+
+
+def _weekend(day: date) -> Hashable:
+    """The weekend of a day's week."""
+    iso = day.isocalendar()
+    return ("weekend", iso.year, iso.week)
 
 
 # --- Times --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Numbers that are written as words, in English and German, below a million."""
+"""Numbers below a million, and days of a month, written as words: in English and German."""
 
 import re
 from decimal import Decimal
@@ -94,3 +94,33 @@ def number_in_words(said: str) -> int | None:
         if size == SIZES["thousand"]:
             whole, part = whole + part, 0
     return whole + part or None
+
+
+# --- Days of a month ----------------------------------------------------------------------------
+
+NTH_EN = _list(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth"
+    " fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+)
+NTH_DE = [*_list("erst zweit dritt viert fünft sechst siebt acht neunt zehnt elft zwölft"),
+          *(f"{word}t" for word in TEENS_DE[11:]), "zwanzigst"]  # fmt: skip
+ENGLISH_NTHS = {
+    **{word: number for number, word in enumerate(NTH_EN, 1)},
+    **{f"twenty-{word}": number for number, word in enumerate(NTH_EN[:9], 21)},
+    "thirtieth": 30,
+    "thirty-first": 31,
+}
+GERMAN_NTHS = {
+    **{word: number for number, word in enumerate(NTH_DE, 1)},
+    **{f"{word}undzwanzigst": n for n, word in enumerate(["ein", *TEENS_DE[:8]], 21)},
+    "dreissigst": 30,
+    "einunddreissigst": 31,
+}
+ENGLISH_NTH = rf"(?:{_any([*ENGLISH_NTHS]).replace('-', '[- ]')})(?![\w-])"
+GERMAN_NTH = rf"(?:{_any([*GERMAN_NTHS]).replace('ss', '(?:ss|ß)')})e[nmrs]?(?!\w)"
+
+
+def nth_in_words(said: str) -> int:
+    """The number that a match of `ENGLISH_NTH` or `GERMAN_NTH` says."""
+    bare = said.casefold().replace(" ", "-")
+    return ENGLISH_NTHS.get(bare) or GERMAN_NTHS[re.sub(r"e[nmrs]?$", "", bare)]

@@ -39,6 +39,14 @@ QUARTER = re.compile(
     rf"\b(?P<number>{'|'.join(ORDINALS)})(?:e[nms]?)?\s(?:quarter|quartals?)(?!\w)", re.IGNORECASE
 )
 
+NEXT_DAY = re.compile(
+    r"\b(?:(?P<next>next|following|(?:nächste|folgende)[nrms]?)|(?P<later>übernächste[nrms]?)"
+    r"|(?P<same>same|selben|gleichen))[\s-]"
+    r"(?:(?P<work>(?:business|working|work)[\s-]?day|(?:werk|arbeits|geschäfts|bank)tag(?:es?)?)"
+    r"|(?:day|tag(?:es?)?))(?!\w)",
+    re.IGNORECASE,
+)
+
 
 def occasions(text: str, written: date | None) -> Iterator[Claim]:
     """Deadlines that no calendar is needed for.
@@ -51,6 +59,9 @@ def occasions(text: str, written: date | None) -> Iterator[Claim]:
     for match in END.finditer(text):
         said = match["english"] or match["german"] or match["joined"]
         yield claim(Kind.DATE, match, ("end", _named(said, UNITS)))
+    for match in NEXT_DAY.finditer(text):
+        which = next(name for name in ("next", "later", "same") if match[name])
+        yield claim(Kind.DATE, match, (which, "workday" if match["work"] else "day"))
     for match in QUARTER.finditer(text):
         number = ORDINALS[match["number"].casefold()]
         yield claim(Kind.DATE, match, *([("quarter", written.year, number)] if written else []))
