@@ -226,7 +226,8 @@ class Batch:
             again = {each.step for each in self.records.done.get(row.pk, ())}
             fresh = [each for each in course.steps if each.step.key not in again]
             moving.count_steps(row, len(fresh), self.now)
-        row.step, row.since, row.place_at = state.step, state.since, state.place
+        row.step, row.since = state.step, state.since
+        row.place_at, row.remaining = state.place, state.left
         match course.end:
             case Send() | Prepare():
                 assert course.message

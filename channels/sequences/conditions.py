@@ -11,6 +11,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from uuid import UUID
 
+from channels.templating import normal_name
+
 
 class Signal(StrEnum):
     """What somebody did with a message; machines that opened or clicked are not counted."""
@@ -67,7 +69,7 @@ def holds(
         signals: what was done, by key of the message's step.
     """
     if isinstance(condition, Says):
-        return _says(condition, values.get(condition.name, ""))
+        return _says(condition, values.get(normal_name(condition.name), ""))
     asked = signals.values() if condition.step is None else [signals.get(condition.step, ())]
     return any(condition.signal in done for done in asked)
 

@@ -54,6 +54,7 @@ from channels.sequences.working_time import (
     ONE_DAY,
     NeverOpens,
     add,
+    add_open_time,
     closing,
     first_opening,
     is_open,
@@ -133,7 +134,7 @@ def advance(state: State, decision: Action | Pass, at: datetime) -> State:
         at: when the message went out, the task was done, or the step was executed.
     """
     if isinstance(decision, Pass):
-        return replace(state, step=decision.next, place=None)
+        return replace(state, step=decision.next, place=None, left=None)
     after = decision.next if isinstance(decision, Turn) else decision.step.next
     return replace(
         state,
@@ -141,6 +142,7 @@ def advance(state: State, decision: Action | Pass, at: datetime) -> State:
         since=decision.until if isinstance(decision, Rest) else at,
         executed={**state.executed, decision.step.key: after},
         place=None,
+        left=None,
     )
 
 
@@ -339,10 +341,16 @@ def _turn(step: BranchStep, state: State, facts: Facts, now: datetime) -> Turn |
     if holds(step.condition, {**facts.values, **facts.fields}, facts.signals):
         return Turn(step, holds=True, next=step.then)
     if step.within.amount:
-        deadline = add(state.since, step.within, facts.calendar, facts.zone)
+        deadline = _deadline(step, state, facts)
         if deadline > now:
             return Later(deadline, Delay.CONDITION)
     return Turn(step, holds=False, next=step.next)
+
+
+def _deadline(step: BranchStep, state: State, facts: Facts) -> datetime:
+    if state.left is not None:
+        return add_open_time(state.since, state.left, facts.calendar, facts.zone)
+    return add(state.since, step.within, facts.calendar, facts.zone)
 
 
 def _reach_for(step: Step, facts: Facts) -> Reach:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -115,6 +115,7 @@ class State:
         executed: the keys of steps that were executed, and of the step after each: none is
             executed again.
         place: when this step may go, as it was drawn.
+        left: of a branch's limit that was paused: the working time that was left at `since`.
     """
 
     enrolment_id: UUID
@@ -123,6 +124,7 @@ class State:
     since: datetime
     executed: Mapping[UUID, UUID | None] = field(default_factory=dict)
     place: datetime | None = None
+    left: timedelta | None = None
 
 
 @dataclass(frozen=True)

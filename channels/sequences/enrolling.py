@@ -209,8 +209,9 @@ def resume_enrolment(enrolment: Enrolment, *, at: datetime | None = None) -> Enr
     row.state, row.reason, row.resume_at = State.ACTIVE, "", None
     if not row.waiting_for and row.next_step_at is None:
         row.next_step_at = _goes_on_at(row, now)
-        row.since = max(row.since, row.next_step_at) if row.remaining else row.since
-    row.remaining = None
+        _count_from_here(row, now)
+    else:
+        row.remaining = None
     row.save()
     publish(SequenceResumed(**_told(row)), occurred_at=now)
     return row
@@ -332,6 +333,16 @@ def _lock_open(ids: Collection[UUID]) -> list[Enrolment]:
     rows = Enrolment.objects.filter(pk__in=ids).exclude(state=State.FINISHED).order_by("pk")
     held = rows.select_for_update(no_key=True, of=("self",))
     return list(held.select_related("sequence", "version"))
+
+
+def _count_from_here(row: Enrolment, now: datetime) -> None:
+    """What is counted from the step before goes on with what was left: a wait ends then, and a
+    branch's limit has so much of it still."""
+    if row.delay == Delay.CONDITION:
+        row.since = now
+        return
+    row.since = max(row.since, row.next_step_at or now) if row.remaining else row.since
+    row.remaining = None
 
 
 def _remaining(row: Enrolment, now: datetime) -> timedelta | None:

@@ -58,6 +58,8 @@ def state_of(row: Enrolment, done: Sequence[Execution] = ()) -> State:
         since=row.since,
         executed={each.step: each.next for each in done if not is_open_again(each)},
         place=row.place_at,
+        # Of who is paused it tells what was left then, and since when is open.
+        left=row.remaining if row.state == Enrolment.State.ACTIVE else None,
     )
 
 

@@ -78,7 +78,7 @@ def fall_due(row: Enrolment, at: datetime) -> None:
 def settle(row: Enrolment, at: datetime) -> None:
     """What it waited for was settled then: waits are counted from there."""
     fall_due(row, at)
-    row.since = at
+    row.since, row.remaining = at, None
 
 
 def wait_for(row: Enrolment, what: Waiting, awaited: UUID) -> None:
@@ -131,7 +131,7 @@ def count_steps(row: Enrolment, number: int, at: datetime) -> None:
 def wake(row: Enrolment, at: datetime) -> None:
     """Their pause is over: what would have been due meanwhile is due then."""
     row.state, row.reason = Enrolment.State.ACTIVE, ""
-    row.resume_at = row.remaining = None
+    row.resume_at = None
     if not row.waiting_for:
         fall_due(row, max(at, row.next_step_at or at))
 

@@ -24,6 +24,7 @@ from channels.sequences.documents import Says
 from channels.sequences.enrolling import Source, enrol_leads
 from channels.sequences.models import EntryRule
 from channels.sequences.payloads import ARCHIVED, NOT_ENROLLED, SequenceBlocked
+from channels.templating import normal_name
 from events import publish
 from events.models import Event
 from events.types import EventType
@@ -38,7 +39,18 @@ TRIGGERS: dict[str, str | Promise] = {
     EventType.LEAD_UPDATED: gettext_lazy("A lead is edited"),
 }
 # The fields of a lead, as `lead.updated` names them, that a condition's name is about.
-EDITED = {"tag": "tags", "email": "emails", "phone": "phones", "custom": "custom_fields"}
+EDITED = {
+    "tag": "tags",
+    "email": "emails",
+    "phone": "phones",
+    "custom": "custom_fields",
+    "first_name": "name",
+    "last_name": "name",
+}
+# What changes otherwise: a rule that asks for nothing else holds after any edit.
+NEVER_EDITED = {"stage"}
+# What is known of whoever writes, when they do.
+OF_SENDERS = ("sender_", "team")
 IMPORT = "import"
 # What happened longer ago has been replayed, or waited for long: the moment is over.
 FRESH = timedelta(days=1)
@@ -143,7 +155,7 @@ def _checked(given: Sequence[Mapping[str, str]]) -> list[Says]:
     except Unreadable:
         raise ValidationError({"conditions": _("A condition cannot be read.")}) from None
     for each in found:
-        if not is_askable(each.name):
+        if not is_askable(each.name) or normal_name(each.name).startswith(OF_SENDERS):
             reason = _("There is no field “%(name)s”.")
             raise ValidationError({"conditions": reason % {"name": each.name}})
         if not each.value and each.operator not in (Operator.KNOWN, Operator.UNKNOWN):
@@ -185,8 +197,9 @@ def _is_set_off(rule: EntryRule, conditions: Sequence[Says], event: Event) -> bo
     if event.type != EventType.LEAD_UPDATED or not conditions:
         return True
     # Who has been a “vip” for years does not come in because a phone number was corrected.
-    asked = {name.partition(".")[0] for name in (each.name for each in conditions)}
-    return bool({EDITED.get(name, name) for name in asked} & set(event.payload["changes"]))
+    names = {normal_name(each.name).partition(".")[0] for each in conditions}
+    edited = {EDITED.get(name, name) for name in names} - NEVER_EDITED
+    return not edited or bool(edited & set(event.payload["changes"]))
 
 
 def _sequence_called(text: Any) -> models.Sequence | None:

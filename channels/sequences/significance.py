@@ -201,7 +201,7 @@ def verdict(arms: Sequence[Arm], decide_at: int) -> Verdict:
     if over := [arm.name for arm in arms if arm.sent > decide_at]:
         raise ValueError(f"{over[0]} has more messages than the decision was to be taken on.")
     if len(arms) < 2:
-        return Verdict(Finding.NOTHING_TO_COMPARE, _("There is one variant: nothing to compare."))
+        return Verdict(Finding.NOTHING_TO_COMPARE, _("One variant is sent: nothing to compare."))
     if any(arm.sent < decide_at for arm in arms):
         return Verdict(Finding.TOO_EARLY, _too_early(arms, decide_at))
     return _decide(arms)

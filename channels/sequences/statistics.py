@@ -40,11 +40,12 @@ from salesflow.accounts.context import current_tenant
 MATURE = timedelta(days=7)
 Written = MessageStep | LinkedInStep
 
-# The first so many of each variant, in the order in which they went out.
+# The first so many of each variant, in the order in which they went out. Later answers do not
+# count: they would change what was decided, and who is sent more often has had longer to get them.
 FIRST_SENT = """
-    SELECT step, variant, count(*), count(replied_at)
+    SELECT step, variant, count(*), count(*) FILTER (WHERE replied_at <= sent_at + %(mature)s)
     FROM (
-        SELECT execution.step, variant, replied_at, row_number() OVER (
+        SELECT execution.step, variant, sent_at, replied_at, row_number() OVER (
             PARTITION BY execution.step, variant ORDER BY sent_at, id
         ) AS place
         FROM sequences_execution AS execution
@@ -215,12 +216,14 @@ def _written(document: Document) -> Iterable[Written]:
 
 
 def _alike(versions: Sequence[Version], step: Written) -> list[int]:
-    """The numbers of the versions, from the last one back, in which its texts read the same."""
+    """The numbers of the versions, from the last one back, in which its texts read the same and are
+    compared at the same number: who moves that, having seen the figures, chooses the winner."""
     numbers = []
-    for version in versions:
-        steps = _written(Document.model_validate(version.content))
-        own = next((other for other in steps if other.key == step.key), None)
-        if own is None or own.variants != step.variants:
+    documents = [Document.model_validate(version.content) for version in versions]
+    for version, document in zip(versions, documents, strict=True):
+        own = next((other for other in _written(document) if other.key == step.key), None)
+        is_compared_alike = document.decide_at == documents[0].decide_at
+        if own is None or own.variants != step.variants or not is_compared_alike:
             break
         numbers.append(version.number)
     return numbers
@@ -240,6 +243,7 @@ def _arms(
         "tenant": current_tenant().id,
         "sequence": sequence.pk,
         "until": until,
+        "mature": MATURE,
         "most": document.decide_at,
     }
     with connection.cursor() as cursor:
@@ -263,7 +267,12 @@ def _figures(
     since = min(alike[step.key], default=0)
     if len(variants) < 2:
         return StepFigures(step, number, whole, variants, since=since)
-    mature = [Arm(v.label, *arms.get((step.key, v.label), (0, 0)), v.weight) for v in variants]
+    # One that nobody gets any more would keep the others waiting for ever.
+    mature = [
+        Arm(each.label, *arms.get((step.key, each.label), (0, 0)), each.weight)
+        for each in variants
+        if each.weight
+    ]
     drawn = [Arm(v.label, v.counts.executed, 0, v.weight) for v in variants]
     return StepFigures(
         step=step,

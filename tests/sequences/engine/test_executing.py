@@ -8,7 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from channels.models import Message, MessageStatus
-from channels.sequences.documents import Says, WaitStep
+from channels.sequences.documents import Says, Wait, WaitStep
+from channels.sequences.enrolling import pause_enrolment, resume_enrolment
 from channels.sequences.executing import advance_due
 from channels.sequences.models import Enrolment, Sequence, Waiting
 from channels.sequences.payloads import (
@@ -200,6 +201,26 @@ def test_branch_goes_the_way_that_the_field_says(clock: Clock) -> None:
     clock.run()
     assert sent_to(firm) == ["firm", "both"]
     assert sent_to(person) == ["person", "both"]
+
+
+def test_limit_of_a_branch_rests_while_somebody_is_paused(clock: Clock) -> None:
+    asks, limit = Says(name="title", operator="known"), Wait(amount=3)
+    sequence = make_sequence(mail("one"), branch(asks, [mail("yes")], [mail("no")], limit))
+    enrolment = enrol_one(sequence)
+    clock.run()
+    ends = again(enrolment).next_step_at
+    assert ends
+    clock.skip(days=1)
+    for _twice in range(2):
+        pause_enrolment(again(enrolment), at=clock.now)
+        clock.skip(hours=1)
+        resume_enrolment(again(enrolment), at=clock.now)
+        clock.run()
+    # Of the limit as much is left as was when they were paused.
+    assert again(enrolment).next_step_at == ends + timedelta(hours=2)
+    clock.run_until(ends + timedelta(hours=2))
+    assert sent_to(enrolment) == ["one", "no"]
+    assert again(enrolment).remaining is None
 
 
 def test_linkedin_step_waits_for_whoever_sends_it(clock: Clock) -> None:

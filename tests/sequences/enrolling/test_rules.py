@@ -79,6 +79,9 @@ def test_assigned_lead_comes_in(tenant: Tenant) -> None:
     assert enrol_by_rules([last("lead.assigned")]) == 1
 
 
+CUSTOM = {"Size": 250, "Team mates": ["Ann", "Bob"], "Is paying": True}
+
+
 @pytest.mark.parametrize(
     ("conditions", "holds"),
     [
@@ -95,13 +98,40 @@ def test_assigned_lead_comes_in(tenant: Tenant) -> None:
         ([asked("custom.size", "100", "above")], True),
         ([asked("custom.size", "300", "above")], False),
         ([asked("custom.none", operator="unknown")], True),
+        # Names are written as in texts.
+        ([asked("Company", "Engines")], True),
+        ([asked("custom.Size", "100", "above")], True),
+        ([asked("custom.Team mates", operator="unknown")], False),
+        ([asked("custom.team_mates", "Bob")], True),
+        ([asked("custom.team_mates", "Eve")], False),
+        ([asked("custom.Is paying", "true")], True),
+        ([asked("custom.Is paying", operator="known")], True),
     ],
 )
 def test_all_conditions_have_to_hold(conditions: list[dict[str, str]], holds: bool) -> None:
     rule = make_rule("lead.created", *conditions)
-    make_contact(source="fair", company="Engines", tags=["new", "vip"], custom_fields={"Size": 250})
+    make_contact(source="fair", company="Engines", tags=["new", "vip"], custom_fields=CUSTOM)
     enrol_by_rules([last("lead.created")])
     assert bool(came_in(rule)) == holds
+
+
+def test_edit_of_a_name_is_one_of_its_first_part() -> None:
+    rule = make_rule("lead.updated", asked("first_name", operator="known"))
+    lead = make_contact(name="ada@example.com")
+    edit_lead(lead, company="Engines")
+    enrol_by_rules([last("lead.updated")])
+    assert came_in(rule) == []
+    edit_lead(lead, name="Ada Lovelace")
+    enrol_by_rules([last("lead.updated")])
+    assert came_in(rule) == [lead]
+
+
+def test_any_edit_takes_in_where_nothing_is_asked_that_edits_change(tenant: Tenant) -> None:
+    lead = make_contact()
+    rule = make_rule("lead.updated", asked("stage", str(lead.stage_id)))
+    edit_lead(lead, company="Engines")
+    enrol_by_rules([last("lead.updated")])
+    assert came_in(rule) == [lead]
 
 
 def test_edit_takes_in_only_where_it_is_about_what_is_asked() -> None:
@@ -183,6 +213,8 @@ def test_many_events_take_as_many_statements_as_one(
         ({"trigger": "message.sent"}, "trigger"),
         ({"conditions": [asked("colour", "red")]}, "conditions"),
         ({"conditions": [asked("source")]}, "conditions"),
+        ({"conditions": [asked("team", "Acme")]}, "conditions"),
+        ({"conditions": [asked("Sender name", "Ada")]}, "conditions"),
         ({"conditions": [{"name": "source", "operator": "likes"}]}, "conditions"),
     ],
 )

@@ -147,7 +147,7 @@ def test_decision_is_taken_on_the_first_so_many() -> None:
             executed_at=OLD,
             sent_at=OLD + timedelta(minutes=number),
             # All of B's first twenty, and none of A's; what comes later is turned round.
-            replied_at=NOW if (variant == "B") == (number < 20) else None,
+            replied_at=OLD + timedelta(days=1) if (variant == "B") == (number < 20) else None,
         )
         for variant in "AB"
         for number in range(25)
@@ -157,6 +157,40 @@ def test_decision_is_taken_on_the_first_so_many() -> None:
     assert figures.verdict
     assert (figures.verdict.finding, figures.verdict.winner) == (Finding.WINNER, "B")
     assert "B 20 of 20" in figures.verdict.text
+
+
+def test_answers_that_come_later_do_not_change_what_was_decided() -> None:
+    step = both()
+    sequence = make_sequence(step, decide_at=20)
+    sent = NOW - timedelta(days=20)
+    note(sequence, step, "A", sent, replied_at=sent + timedelta(days=7))
+    note(sequence, step, "A", sent, replied_at=sent + timedelta(days=7, minutes=1))
+    [figures] = statistics_of(sequence, at=NOW).steps
+    assert figures.verdict
+    assert "A 1 of 2" in figures.verdict.text
+    assert figures.counts.replied == 2
+
+
+def test_variant_that_nobody_gets_any_more_keeps_nothing_waiting() -> None:
+    step = both(weights=(1, 0))
+    sequence = make_sequence(step, decide_at=20)
+    note(sequence, step, "A")
+    [figures] = statistics_of(sequence, at=NOW).steps
+    assert figures.verdict
+    assert figures.verdict.finding == Finding.NOTHING_TO_COMPARE
+
+
+def test_comparison_begins_anew_where_another_number_is_to_decide() -> None:
+    step = both()
+    sequence = make_sequence(step, decide_at=20)
+    note(sequence, step, "A")
+    edit_draft(sequence, lambda document: document.model_copy(update={"decide_at": 30}))
+    publish_version(sequence)
+    note(sequence, step, "A", version=2)
+    [figures] = statistics_of(sequence, at=NOW).steps
+    assert (figures.since, figures.counts.sent) == (2, 2)
+    assert figures.verdict
+    assert "A 0 of 1" in figures.verdict.text
 
 
 def test_texts_are_compared_since_they_read_the_same() -> None:
