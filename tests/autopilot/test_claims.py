@@ -701,6 +701,8 @@ def test_promises(text: str, promises: list[str], written: Callable[[str], str])
         "There is no setup cost.",
         "It costs nothing.",
         "It won't cost you anything.",
+        "You pay nothing.",
+        "Sie zahlen dafür nichts.",
         "Das Upgrade ist frei.",
         "Der Versand ist frei",
         "Der Versand ist für Sie frei.",

@@ -35,6 +35,7 @@ NOTHING = re.compile(
     rf"\b(?:(?:no|zero|without(?:\sany)?)\s(?!idea|longer|one\b){MORE}(?:[\w-]{{1,20}}\s)?"
     r"(?:costs?|charges?|fees?)"
     r"|costs?\s(?:you\s|us\s)?nothing|cost\s(?:you\s)?(?:anything|a\s(?:thing|cent|penny))"
+    r"|pay\snothing|(?:zahlen|zahlst|zahlt)\s(?:sie\s)?(?:dafür\s)?nichts"
     r"|(?:kostet|kosten)\s(?:(?:sie|euch|dich|ihnen)\s)?(?:nichts|keinen\s(?:cent|euro|aufpreis))"
     r"|(?:ohne|keine|keinerlei)\s(?:(?:jede|weitere|zusätzliche|versteckte|laufende)n?\s)?"
     r"(?:\w{0,40}?kosten|\w{0,40}?gebühr(?:en)?|aufpreis|mehrpreis|zuzahlung))\b",
