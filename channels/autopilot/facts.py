@@ -6,13 +6,14 @@ keys, other leads and other tenants are in no query here, so nothing that a lead
 them out.
 
 What is *ours* may be said without a second look, so little is: what colleagues wrote to the lead,
-the team's canned replies, and names. What fields of the lead hold may have come in by a web form.
+the team's canned replies, and names. What fields of the lead hold may have come in by a web form,
+and is theirs wherever it was put in.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from channels.autopilot.cleaning import Cleaned, Mark, clean_inbound
-from channels.autopilot.grounding import Fact, Facts, Kind, claims_of
+from channels.autopilot.given import BLANK, PLAIN_NAME, given_by, is_bare_name, without
+from channels.autopilot.grounding import Fact, Facts
 from channels.autopilot.grounding.sentences import CLOSING, sentences_of
 from channels.models import (
     Account,
@@ -58,8 +60,6 @@ SALUTATION = re.compile(
     re.IGNORECASE,
 )
 TITLES = frozenset({"mr", "mrs", "ms", "dr", "prof", "herr", "frau", "there"})
-# Nothing in it ends a sentence, or begins another one.
-PLAIN_NAME = re.compile(r"[^\W\d_]{1,40}(?:[ '’-][^\W\d_]{1,40}){0,4}")
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class Said:
         is_vouched: a colleague wrote it, or approved it. What went out without anybody is
             nobody's word.
         at: when, in the tenant's time zone.
+        own: what we say in it: all that was vouched for but what the lead's fields hold.
     """
 
     message_id: UUID
@@ -78,6 +79,7 @@ class Said:
     is_vouched: bool
     at: datetime
     cleaned: Cleaned
+    own: str = ""
 
     @property
     def label(self) -> str:
@@ -168,11 +170,10 @@ class Known:
     @cached_property
     def own_sentences(self) -> frozenset[str]:
         """What the team says in so many words: in its canned replies, and to this lead."""
-        texts = [text.sayable for text in self.texts]
-        texts += [
-            each.cleaned.text for each in self.said if each.is_vouched and not each.is_inbound
-        ]
-        return frozenset(bare(part.text) for text in texts for part in sentences_of(text))
+        texts = [*(text.sayable for text in self.texts), *(each.own for each in self.said)]
+        sentences = (part.text for text in texts for part in sentences_of(text))
+        # Without what was put in, it is no sentence that anybody has written.
+        return frozenset(bare(sentence) for sentence in sentences if BLANK not in sentence)
 
     def is_salutation(self, sentence: str) -> bool:
         """Whether it only greets the lead by their name, or ends a letter."""
@@ -199,12 +200,11 @@ class Known:
         for name in self.people:
             yield Fact(name, "colleague", is_ours=True)
         for name, text in self._shown_fields():
-            yield Fact(text, name, is_ours=_is_bare_name(text, today))
+            yield Fact(text, name, is_ours=is_bare_name(text, today))
         for template in self.texts:
             yield Fact(template.own, f"text “{template.name}”", is_ours=True, written=today)
         for each in self.said:
-            ours = each.is_vouched and not each.is_inbound
-            yield Fact(each.cleaned.text, each.label, is_ours=ours, written=each.at.date())
+            yield from _facts_in(each)
         for note in self.notes:
             yield Fact(note.text, "note", is_ours=False)
 
@@ -273,14 +273,24 @@ def messages_for(lead: Lead, conversation: Conversation | None) -> QuerySet[Mess
     return shown.order_by("-created_at", "-id")
 
 
+def _facts_in(said: Said) -> Iterator[Fact]:
+    """What a message says: what the lead gave for it is theirs, though we have sent it."""
+    written = said.at.date()
+    if said.own:
+        yield Fact(said.own, said.label, is_ours=True, written=written)
+    if not said.own or said.own != said.cleaned.text:
+        yield Fact(said.cleaned.text, said.label, is_ours=False, written=written)
+
+
 def _said(lead: Lead, conversation: Conversation | None, zone: ZoneInfo) -> list[Said]:
+    given = given_by(lead, timezone.now().astimezone(zone).date())
     rows = messages_for(lead, conversation).only(
         "id", "direction", "author_id", "template_id", "details", "created_at", "body"
     )
     found: list[Said] = []
     left = MOST_CHARACTERS
     for message in rows[:MOST_MESSAGES]:
-        each = _as_said(message, zone)
+        each = _as_said(message, zone, given)
         left -= len(each.cleaned.text)
         if found and left < 0:
             break
@@ -288,14 +298,19 @@ def _said(lead: Lead, conversation: Conversation | None, zone: ZoneInfo) -> list
     return found[::-1]
 
 
-def _as_said(message: Message, zone: ZoneInfo) -> Said:
+def _as_said(message: Message, zone: ZoneInfo, given: Sequence[str]) -> Said:
+    is_inbound = message.direction == Direction.INBOUND
     is_echo = bool(message.details.get("echo"))
+    is_vouched = bool(message.author_id or message.template_id or is_echo)
+    # Looked for as it was put in: cleaning may change it, or break off within it.
+    own = without(message.body, given) if is_vouched and not is_inbound else ""
     return Said(
         message_id=message.pk,
-        is_inbound=message.direction == Direction.INBOUND,
-        is_vouched=bool(message.author_id or message.template_id or is_echo),
+        is_inbound=is_inbound,
+        is_vouched=is_vouched,
         at=message.created_at.astimezone(zone),
         cleaned=clean_inbound(message.body),
+        own=clean_inbound(own).text,
     )
 
 
@@ -319,7 +334,7 @@ def _is_plain(filled: Filled) -> bool:
 
 def _own(filled: Filled) -> str:
     """What the team wrote, without what was put in: a lead may be called “90 % off”."""
-    pieces = (piece.text if piece.origin == Origin.TEXT else "…" for piece in filled.pieces)
+    pieces = (piece.text if piece.origin == Origin.TEXT else BLANK for piece in filled.pieces)
     return "".join(pieces)
 
 
@@ -345,8 +360,3 @@ def _own_domains() -> frozenset[str]:
 
 def _is_free(domain: str) -> bool:
     return domain in FREE_MAIL_DOMAINS or domain.partition(".")[0] in FREE_MAIL_PROVIDERS
-
-
-def _is_bare_name(text: str, today: date) -> bool:
-    """Whether a field holds a name at most: an amount or a link in it is nothing that we say."""
-    return all(each.kind is Kind.NAME for each in claims_of(text, today))
