@@ -8,8 +8,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
 from channels.autopilot.actions import Prompt
@@ -17,6 +19,8 @@ from channels.autopilot.cleaning import as_data, is_leaking
 from channels.autopilot.completions import Completion
 from channels.autopilot.facts import Known
 from channels.autopilot.models import Run
+from channels.autopilot.outcomes import Ended, Outcome
+from channels.autopilot.policies import off_with
 from channels.autopilot.prompts import instructions
 
 SHORTEST_QUOTE = 3
@@ -50,6 +54,21 @@ def prompt_of(
         schema=schema,
         max_tokens=max_tokens,
     )
+
+
+def untold(run: Run) -> frozenset[UUID]:
+    """The conversations of which a run tells its model nothing: those in which it is off, unless a
+    person has asked.
+
+    Raises:
+        Ended: the run's own conversation is one of them.
+    """
+    if run.asked_by_id or run.lead_id is None:
+        return frozenset()
+    off = off_with(run.lead_id)
+    if run.conversation_id in off:
+        raise Ended(Outcome.OFF, _("The autopilot is off here."))
+    return off
 
 
 def data_of(run: Run) -> dict[str, Any]:

@@ -11,7 +11,7 @@ and is theirs wherever it was put in.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -237,13 +237,18 @@ def bare(sentence: str) -> str:
 
 
 def facts_of(
-    lead: Lead, conversation: Conversation | None = None, *, is_internal: bool = False
+    lead: Lead,
+    conversation: Conversation | None = None,
+    *,
+    is_internal: bool = False,
+    untold: Collection[UUID] = (),
 ) -> Known:
     """What is known about a lead, for one conversation or for all of them.
 
     Args:
         is_internal: what is written stays in the house, so what the team thinks of the lead is told
             too, and no canned replies.
+        untold: conversations of which nothing is told.
 
     Raises:
         Lead.DoesNotExist: the current tenant has no such lead.
@@ -253,7 +258,7 @@ def facts_of(
     return Known(
         lead=lead,
         conversation=conversation,
-        said=_said(lead, conversation, zone),
+        said=_said(messages_for(lead, conversation, untold), lead, zone),
         texts=[] if is_internal else list(_texts(lead, conversation)),
         notes=_notes(lead) if is_internal else [],
         people=_people(lead, conversation),
@@ -264,9 +269,12 @@ def facts_of(
     )
 
 
-def messages_for(lead: Lead, conversation: Conversation | None) -> QuerySet[Message]:
+def messages_for(
+    lead: Lead, conversation: Conversation | None, untold: Collection[UUID] = ()
+) -> QuerySet[Message]:
     """What was said with a lead, the newest first: by people, or in the team's name."""
     rows: QuerySet[Message] = Message.objects.filter(lead=lead, automatic=Automatic.NO)
+    rows = rows.exclude(conversation__in=untold)
     if conversation:
         rows = rows.filter(conversation=conversation)
     shown = rows.filter(status__in=[MessageStatus.RECEIVED, *REACHED])
@@ -282,9 +290,9 @@ def _facts_in(said: Said) -> Iterator[Fact]:
         yield Fact(said.cleaned.text, said.label, is_ours=False, written=written)
 
 
-def _said(lead: Lead, conversation: Conversation | None, zone: ZoneInfo) -> list[Said]:
+def _said(messages: QuerySet[Message], lead: Lead, zone: ZoneInfo) -> list[Said]:
     given = given_by(lead, timezone.now().astimezone(zone).date())
-    rows = messages_for(lead, conversation).only(
+    rows = messages.only(
         "id", "direction", "author_id", "template_id", "details", "created_at", "body"
     )
     found: list[Said] = []

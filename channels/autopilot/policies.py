@@ -91,6 +91,13 @@ def rules_of(conversations: Collection[Conversation]) -> dict[UUID, Rule]:
     return {each.pk: _rule(of_channel, each.channel, own.get(each.pk)) for each in conversations}
 
 
+def off_with(lead_id: UUID) -> frozenset[UUID]:
+    """The conversations with a lead in which it is off, in two queries."""
+    rows = list(Conversation.objects.filter(lead=lead_id).only("id", "channel"))
+    rules = rules_of(rows)
+    return frozenset(row.pk for row in rows if not rules[row.pk].is_on)
+
+
 def rule_of_tenant(channel: str = "") -> Rule:
     """What holds in the tenant, or in one of its channels."""
     rows = Policy.objects.filter(conversation=None, channel__in=["", channel])

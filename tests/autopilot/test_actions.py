@@ -28,7 +28,7 @@ from events.testing import assert_not_published, assert_published, run_handler, 
 from leads.models import Lead, Task
 from leads.payloads import LeadCreated
 from leads.services import add_note, win_lead
-from salesflow.accounts.context import tenant_context
+from salesflow.accounts.context import current_tenant, tenant_context
 from salesflow.accounts.ids import uuid7
 from salesflow.accounts.models import Tenant, User
 from tests.autopilot.endpoint import Server
@@ -63,8 +63,9 @@ def lead(tenant: Tenant) -> Lead:
 
 
 def done(action: ActionType, lead: Lead) -> Run:
-    """A run about the lead that is over."""
-    run = request_run(action, key=f"{action}:{uuid7()}", lead=lead)
+    """A run about the lead that somebody has asked for, and that is over."""
+    asked_by = make_user(current_tenant())
+    run = request_run(action, key=f"{action}:{uuid7()}", lead=lead, asked_by=asked_by)
     assert run
     settle_events()
     found: Run = Run.objects.get(pk=run.pk)

@@ -101,7 +101,7 @@ def test_every_other_question_is_about_one_lead(
     lead = fill_with("own", tenant)
     settle_events()
     server.text = "{}"
-    request_run(action, key="one", lead=lead)
+    request_run(action, key="one", lead=lead, asked_by=make_user(tenant))
     settle_events()
     told = asked_of(server)
     assert not [canary for canary in NOBODYS if canary in told]

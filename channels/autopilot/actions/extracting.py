@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
 from channels.autopilot.actions import Prompt, register_action
-from channels.autopilot.asking import first_line, gives_itself_away, prompt_of
+from channels.autopilot.asking import first_line, gives_itself_away, prompt_of, untold
 from channels.autopilot.cleaning import clean_inbound
 from channels.autopilot.completions import Completion
 from channels.autopilot.facts import messages_for
@@ -119,7 +119,7 @@ def _source(run: Run) -> str:
     if rule_of_tenant().actions.is_held:
         raise Ended(Outcome.OFF, _("The autopilot is held."))
     conversation = Conversation.objects.filter(pk=run.conversation_id).first()
-    rows = messages_for(lead, conversation).filter(direction=Direction.INBOUND)
+    rows = messages_for(lead, conversation, untold(run)).filter(direction=Direction.INBOUND)
     message = rows.only("subject", "body", "quoted").first()
     if message is None:
         raise Ended(Outcome.SUPERSEDED, _("There is no message."))

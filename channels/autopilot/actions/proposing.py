@@ -21,6 +21,7 @@ from channels.autopilot.asking import (
     gives_itself_away,
     prompt_of,
     told,
+    untold,
 )
 from channels.autopilot.cleaning import clean_draft
 from channels.autopilot.completions import Completion
@@ -149,7 +150,7 @@ def _known(run: Run) -> Known:
         raise Ended(Outcome.SUPERSEDED, _("The lead is gone, or its deal is closed."))
     if rule_of_tenant().actions.is_held:
         raise Ended(Outcome.OFF, _("The autopilot is held."))
-    return facts_of(lead, is_internal=True)
+    return facts_of(lead, is_internal=True, untold=untold(run))
 
 
 def _still_offered(label: str, lead: Lead) -> Offer:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
 from channels.autopilot.actions import Prompt, register_action
-from channels.autopilot.asking import data_of, find_quote, gives_itself_away, prompt_of
+from channels.autopilot.asking import data_of, find_quote, gives_itself_away, prompt_of, untold
 from channels.autopilot.completions import Completion
 from channels.autopilot.facts import Known, facts_of
 from channels.autopilot.models import ActionType, Run, Suggestion
@@ -87,7 +87,7 @@ def _asked_for(run: Run) -> tuple[Known, tuple[str, ...]]:
     lead = Lead.objects.filter(pk=run.lead_id).first()
     if lead is None:
         raise Ended(Outcome.SUPERSEDED, _("The lead is gone."))
-    return facts_of(lead, is_internal=True), rule.criteria
+    return facts_of(lead, is_internal=True, untold=untold(run)), rule.criteria
 
 
 def _checked(

@@ -17,6 +17,7 @@ from channels.autopilot.asking import (
     gives_itself_away,
     prompt_of,
     told,
+    untold,
 )
 from channels.autopilot.cleaning import clean_draft
 from channels.autopilot.completions import Completion
@@ -82,7 +83,7 @@ def _known(run: Run) -> Known:
     if rule_of_tenant().actions.is_held:
         raise Ended(Outcome.OFF, _("The autopilot is held."))
     rows = Conversation.objects.select_related("assignee").filter(pk=run.conversation_id)
-    known = facts_of(lead, rows.first(), is_internal=True)
+    known = facts_of(lead, rows.first(), is_internal=True, untold=untold(run))
     if not known.said:
         raise Ended(Outcome.SUPERSEDED, _("Nothing was said yet."))
     return known
