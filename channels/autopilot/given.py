@@ -1,4 +1,4 @@
-"""What a lead gave of themselves, found again in what we wrote to them. Pure but for the fields.
+"""What a lead gave of themselves, found again in what we wrote to them.
 
 A message does not tell what was put into it: one of a sequence, a canned reply and a letter that a
 colleague typed look the same once they are sent. So what the lead's fields hold is looked for in
