@@ -462,11 +462,13 @@ def test_panel_asks_for_nothing_else(browser: Browser, draft: Draft) -> None:
         assert response.status_code == 404
 
 
-def test_found_person_is_made_a_lead(browser: Browser, draft: Draft, server: Server) -> None:
+def test_found_person_is_made_a_lead(
+    browser: Browser, draft: Draft, server: Server, rep: User
+) -> None:
     make_inbound_message(draft.lead, body="Ask Grace Hopper, grace@navy.example.com.")
     person = {"name": "Grace Hopper", "company": "", "title": "", "phone": ""}
     answers(server, people=[{**person, "email": "grace@navy.example.com"}])
-    run = request_run(ActionType.EXTRACT, key="x", lead=draft.lead)
+    run = request_run(ActionType.EXTRACT, key="x", lead=draft.lead, asked_by=rep)
     assert run
     set_rule(Mode.OFF)
     settle_events()
