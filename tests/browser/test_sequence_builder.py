@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
-from channels.sequences.documents import Document
+from channels.sequences.documents import Document, Step
+from channels.sequences.editing import removed, replaced
 from channels.sequences.models import Enrolment, Sequence
-from channels.sequences.versions import create_sequence, draft_of
+from channels.sequences.versions import create_sequence, draft_of, edit_draft
 from salesflow.accounts.models import User
 from tests.browser.conftest import follow_keys, log_in
 from tests.sequences.engine.factories import (
@@ -156,6 +157,148 @@ def test_two_texts_are_written_and_one_goes(page: Page, manager: User) -> None:
     expect(page.locator(".step-card").first).not_to_contain_text("variants")
     [written] = document_of(sequence).steps
     assert [each.label for each in written.variants] == ["B"]  # type: ignore[union-attr]
+
+
+def open_builder(page: Page, *steps: Step) -> Sequence:
+    """Show the builder of a sequence, with the forms of all its steps open."""
+    sequence = create_sequence("Welcome", document=Document(steps=steps))
+    page.goto(reverse("sequences:detail", args=[sequence.pk]))
+    for step in steps:
+        card_of(page, step).get_by_role("link").click()
+        expect(card_of(page, step)).to_have_class(re.compile("is-open"))
+    return sequence
+
+
+def card_of(page: Page, step: Step) -> Locator:
+    return page.locator(f"#step-{step.key}")
+
+
+def text_of(page: Page, step: Step) -> Locator:
+    return card_of(page, step).get_by_label("Text", exact=True)
+
+
+def save_in(card: Locator) -> None:
+    card.get_by_role("button", name="Save step").click()
+
+
+def add_wait(page: Page) -> None:
+    page.get_by_label("Add a step here").last.click()
+    page.locator(".menu[open]").get_by_role("button", name="Wait").click()
+
+
+def answer(page: Page, *, leaves: bool) -> list[str]:
+    """Answer every question whether to leave; what was asked comes into the list."""
+    asked: list[str] = []
+
+    def note(dialog: Dialog) -> None:
+        asked.append(dialog.message or dialog.type)
+        if leaves:
+            dialog.accept()
+        else:
+            dialog.dismiss()
+
+    page.on("dialog", note)
+    return asked
+
+
+def test_text_outlives_changes_of_other_steps(page: Page, manager: User) -> None:
+    first, second = mail("First", "One"), mail("Second", "Two")
+    log_in(page, manager)
+    sequence = open_builder(page, first, second)
+    asked = answer(page, leaves=False)
+    text_of(page, first).fill("A long text")
+    text_of(page, second).fill("Another one")
+    # Another step comes in, is saved, moved and taken out.
+    add_wait(page)
+    wait = page.locator('.step-card[data-kind="wait"]')
+    save_in(wait)
+    expect(wait).not_to_have_class(re.compile("is-open"))
+    expect(text_of(page, first)).to_have_value("A long text")
+    expect(text_of(page, second)).to_have_value("Another one")
+    wait.get_by_role("button", name="up").click()
+    expect(page.locator(".step-card").nth(1)).to_have_attribute("data-kind", "wait")
+    wait.get_by_role("button", name="out").click()
+    expect(wait).to_have_count(0)
+    # One of the two is saved: so can the other be, as nobody else has changed anything.
+    save_in(card_of(page, second))
+    expect(card_of(page, second)).not_to_have_class(re.compile("is-open"))
+    expect(text_of(page, first)).to_have_value("A long text")
+    save_in(card_of(page, first))
+    expect(page.locator(".step-card.is-open")).to_have_count(0)
+    texts = [step.variants[0].body for step in document_of(sequence).steps]  # type: ignore[union-attr]
+    assert texts == ["A long text", "Another one"]
+    page.get_by_role("link", name="Sequences").first.click()
+    page.wait_for_url("**/sequences")
+    assert asked == []
+
+
+def test_forms_that_were_changed_ask_before_they_are_left(page: Page, manager: User) -> None:
+    first, second = mail("First", "One"), mail("Second", "Two")
+    log_in(page, manager)
+    open_builder(page, first, second)
+    asked = answer(page, leaves=False)
+    # As it was opened it closes unasked; so it does when what was typed is gone again.
+    text_of(page, first).fill("{{ first_name|")
+    text_of(page, second).fill("Typed")
+    text_of(page, second).fill("Second")
+    card_of(page, second).get_by_role("link", name="Close").click()
+    expect(card_of(page, second)).not_to_have_class(re.compile("is-open"))
+    assert asked == []
+    # One that the server has seen, and not saved, asks as before.
+    card_of(page, first).get_by_role("button", name="Try another text").click()
+    expect(text_of(page, first)).to_have_count(2)
+    card_of(page, first).get_by_role("link", name="Close").click()
+    page.get_by_role("link", name="Settings").last.click()
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Publish").click()
+    page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+    expect(text_of(page, first).first).to_have_value("{{ first_name|")
+    question = "What you have typed is not saved. Leave it?"
+    assert asked == [question, "beforeunload", question]
+
+
+def test_form_that_is_left_is_asked_about_once(page: Page, manager: User) -> None:
+    first, second = mail("First", "One"), mail("Second", "Two")
+    log_in(page, manager)
+    sequence = open_builder(page, first, second)
+    asked = answer(page, leaves=True)
+    text_of(page, first).fill("Left")
+    text_of(page, second).fill("Kept")
+    card_of(page, first).get_by_role("link", name="Close").click()
+    expect(card_of(page, first)).not_to_have_class(re.compile("is-open"))
+    expect(text_of(page, second)).to_have_value("Kept")
+    page.get_by_role("link", name="Publish").click()
+    page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Version 1 of Welcome is in use.")).to_be_visible()
+    assert asked == ["What you have typed is not saved. Leave it?"] * 2
+    sequence.refresh_from_db()
+    assert sequence.published
+    assert [each["variants"][0]["body"] for each in sequence.published.content["steps"]] == [
+        "First",
+        "Second",
+    ]
+
+
+def test_text_outlives_what_others_change(page: Page, manager: User) -> None:
+    first, second = mail("First", "One"), mail("Second", "Two")
+    log_in(page, manager)
+    sequence = open_builder(page, first, second)
+    text_of(page, first).fill("Mine")
+    text_of(page, second).fill("Also mine")
+    theirs = mail("Theirs", "One").model_copy(update={"key": first.key})
+    edit_draft(sequence, lambda document: removed(replaced(document, theirs), second.key))
+    add_wait(page)
+    expect(page.get_by_text("look at it again")).to_be_visible()
+    # What has no step any more can still be copied.
+    expect(text_of(page, second)).to_have_value("Also mine")
+    # Theirs is overwritten only by who was told so.
+    save_in(card_of(page, first))
+    expect(card_of(page, first)).to_contain_text("Somebody changed this sequence")
+    save_in(card_of(page, first))
+    expect(card_of(page, first)).not_to_have_class(re.compile("is-open"))
+    [written] = document_of(sequence).steps
+    assert written.variants[0].body == "Mine"  # type: ignore[union-attr]
+    expect(text_of(page, second)).to_have_value("Also mine")
 
 
 def test_a_lead_is_started_paused_and_taken_out(page: Page, manager: User) -> None:

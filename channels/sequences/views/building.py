@@ -167,6 +167,9 @@ class TryStepView(BuildingMixin, View):
 class ChangingMixin(BuildingMixin, BuilderMixin):
     """A change of the draft, answered by the builder anew."""
 
+    # Of the draft as the page knew it, and after the change; None: there was none.
+    revisions: dict[str, int | None] | None = None
+
     def edit(self, change: Change) -> None:
         """Change the draft as its editor saw it, and read it anew.
 
@@ -174,11 +177,12 @@ class ChangingMixin(BuildingMixin, BuilderMixin):
             ValidationError: somebody else has changed it meanwhile, or it cannot be.
         """
         try:
-            edit_draft(self.sequence, change, revision=self.seen)
+            draft = edit_draft(self.sequence, change, revision=self.seen)
         except NoSuchStep:
             raise ValidationError(_("Somebody has taken this step out in the meantime.")) from None
         except ValueError as error:
             raise ValidationError(_reason_of(error)) from None
+        self.revisions = {"seen": self.seen, "now": draft.revision}
         self.forget()
 
     @property
@@ -194,7 +198,7 @@ class ChangingMixin(BuildingMixin, BuilderMixin):
         self.forget()
         context = {**self.builder(opened), "oob": True}
         response = instead(fragment(self.request, "sequences/_changed.html", context), "#builder")
-        return trigger_client_event(response, "builder-changed")
+        return trigger_client_event(response, "builder-changed", self.revisions)
 
     def refuse(self, error: ValidationError) -> HttpResponse:
         """Say why nothing was changed; with the builder as it is now, where somebody else was
