@@ -205,7 +205,8 @@ class Document(Part):
         calendar_id: a `WorkCalendar`; None: the team's default one.
         account_cap: messages a day through one account, over all sequences; None: no cap.
         sender_cap: likewise in one person's name.
-        gap: seconds between two messages of one account, at least.
+        gap: seconds from any other message of the account, over all sequences, at least; 0: it
+            looks at none.
         thread: whether mails go on in the thread of the first one.
         is_tracked: whether opened mails and clicked links are noted.
         re_enrol_after: days after which who has finished may come in again; None: never.

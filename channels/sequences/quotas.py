@@ -4,6 +4,8 @@ Whoever opens a ledger holds its keys until the transaction ends, so nobody give
 It is opened behind the locks of enrolments and leads, and before those of conversations.
 """
 
+from bisect import bisect_right, insort
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -16,11 +18,14 @@ from channels.sequences.documents import Document
 from channels.sequences.models import DayQuota, PlaceLine
 from channels.sequences.spreading import Line, Place, Quota, Room
 from channels.sequences.working_time import DAYS_BEFORE, ONE_DAY
-from events.rows import execute, fetch_rows, upsert_rows
+from events.rows import execute, fetch_rows
 from salesflow.accounts.context import current_tenant
 
 # Days for which what was sent, and places given, are remembered.
 KEPT = timedelta(days=14)
+# So many messages that are over are remembered, for the gap to the next one: that one more than
+# the last may have had a place that comes back.
+OVER = 10
 
 # In one order, so that no two wait for each other.
 LOCK = """
@@ -28,14 +33,22 @@ LOCK = """
     FROM (SELECT key FROM unnest(%(keys)s::text[]) AS key ORDER BY key) AS keys
 """
 USED = """
-    SELECT key, day, used FROM sequences_dayquota
+    SELECT key, day, used, moments FROM sequences_dayquota
     WHERE tenant_id = %(tenant)s AND key = ANY(%(keys)s) AND day >= %(since)s
 """
 LINES = """
     SELECT key, opens_at, next_at, free FROM sequences_placeline
     WHERE tenant_id = %(tenant)s AND key = ANY(%(keys)s) AND opens_at >= %(since)s
 """
-# Each line has a list of its own: as texts, they are unnested one by one.
+# Each row has a list of its own: as texts, they are unnested one by one.
+SAVE_DAYS = """
+    INSERT INTO sequences_dayquota (tenant_id, key, day, used, moments)
+    SELECT %(tenant)s, key, day, used, moments::timestamptz[] FROM unnest(
+        %(keys)s::text[], %(days)s::date[], %(used)s::integer[], %(moments)s::text[]
+    ) AS given (key, day, used, moments)
+    ON CONFLICT (tenant_id, key, day)
+    DO UPDATE SET used = excluded.used, moments = excluded.moments
+"""
 SAVE_LINES = """
     INSERT INTO sequences_placeline (tenant_id, key, opens_at, next_at, free)
     SELECT %(tenant)s, key, opens_at, next_at, free::timestamptz[] FROM unnest(
@@ -55,7 +68,7 @@ class Caps:
         limits: messages a day, for each of the keys; None: no cap. It is counted all the same:
             another version may have one.
         line: the key in whose lines places stand.
-        gap: the least distance between two messages.
+        gap: the least distance to what else goes through the account.
     """
 
     keys: tuple[str, ...]
@@ -92,12 +105,14 @@ class Ledger:
     Attributes:
         zone: the tenant's, whose days are counted.
         used, lines: by key; what is not there is 0, or a line in which nobody stood yet.
+        moments: by key of an account, when its messages go, in order.
     """
 
     zone: ZoneInfo
     now: datetime
     used: dict[str, dict[date, int]] = field(default_factory=dict)
     lines: dict[str, dict[datetime, Line]] = field(default_factory=dict)
+    moments: dict[str, list[datetime]] = field(default_factory=dict)
     _days_changed: set[tuple[str, date]] = field(default_factory=set)
     _lines_changed: set[tuple[str, datetime]] = field(default_factory=set)
 
@@ -117,11 +132,16 @@ class Ledger:
             Quota(key, cap, self.used.get(key, {}))
             for key, cap in zip(caps.keys, caps.limits, strict=True)
         )
-        return Room(quotas, self.zone, self.lines.get(caps.line, {}), caps.gap)
+        lines, moments = self.lines.get(caps.line, {}), self.moments.get(caps.keys[0], ())
+        return Room(quotas, self.zone, lines, caps.gap, moments)
 
     def take(self, caps: Caps, place: Place) -> None:
         """Count a place that was given, or a message that goes in it."""
         self.count(caps.keys, place.day, 1)
+        moments = self.moments.setdefault(caps.keys[0], [])
+        # Those who stand in no line all go now: once is enough, for none of them gives it back.
+        if place.line or place.at not in moments:
+            insort(moments, place.at)
         if place.name and place.line:
             self._set_line(caps.line, place.name, place.line)
 
@@ -129,7 +149,9 @@ class Ledger:
         """Let somebody else have the place that a contact had at `at`."""
         room = self.room(caps)
         self.count(caps.keys, room.day_of(at), -1)
-        for name, line in room.returned(at, calendar, zone).lines.items():
+        after = room.returned(at, calendar, zone)
+        self.moments[caps.keys[0]] = [*after.moments]
+        for name, line in after.lines.items():
             if room.lines.get(name) != line:
                 self._set_line(caps.line, name, line)
 
@@ -143,11 +165,8 @@ class Ledger:
     def save(self) -> None:
         """Write what has changed, in two statements at most."""
         tenant = current_tenant().id
-        rows = [
-            DayQuota(tenant_id=tenant, key=key, day=day, used=self.used[key][day])
-            for key, day in sorted(self._days_changed)
-        ]
-        upsert_rows(rows, ["tenant", "key", "day"], ["used"])
+        if self._days_changed:
+            execute(SAVE_DAYS, {"tenant": tenant, **self._changed_days()})
         if self._lines_changed:
             execute(SAVE_LINES, {"tenant": tenant, **self._changed_lines()})
         self._days_changed.clear()
@@ -155,8 +174,12 @@ class Ledger:
 
     def _read(self, values: Mapping[str, object]) -> None:
         today = self.now.astimezone(self.zone).date()
-        for key, day, used in fetch_rows(USED, {**values, "since": today - ONE_DAY}):
+        for key, day, used, moments in fetch_rows(USED, {**values, "since": today - ONE_DAY}):
             self.used.setdefault(key, {})[day] = used
+            self.moments.setdefault(key, []).extend(moments)
+        for moments in self.moments.values():
+            moments.sort()
+            del moments[: max(0, bisect_right(moments, self.now) - OVER)]
         # Hours of a contact's day may be over midnight, and their day behind the tenant's.
         since = self.now - (DAYS_BEFORE + 1) * ONE_DAY
         for key, opens_at, next_at, free in fetch_rows(LINES, {**values, "since": since}):
@@ -166,6 +189,19 @@ class Ledger:
     def _set_line(self, key: str, name: datetime, line: Line) -> None:
         self.lines.setdefault(key, {})[name] = line
         self._lines_changed.add((key, name))
+
+    def _changed_days(self) -> dict[str, list[object]]:
+        changed = sorted(self._days_changed)
+        moments: dict[tuple[str, date], list[datetime]] = defaultdict(list)
+        for key, given in self.moments.items():
+            for at in given:
+                moments[key, at.astimezone(self.zone).date()].append(at)
+        return {
+            "keys": [key for key, _day in changed],
+            "days": [day for _key, day in changed],
+            "used": [self.used[key][day] for key, day in changed],
+            "moments": [_as_array(moments[each]) for each in changed],
+        }
 
     def _changed_lines(self) -> dict[str, list[object]]:
         changed = [(*each, self.lines[each[0]][each[1]]) for each in sorted(self._lines_changed)]

@@ -6,9 +6,11 @@ follows from who gets it, so that the same question always has the same answer. 
 today finds one on a later day: nothing is dropped, and nobody looks twice.
 
 Contacts whose days begin at other moments stand in other lines: what waits for the morning in
-Auckland takes no place from a morning in Berlin, but all count for the account's caps.
+Auckland takes no place from a morning in Berlin, but all count for the account's caps, and where
+there is a gap nobody gets a place too near to one in whichever line.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -107,13 +109,15 @@ class Room:
         quotas: all of them are kept; one or more.
         zone: whose days the quotas count.
         lines: by name; one in which nobody stood yet is not there.
-        gap: the least distance between two messages.
+        gap: the least distance to any message of the account that has its place already.
+        moments: at which those go, in order, whatever their lines; of what is over, the last ones.
     """
 
     quotas: tuple[Quota, ...]
     zone: ZoneInfo
     lines: Mapping[datetime, Line] = field(default_factory=dict)
     gap: timedelta = NOTHING
+    moments: Sequence[datetime] = ()
 
     def draw(
         self, now: datetime, calendar: Calendar, zone: ZoneInfo, share: float
@@ -157,14 +161,18 @@ class Room:
 
     def taken(self, place: Place) -> "Room":
         """The same after a place was given, or a message went in it."""
-        room = self._changed(place.day, 1)
+        moments = sorted([*self.moments, place.at])
+        room = replace(self._changed(place.day, 1), moments=moments)
         if place.name is None or place.line is None:
             return room
         return replace(room, lines={**self.lines, place.name: place.line})
 
     def returned(self, at: datetime, calendar: Calendar, zone: ZoneInfo) -> "Room":
         """The same after a contact who had a place at `at` does not need it any more."""
-        room = self._changed(self.day_of(at), -1)
+        moments = [*self.moments]
+        if at in moments:
+            moments.remove(at)
+        room = replace(self._changed(self.day_of(at), -1), moments=moments)
         name = _line_of(at, calendar, zone)
         line = self.lines.get(name) if name else None
         if name is None or line is None:
@@ -184,8 +192,9 @@ class Room:
         name = found[0].opens
         line = self.lines.get(name, Line(begin))
         free = [at for at in line.free if at >= begin]
-        if free:
-            at, after = free[0], Line(line.next_at, tuple(free[1:]))
+        clear = next((at for at in free if self._first_clear(found, at) == at), None)
+        if clear:
+            at, after = clear, Line(line.next_at, tuple(each for each in free if each != clear))
         elif new := self._new(found, line, begin, share):
             at, after = new
         else:
@@ -205,8 +214,21 @@ class Room:
         distance = max(total / min(caps), self.gap) if caps else self.gap
         # Two neighbours stand half to one and a half of the distance apart, or the gap.
         behind = min(distance / 2, distance - self.gap) * share
-        at = start if line.next_at <= begin else _walk(found, start, behind) or start
-        return at, Line(_walk(found, start, distance) or found[-1].closes)
+        wanted = start if line.next_at <= begin else _walk(found, start, behind) or start
+        at = self._first_clear(found, wanted)
+        after = _walk(found, start, distance) or found[-1].closes
+        # Who comes next does not pass those again who have pushed this one on.
+        return (at, Line(max(after, at))) if at else None
+
+    def _first_clear(self, found: Sequence[Opening], wanted: datetime) -> datetime | None:
+        """The first open moment from `wanted` on to which no other message is too near."""
+        at: datetime | None = wanted
+        if self.gap:
+            number = bisect_right(self.moments, wanted - self.gap)
+            while at and number < len(self.moments) and self.moments[number] < at + self.gap:
+                at = _walk(found, max(at, self.moments[number] + self.gap), NOTHING)
+                number += 1
+        return at
 
 
 def share_of(*parts: object) -> float:

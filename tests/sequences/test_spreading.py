@@ -1,6 +1,7 @@
 """Places in a day: how many there are, how far apart they lie, and that nobody is forgotten."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from channels.sequences.calendars import Calendar, read_calendar
 from channels.sequences.spreading import FARTHEST, NoPlace, Place, Quota, Room, share_of
 from channels.sequences.working_time import NeverOpens, is_open
-from tests.sequences.weeks import AUCKLAND, BERLIN, NEVER, OFFICE, local
+from tests.sequences.weeks import AUCKLAND, BERLIN, NEVER, NEW_YORK, OFFICE, local
 
 MORNING = local("2026-11-23 09:00", BERLIN)
 MONDAY = date(2026, 11, 23)
@@ -207,6 +208,63 @@ def test_caps_hours_and_order_hold_whatever_is_asked(
         later.at - place.at >= timedelta(seconds=gap) and later.at > place.at
         for place, later in pairwise(places)
     )
+
+
+HALF = read_calendar({day: [["10:00", "13:00"]] for day in ("mon", "tue", "wed", "thu", "fri")})
+
+
+@given(
+    asked=st.lists(
+        st.tuples(
+            st.sampled_from([BERLIN, NEW_YORK, ZoneInfo("Europe/Lisbon"), AUCKLAND]),
+            st.sampled_from([OFFICE, LUNCH, HALF, NIGHTS]),
+            st.sampled_from([0, 90, 600, 3600, 10_000]),
+            st.sampled_from([None, 3, 40]),
+            st.integers(0, 900),
+            st.booleans(),
+        ),
+        min_size=2,
+        max_size=40,
+    )
+)
+@settings(max_examples=80, deadline=None)
+def test_gap_is_kept_over_zones_calendars_and_caps(
+    asked: list[tuple[ZoneInfo, Calendar, int, int | None, int, bool]],
+) -> None:
+    now, room, places = MORNING, room_of(50), list[datetime]()
+    for number, (zone, calendar, gap, cap, minutes, is_returned) in enumerate(asked):
+        now += timedelta(minutes=minutes)
+        distance = timedelta(seconds=gap)
+        room = replace(room, gap=distance, quotas=(replace(room.quotas[0], cap=cap),))
+        place = room.draw(now, calendar, zone, share_of(number))
+        assert isinstance(place, Place), "There is one within a month."
+        assert place.at >= now
+        assert is_open(place.at, calendar, zone)
+        assert all(abs(place.at - other) >= distance for other in places)
+        room = room.taken(place)
+        if is_returned and place.at > now:
+            room = room.returned(place.at, calendar, zone)
+        else:
+            places.append(place.at)
+
+
+def test_place_that_comes_back_is_not_given_too_near_to_another_one() -> None:
+    room, places = draw_many(room_of(100, gap=timedelta(hours=1)), 3)
+    freed = room.returned(places[1].at, OFFICE, BERLIN)
+    lisbon = ZoneInfo("Europe/Lisbon")
+    # In the other line it is half an hour later than the place that came back.
+    between = replace(freed, moments=(places[0].at, places[1].at + timedelta(minutes=30)))
+    assert between.draw(MORNING, OFFICE, BERLIN, 0.5).at == local("2026-11-23 12:00", BERLIN)
+    assert freed.draw(places[1].at, OFFICE, lisbon, 0.5).at == places[1].at
+
+
+def test_crowded_morning_elsewhere_costs_one_look_at_each_of_its_places() -> None:
+    moments = tuple(MORNING + number * timedelta(minutes=1) for number in range(400))
+    room = Room((Quota("account", None),), BERLIN, gap=timedelta(minutes=1), moments=moments)
+    later, places = draw_many(room, 2, zone=ZoneInfo("Europe/Lisbon"))
+    assert places[0].at == MORNING + timedelta(minutes=400)
+    assert places[1].at == MORNING + timedelta(minutes=401)
+    assert later.lines[places[0].name or MORNING].next_at >= places[1].at
 
 
 def test_shares_look_like_chance_and_never_change() -> None:

@@ -16,6 +16,8 @@ class DayQuota(TenantScoped):
     )
     day = models.DateField(_("day"), help_text=_("In the tenant's time zone."))
     used = models.PositiveIntegerField(_("used"), default=0)
+    # Of an account: when they go, for the gap between two of them. Nobody reads it but the engine.
+    moments = ArrayField(models.DateTimeField(), default=list, db_default=[], blank=True)
 
     class Meta:
         verbose_name = _("messages of a day")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -10,8 +10,9 @@ import pytest
 from channels.models import Message
 from channels.sequences.by_hand import take_out
 from channels.sequences.executing import advance_due
-from channels.sequences.models import DayQuota, Enrolment, PlaceLine
+from channels.sequences.models import DayQuota, Enrolment, PlaceLine, WorkCalendar
 from channels.sequences.quotas import KEPT, forget_quotas, sender_key
+from channels.sequences.work_calendars import save_calendar
 from channels.services.accounts import connect_account, make_default
 from channels.services.withdrawing import withdraw_messages
 from events.testing import settle_events
@@ -29,9 +30,14 @@ from tests.sequences.engine.factories import (
     reply,
     sent_to,
 )
-from tests.sequences.weeks import BERLIN
+from tests.sequences.weeks import BERLIN, local, utc
 
 pytestmark = pytest.mark.usefixtures("team")
+
+
+def _moments() -> list[datetime]:
+    sent = Message.objects.exclude(sent_at=None).order_by("sent_at")
+    return [at for at in sent.values_list("sent_at", flat=True) if at]
 
 
 def _days() -> Counter[date]:
@@ -132,9 +138,57 @@ def test_messages_of_an_account_keep_their_distance(clock: Clock) -> None:
     sequence = make_sequence(mail("one"), gap=600)
     enrol(sequence, *(make_contact() for _ in range(8)))
     clock.run_until("2026-11-23 17:00")
-    sent = sorted(Message.objects.exclude(sent_at=None).values_list("sent_at", flat=True))
+    sent = _moments()
     assert len(sent) == 8
     assert all(later - earlier >= timedelta(minutes=10) for earlier, later in pairwise(sent))
+
+
+def test_messages_of_an_account_keep_their_distance_over_zones(clock: Clock) -> None:
+    clock.set(utc("2026-11-23 10:00"))
+    sequence = make_sequence(mail("one"), gap=3600)
+    zones = ["Europe/Berlin", "Europe/Lisbon"]
+    enrol(sequence, *(make_contact(time_zone=zone) for zone in zones * 2))
+    clock.run_until("2026-11-24 00:00")
+    assert _moments() == [utc(f"2026-11-23 {hour}:00") for hour in (10, 11, 12, 13)]
+
+
+def test_messages_of_an_account_keep_their_distance_over_calendars_and_batches(
+    clock: Clock,
+) -> None:
+    clock.set("2026-11-23 09:00")
+    late = save_calendar(WorkCalendar(name="Late"), hours={"mon": [["10:00", "18:00"]]})
+    for calendar in (None, late.pk):
+        sequence = make_sequence(mail("one"), gap=3600, calendar_id=calendar)
+        enrol(sequence, *(make_contact() for _ in range(4)))
+        clock.run()
+    clock.run_until("2026-11-23 23:00")
+    assert _moments() == [local(f"2026-11-23 {hour:02}:00", BERLIN) for hour in range(9, 17)]
+
+
+def test_gap_holds_to_messages_of_a_sequence_without_one(clock: Clock) -> None:
+    clock.set("2026-11-23 09:00")
+    enrol(make_sequence(mail("free")), *(make_contact() for _ in range(3)))
+    clock.run()
+    clock.skip(minutes=30)
+    spread = enrol_one(make_sequence(mail("spread"), gap=3600))
+    free = enrol_one(make_sequence(mail("free")))
+    clock.run()
+    assert sent_to(free) == ["free"]
+    assert again(spread).place_at == local("2026-11-23 10:00", BERLIN)
+
+
+def test_who_finds_no_distance_today_goes_tomorrow(clock: Clock) -> None:
+    clock.set("2026-11-23 09:00")
+    sequence = make_sequence(mail("one"), gap=4 * 3600)
+    enrol(sequence, *(make_contact(time_zone="Europe/Berlin") for _ in range(2)))
+    clock.run()
+    other = enrol_one(sequence, make_contact(time_zone="Europe/Paris", country="FR"))
+    lisbon = enrol_one(sequence, make_contact(time_zone="Europe/Lisbon"))
+    clock.run()
+    clock.run_at("2026-11-23 10:00")
+    tomorrow = local("2026-11-24 09:00", BERLIN)
+    assert again(other).place_at == tomorrow
+    assert again(lisbon).place_at == local("2026-11-23 17:00", BERLIN)
 
 
 def test_those_who_wait_are_not_looked_at_before_their_place(clock: Clock) -> None:
