@@ -178,6 +178,7 @@ def test_what_was_typed_is_not_lost_unasked(page: Page, ada: User, drafts: list[
     page.locator(".inbox-link").nth(1).click()
     assert "not saved" in asked[0]
     expect(page.locator("#id_body")).to_have_value(f"{TEXT}Half a sent")
+    assert not page.locator("html.busy").count()
     page.once("dialog", lambda dialog: dialog.accept())
     page.locator(".inbox-link").nth(1).click()
     expect(pane(page)).to_contain_text("What does it cost? Alan Turing")

@@ -211,7 +211,8 @@ function refresh() {
   markTheme();
 }
 
-document.addEventListener("htmx:beforeRequest", () => root.classList.add("busy"));
+// A page may have kept the request back.
+document.addEventListener("htmx:beforeRequest", (event) => root.classList.toggle("busy", !event.defaultPrevented));
 document.addEventListener("htmx:afterRequest", () => root.classList.remove("busy"));
 document.addEventListener("htmx:afterSettle", (event) => {
   refresh();
