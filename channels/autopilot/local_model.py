@@ -25,8 +25,18 @@ CONTEXT = 8192
 # One thread for two processors: threads that wait for each other while other processes have the
 # processors are slower than one, by far.
 THREADS = max(1, (os.cpu_count() or 1) // 2)
-# Asked with these, it writes JSON on one line. On several, it seldom finds the end of a text.
-OPTIONS = {"logit_bias": [[blank, -100] for blank in ("\n", "\n ", "\n  ", "\n\n")]}
+# Without any of these it writes JSON on one line: on several it seldom finds the end of a text. It
+# has a token for each indentation.
+BREAKS = (
+    "\n\t",
+    "\r\n",
+    *(lines + " " * blanks for lines in ("\n", "\n\n") for blanks in range(18)),
+)
+OPTIONS = {
+    "logit_bias": [[each, -100] for each in BREAKS],
+    # Or it says the same again until it is cut off.
+    "frequency_penalty": 0.5,
+}
 # It takes all the processor that it gets while it speaks: the site goes first.
 NICENESS = 10
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
@@ -49,6 +50,13 @@ class Reply(BaseModel):
     reply: Literal["yes", "no"]
 
 
+class Letter(BaseModel):
+    """In which it may go on for ever."""
+
+    topic: Literal["thanks", "price", "appointment"]
+    text: str
+
+
 @pytest.fixture
 def shared(local_server: LocalServer, settings: Settings) -> LocalServer:
     """The local model as that of all tenants, which is what `make run AI=local` makes of it."""
@@ -90,6 +98,23 @@ def test_it_keeps_to_a_form(local_server: LocalServer) -> None:
     )
     assert isinstance(said.parsed, Colour)
     assert said.takes.form == "json_schema"
+
+
+def test_it_answers_on_one_line(local_server: LocalServer) -> None:
+    """Whether it comes to an end or not: on several it seldom does."""
+    pieces: list[str] = []
+    for seed in range(6):
+        with suppress(AiError):
+            complete(
+                replace(local_server.endpoint, options={**local_model.OPTIONS, "seed": seed}),
+                ask("Thank a customer for their call. Answer in JSON, with a topic and a text."),
+                schema=Letter,
+                max_tokens=200,
+                deadline=DEADLINE,
+                on_text=pieces.append,
+            )
+    assert "topic" in "".join(pieces)
+    assert "\n" not in "".join(pieces)
 
 
 def test_what_it_has_read_before_is_cached_and_cheaper(local_server: LocalServer) -> None:
