@@ -11,6 +11,7 @@ from channels.autopilot.models import Draft, Mode, Run
 from channels.autopilot.policies import Actions, save_rule
 from channels.autopilot.sending import send_draft
 from channels.models import Message
+from channels.payloads import MessageReceived
 from events.testing import settle_events
 from leads.models import Lead
 from tests.autopilot.endpoint import Server
@@ -30,6 +31,18 @@ WIDE = {
 }
 # What the team has written itself, so that it may go out without anybody.
 THANKS = "Thank you for your message. A colleague will get back to you."
+
+
+def received(message: Message) -> MessageReceived:
+    """What is published when a message has come in."""
+    return MessageReceived(
+        lead_id=message.lead_id,
+        message_id=message.pk,
+        conversation_id=message.conversation_id,
+        channel=message.channel,
+        message_type=message.type,
+        automatic=message.automatic,
+    )
 
 
 def set_rule(mode: str = Mode.APPROVE, channel: str = "", **fields: Any) -> None:

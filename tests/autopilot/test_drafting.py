@@ -2,7 +2,6 @@
 is."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -22,14 +21,13 @@ from channels.autopilot.performing import perform_run
 from channels.autopilot.policies import set_mode
 from channels.autopilot.prompts import instructions
 from channels.models import Conversation
-from channels.payloads import MessageReceived
 from events import Permanent, Retry
 from events.testing import assert_published, published, run_handler, settle_events
 from leads.services import win_lead
 from salesflow.accounts.models import Tenant
 from tests.autopilot.endpoint import Server
 from tests.autopilot.factories import make_endpoint
-from tests.autopilot.stage import draft_to, outbound, run_of, says, set_rule, writes
+from tests.autopilot.stage import draft_to, outbound, received, run_of, says, set_rule, writes
 from tests.channels.factories import make_inbound_message, make_message, make_reachable_lead
 from tests.channels.template_factories import make_template
 from tests.factories import make_user
@@ -159,17 +157,6 @@ def test_answer_of_another_form_makes_no_draft(tenant: Tenant, server: Server, t
 
 
 # --- When nothing is asked ----------------------------------------------------------------------
-
-
-def received(message: Any) -> MessageReceived:
-    return MessageReceived(
-        lead_id=message.lead_id,
-        message_id=message.pk,
-        conversation_id=message.conversation_id,
-        channel=message.channel,
-        message_type=message.type,
-        automatic=message.automatic,
-    )
 
 
 def test_nothing_is_asked_where_it_is_off(tenant: Tenant, server: Server) -> None:

@@ -13,8 +13,7 @@ from channels.autopilot.outcomes import Ended, Outcome
 from channels.autopilot.performing import perform_run
 from channels.autopilot.policies import off_with, set_mode
 from channels.autopilot.runs import request_run
-from channels.models import Channel, Message
-from channels.payloads import MessageReceived
+from channels.models import Channel
 from events import Postpone
 from events.testing import run_handler, settle_events
 from leads.models import Lead
@@ -22,7 +21,7 @@ from leads.payloads import LeadCreated
 from salesflow.accounts.models import Tenant, User
 from tests.autopilot.endpoint import Server
 from tests.autopilot.factories import make_endpoint
-from tests.autopilot.stage import answers, set_rule
+from tests.autopilot.stage import answers, received, set_rule
 from tests.channels.factories import make_inbound_message, make_reachable_lead
 from tests.channels.inbox_factories import make_whatsapp
 from tests.factories import make_user
@@ -60,17 +59,6 @@ def waiting(lead: Lead) -> Run:
     run_handler(ask_for_drafts, received(message))
     run: Run = Run.objects.get(key=f"propose:{message.pk}")
     return run
-
-
-def received(message: Message) -> MessageReceived:
-    return MessageReceived(
-        lead_id=message.lead_id,
-        message_id=message.pk,
-        conversation_id=message.conversation_id,
-        channel=message.channel,
-        message_type=message.type,
-        automatic=message.automatic,
-    )
 
 
 def ended(run: Run) -> tuple[str, str]:
