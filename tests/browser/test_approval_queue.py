@@ -86,6 +86,7 @@ def test_drafts_are_decided_about_with_the_keyboard_alone(
     page.keyboard.press("a")
     # The next one opens by itself.
     expect(pane(page)).to_contain_text("What does it cost? Alan Turing")
+    expect(page.locator("#waiting-count")).to_have_text("2")
     assert state_of(drafts[0]) == "approved"
     page.keyboard.press("u")
     expect(pane(page)).to_contain_text("What does it cost? Grace Hopper")
